@@ -1,0 +1,73 @@
+# Everything below needs python3.11 and make; the first target that runs builds .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# Extra arguments for pytest: make test ARGS="-m 'not slow' tests/search"
+ARGS ?=
+
+# One thread: for networks of this size the second one costs more than it gives.
+# scikit-learn runs its array API checks only where SciPy was told to dispatch.
+TEST_ENV := OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 MPLBACKEND=Agg
+# The variable reaches pip's isolated build environments, the option its own resolution.
+PIP_INSTALL := PIP_CONSTRAINT="$(CURDIR)/constraints.txt" $(BIN)/python -m pip install --quiet \
+	--disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help .venv venv-dev demo test readme lint format layers types docs notebooks clean
+
+help:  ## list the targets
+	@grep -hE '^[.a-z-]+:.*##' Makefile | sed -E 's/^([.a-z-]+):.*## /\1\t/' | sort | expand -t 12
+
+.venv: .venv/.installed  ## what the demo and the tests need
+
+venv-dev: .venv/.installed-dev  ## .venv with the documentation and development tools too
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP_INSTALL) --editable ".[export,plot,test]"
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(PIP_INSTALL) --editable ".[dev,docs,export,plot,test]"
+	@touch $@
+
+demo: .venv/.installed  ## search, train and forecast on a small series
+	$(BIN)/python benchmarks/demo.py
+
+test: .venv/.installed  ## the whole test suite, slow tests included
+	$(TEST_ENV) $(BIN)/python -m pytest $(ARGS)
+
+readme: .venv/.installed  ## run the README's code blocks
+	$(TEST_ENV) $(BIN)/python -m pytest tests/test_readme.py
+
+lint: .venv/.installed-dev  ## formatting, lint rules and spelling
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/codespell
+
+format: .venv/.installed-dev  ## rewrite the files as lint wants them
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+layers: .venv/.installed-dev  ## imports point downwards only
+	$(BIN)/lint-imports
+
+types: .venv/.installed-dev  ## mypy, strict
+	$(BIN)/mypy
+
+docs: .venv/.installed-dev  ## build the documentation; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+notebooks: .venv/.installed  ## run every notebook with few epochs
+	@if [ -z "$$(find notebooks -name '*.ipynb' -not -path '*/.*' 2>/dev/null)" ]; then \
+		echo "There are no notebooks yet."; \
+	else \
+		$(TEST_ENV) SKNAS_SMOKE=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks; \
+	fi
+
+clean:  ## remove what the targets made, .venv excepted
+	rm -rf build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache docs/_build docs/generated docs/_static/layers.*
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

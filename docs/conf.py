@@ -1,0 +1,58 @@
+"""Configuration of the documentation build: `make docs`."""
+
+import sys
+from pathlib import Path
+
+import sknas
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
+
+import make_layers_picture  # noqa: E402
+
+project = "sknas"
+author = "sknas developers"
+copyright = "sknas developers"
+version = release = sknas.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_nb",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+
+# The API pages follow each module's __all__, so they cannot drift from it.
+autosummary_generate = True
+autosummary_imported_members = True
+autosummary_ignore_module_all = False
+# What the package itself exports has its one page there; subpackages link to it.
+autosummary_context = {"top_level": sorted(getattr(sknas, "__all__", []))}
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+
+# Notebooks are run by `make notebooks`; the documentation shows what they stored.
+nb_execution_mode = "off"
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"sknas {version}"
+html_static_path = ["_static"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
+}
+
+
+def setup(app):
+    """Draw the picture of the layers before Sphinx looks for it."""
+    make_layers_picture.main(DOCS / "_static")

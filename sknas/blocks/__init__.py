@@ -1,0 +1,29 @@
+"""Fixed parts that the supernet and the derived network share."""
+
+from sknas.blocks.branch import BranchStack
+from sknas.blocks.linear_seed import LinearSeed
+from sknas.blocks.objective import REGRESSION_LOSSES, CrossEntropy, Objective
+from sknas.blocks.projection import Projection
+from sknas.blocks.recurrence import RecurrentCell
+from sknas.blocks.segments import Segments
+from sknas.blocks.shape import NetworkShape
+from sknas.blocks.trunk import Trunk
+from sknas.blocks.window_data import Batch, WindowData
+from sknas.blocks.window_norm import WINDOW_NORMS, WindowNorm
+
+__all__ = [
+    "REGRESSION_LOSSES",
+    "WINDOW_NORMS",
+    "Batch",
+    "BranchStack",
+    "CrossEntropy",
+    "LinearSeed",
+    "NetworkShape",
+    "Objective",
+    "Projection",
+    "RecurrentCell",
+    "Segments",
+    "Trunk",
+    "WindowData",
+    "WindowNorm",
+]

@@ -1,0 +1,86 @@
+"""The linear model that a network is at birth: window -> horizon, one affine map."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sknas.blocks.initialization import zero_parameter
+from sknas.blocks.shape import NetworkShape
+
+__all__ = ["LinearSeed"]
+
+
+class LinearSeed(nn.Module):
+    """An affine map from the normalised window to the outputs.
+
+    Parameters
+    ----------
+    shape : NetworkShape
+        Sizes.
+    channel_mode : {"independent", "mixed"}
+        ``"independent"`` maps each target's own channel by weights (lookback, horizon) that all
+        channels share; ``"mixed"`` maps all channels to all targets at once.
+    dtype : torch.dtype
+        Floating type.
+    """
+
+    def __init__(self, shape: NetworkShape, channel_mode: str, *, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.shape = shape
+        self.is_shared = channel_mode == "independent"
+        if self.is_shared:
+            sizes = (shape.lookback, shape.horizon)
+        else:
+            sizes = (shape.n_channels * shape.lookback, shape.n_targets * shape.horizon)
+        self.weight = zero_parameter(*sizes, dtype=dtype)
+        self.bias = zero_parameter(sizes[1], dtype=dtype)
+
+    def assign(self, weight: NDArray[np.float64], bias: NDArray[np.float64]) -> None:
+        """Take over the weights of a solved linear model.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n_features, n_outputs)
+            Coefficients.
+        bias : ndarray of shape (n_outputs,)
+            Intercepts.
+        """
+        with torch.no_grad():
+            self.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+            self.bias.copy_(torch.from_numpy(np.ascontiguousarray(bias)))
+
+    def features(self, normed: Tensor) -> Tensor:
+        """Return the rows of the linear model's design matrix.
+
+        Parameters
+        ----------
+        normed : Tensor of shape (batch, channels, lookback)
+            Normalised windows.
+
+        Returns
+        -------
+        Tensor of shape (batch, targets, lookback) or (batch, channels * lookback)
+            A row a target in independent mode, a row a window in mixed mode.
+        """
+        if self.is_shared:
+            return normed[:, list(self.shape.target_channels or ())]  # (batch, targets, lookback)
+        return normed.flatten(1)  # (batch, channels * lookback)
+
+    def forward(self, normed: Tensor) -> Tensor:
+        """Predict.
+
+        Parameters
+        ----------
+        normed : Tensor of shape (batch, channels, lookback)
+            Normalised windows.
+
+        Returns
+        -------
+        Tensor of shape (batch, targets, horizon)
+            The linear prediction in normalised units.
+        """
+        output = self.features(normed) @ self.weight + self.bias
+        return output.view(-1, self.shape.n_targets, self.shape.horizon)

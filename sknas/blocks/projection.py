@@ -1,0 +1,58 @@
+"""An affine map of a node's operands, one weight matrix an operand that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, nn
+
+from sknas.blocks.initialization import uniform_parameter, zero_parameter
+
+__all__ = ["Projection"]
+
+INPUT_TERMS = ("input_left", "input_right")
+HIDDEN_TERMS = ("left", "right")
+
+
+class Projection(nn.Module):
+    """Weights of ``x @ input_left + x @ input_right + a @ left + b @ right + bias``.
+
+    Parameters
+    ----------
+    terms : sequence of {"input_left", "input_right", "left", "right"}
+        The products that are there.
+    n_inputs : int
+        Width of the cell's input x.
+    n_hidden : int
+        Width of the state, and of the result.
+    generator : torch.Generator
+        Source of the initial weights.
+    dtype : torch.dtype
+        Floating type of the weights.
+    is_zero : bool, default=False
+        Start from zero instead of from random weights.
+    """
+
+    def __init__(
+        self,
+        terms: Sequence[str],
+        n_inputs: int,
+        n_hidden: int,
+        *,
+        generator: Generator,
+        dtype: torch.dtype,
+        is_zero: bool = False,
+    ) -> None:
+        super().__init__()
+        self.weights = nn.ParameterDict()
+        for term in terms:
+            fan_in = n_inputs if term in INPUT_TERMS else n_hidden
+            self.weights[term] = (
+                zero_parameter(fan_in, n_hidden, dtype=dtype)
+                if is_zero
+                else uniform_parameter(
+                    fan_in, n_hidden, fan_in=fan_in, generator=generator, dtype=dtype
+                )
+            )
+        self.bias = zero_parameter(n_hidden, dtype=dtype)

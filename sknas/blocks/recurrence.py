@@ -1,0 +1,100 @@
+"""The loop over time that every cell runs in, with its bounded state."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sknas.genotype import MEMORY, STATE
+
+__all__ = ["MEMORY_BOUND", "STATE_BOUND", "RecurrentCell"]
+
+# A state enters the next step within these bounds. |h| < 1 in a GRU and an LSTM, and |c_t| <= t in
+# an LSTM, so both are exact over a thousand steps, while no genotype can diverge.
+STATE_BOUND = 4.0
+MEMORY_BOUND = 1e3
+
+
+class RecurrentCell(nn.Module):
+    """Interface of a cell: what it prepares once a sequence, and its update at one step.
+
+    Attributes
+    ----------
+    n_inputs, n_hidden : int
+        Widths of input and state.
+    has_memory : bool
+        Whether a second state is carried.
+    """
+
+    n_inputs: int
+    n_hidden: int
+    has_memory: bool
+
+    @abstractmethod
+    def prepare(self, inputs: Tensor) -> Sequence[Any]:
+        """Compute all that does not depend on the state.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_steps, batch, n_inputs)
+            The sequence.
+
+        Returns
+        -------
+        sequence of length n_steps
+            What `update` needs at each step.
+        """
+
+    @abstractmethod
+    def update(self, values: dict[str, Tensor], prepared: Any) -> tuple[Tensor, Tensor | None]:
+        """Compute the next state.
+
+        Parameters
+        ----------
+        values : dict of str to Tensor of shape (batch, n_hidden)
+            The state ``"h"``, and the memory ``"c"`` where there is one; the cell adds its nodes.
+        prepared : object
+            The step's entry of what `prepare` returned.
+
+        Returns
+        -------
+        state : Tensor of shape (batch, n_hidden)
+            The next state.
+        memory : Tensor of shape (batch, n_hidden) or None
+            The next memory; None for a cell without one.
+        """
+
+    def forward(self, inputs: Tensor, present: Tensor | None = None) -> Tensor:
+        """Run over a sequence, from a zero state.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_steps, batch, n_inputs)
+            The sequence.
+        present : Tensor of shape (n_steps, batch, 1) or None
+            Steps that count; the state passes over the others unchanged.
+
+        Returns
+        -------
+        Tensor of shape (n_steps, batch, n_hidden)
+            The state after each step.
+        """
+        state = inputs.new_zeros(inputs.shape[1], self.n_hidden)
+        memory: Tensor | None = state if self.has_memory else None
+        states = []
+        for t, prepared in enumerate(self.prepare(inputs)):
+            values = {STATE: state.clamp(-STATE_BOUND, STATE_BOUND)}
+            if memory is not None:
+                values[MEMORY] = memory.clamp(-MEMORY_BOUND, MEMORY_BOUND)
+            new_state, new_memory = self.update(values, prepared)
+            if present is not None:
+                new_state = torch.where(present[t], new_state, state)
+                if memory is not None and new_memory is not None:
+                    new_memory = torch.where(present[t], new_memory, memory)
+            state, memory = new_state, new_memory
+            states.append(state)
+        return torch.stack(states)  # (n_steps, batch, n_hidden)

@@ -1,0 +1,110 @@
+"""Fold a window into a short sequence of embedded segments, the recurrent network's steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+
+from sknas.blocks.initialization import uniform_parameter, zero_parameter
+from sknas.blocks.shape import NetworkShape
+
+__all__ = ["Segments"]
+
+
+class Segments(nn.Module):
+    """Cut windows into segments of `segment_length` steps (Lin et al. 2023, SegRNN).
+
+    The window is filled up in front, by its oldest value, to a whole number of segments. A segment
+    of several steps is embedded by an affine map and a rectifier, as SegRNN does; a single step
+    enters the cell as it is, as in any recurrent network.
+
+    Parameters
+    ----------
+    shape : NetworkShape
+        Sizes.
+    segment_length : int
+        Time steps a segment.
+    channel_mode : {"independent", "mixed"}
+        ``"independent"`` makes a sequence of every target's channel, ``"mixed"`` one of them all.
+    n_embedded : int
+        Width of the embedding.
+    generator : torch.Generator
+        Source of the embedding's initial weights.
+    dtype : torch.dtype
+        Floating type.
+    """
+
+    def __init__(
+        self,
+        shape: NetworkShape,
+        segment_length: int,
+        channel_mode: str,
+        *,
+        n_embedded: int,
+        generator: Generator,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.segment_length = segment_length
+        self.n_embedded = n_embedded
+        self.is_independent = channel_mode == "independent"
+        self.target_channels = list(shape.target_channels or ())
+        self.n_steps = -(-shape.lookback // segment_length)
+        self.n_missing = self.n_steps * segment_length - shape.lookback
+        n_values = segment_length * (1 if self.is_independent else shape.n_channels)
+        self.weight = self.bias = None
+        self.n_inputs = n_values
+        if segment_length > 1:
+            self.n_inputs = n_embedded
+            self.weight = uniform_parameter(
+                n_values, n_embedded, fan_in=n_values, generator=generator, dtype=dtype
+            )
+            self.bias = zero_parameter(n_embedded, dtype=dtype)
+
+    def forward(self, normed: Tensor) -> Tensor:
+        """Fold windows.
+
+        Parameters
+        ----------
+        normed : Tensor of shape (batch, channels, lookback)
+            Normalised windows.
+
+        Returns
+        -------
+        Tensor of shape (n_steps, batch * targets or batch, n_inputs)
+            Time-major segments, embedded.
+        """
+        folded = self._fold(normed)
+        if self.weight is None:
+            return folded
+        return torch.relu(folded @ self.weight + self.bias)
+
+    def _fold(self, normed: Tensor) -> Tensor:
+        if self.is_independent:
+            normed = normed[:, self.target_channels]  # (batch, targets, lookback)
+        if self.n_missing:
+            oldest = normed[..., :1].expand(*normed.shape[:-1], self.n_missing)
+            normed = torch.cat([oldest, normed], dim=-1)
+        pieces = normed.unflatten(-1, (self.n_steps, self.segment_length))
+        if self.is_independent:
+            return pieces.flatten(0, 1).swapaxes(0, 1).contiguous()  # (n_steps, batch*targets, len)
+        return pieces.permute(2, 0, 1, 3).flatten(2).contiguous()  # (n_steps, batch, channels*len)
+
+    def presence(self, present: Tensor) -> Tensor:
+        """Say which segments hold at least one step that is there.
+
+        Parameters
+        ----------
+        present : Tensor of shape (batch, lookback)
+            Which steps are there; missing ones stand in front.
+
+        Returns
+        -------
+        Tensor of shape (n_steps, batch * targets or batch, 1)
+            Which segments count.
+        """
+        # The newest step of a segment is there whenever any of it is.
+        newest = present[:, self.segment_length - 1 - self.n_missing :: self.segment_length]
+        if self.is_independent:
+            newest = newest.repeat_interleave(len(self.target_channels), dim=0)
+        return newest.swapaxes(0, 1).unsqueeze(-1)  # (n_steps, batch, 1)

@@ -1,0 +1,40 @@
+"""The shapes a network is built for, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["NetworkShape"]
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """What goes into a network and what comes out.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of the input (columns, for tabular rows).
+    lookback : int
+        Time steps of the input; 1 for tabular rows.
+    n_targets : int
+        Targets of the output (classes, for a classifier).
+    horizon : int
+        Steps of the output.
+    target_channels : tuple of int or None
+        The channel each target continues; None where targets are not channels of the input.
+    has_padding : bool, default=False
+        Whether leading steps of a window may be NaN, which means "not there".
+    """
+
+    n_channels: int
+    lookback: int
+    n_targets: int
+    horizon: int
+    target_channels: tuple[int, ...] | None = None
+    has_padding: bool = False
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether there is more than one time step to read."""
+        return self.lookback > 1

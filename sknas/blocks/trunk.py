@@ -1,0 +1,54 @@
+"""What the supernet and the derived network share: normalise, predict linearly, correct, undo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from sknas.blocks.branch import BranchStack
+from sknas.blocks.linear_seed import LinearSeed
+from sknas.blocks.window_norm import WindowNorm
+
+__all__ = ["Trunk"]
+
+
+class Trunk(nn.Module):
+    """Window normalisation around a linear seed and the branches grown beside it.
+
+    Parameters
+    ----------
+    window_norm : WindowNorm
+        Normalisation of each window.
+    seed : LinearSeed
+        The network at birth.
+    branches : sequence of BranchStack, default=()
+        Corrections of the seed.
+    """
+
+    def __init__(
+        self, window_norm: WindowNorm, seed: LinearSeed, branches: Sequence[BranchStack] = ()
+    ) -> None:
+        super().__init__()
+        self.window_norm = window_norm
+        self.seed = seed
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, past: Tensor) -> Tensor:
+        """Predict.
+
+        Parameters
+        ----------
+        past : Tensor of shape (batch, channels, lookback)
+            Standardised windows, oldest step first.
+
+        Returns
+        -------
+        Tensor of shape (batch, targets, horizon)
+            Standardised predictions, or logits.
+        """
+        normed, stats, present = self.window_norm(past)
+        output = self.seed(normed)
+        for branch in self.branches:
+            output = output + branch(normed, present)
+        return self.window_norm.undo(output, stats)

@@ -1,0 +1,132 @@
+"""Windows, targets and weights as tensors, gathered a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from sknas.blocks.objective import Objective
+
+__all__ = ["Batch", "WindowData", "epoch_batches", "losses", "outputs"]
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class WindowData:
+    """All samples of a fit. `past` may be a view of overlapping windows: memory stays O(rows).
+
+    Parameters
+    ----------
+    past : Tensor of shape (n_samples, channels, lookback)
+        Standardised windows.
+    target : Tensor of shape (n_samples, targets, horizon), or (n_samples,) of class indices
+        Standardised targets.
+    weight : Tensor of shape (n_samples,)
+        Sample weights.
+    """
+
+    past: Tensor
+    target: Tensor
+    weight: Tensor
+
+    def take(self, index: Tensor) -> Batch:
+        """Gather a batch.
+
+        Parameters
+        ----------
+        index : Tensor of shape (batch,), int64
+            Samples.
+
+        Returns
+        -------
+        tuple of Tensor
+            past, target and weight of those samples.
+        """
+        return self.past[index], self.target[index], self.weight[index]
+
+
+def epoch_batches(
+    index: Tensor, batch_size: int, n_steps: int, generator: Generator
+) -> Iterator[Tensor]:
+    """Iterate over shuffled batches of samples, for a number of gradient steps.
+
+    Data that fit one batch are never reordered, so that sums over them never change either.
+
+    Parameters
+    ----------
+    index : Tensor of shape (n_samples,), int64
+        Samples to visit.
+    batch_size : int
+        Samples a batch.
+    n_steps : int
+        Batches to yield, going over the samples as often as needed.
+    generator : torch.Generator
+        Source of the order.
+
+    Yields
+    ------
+    Tensor of shape (batch,), int64
+        Samples of one batch.
+    """
+    if len(index) <= batch_size:
+        for _ in range(n_steps):
+            yield index
+        return
+    step = 0
+    while step < n_steps:
+        order = index[torch.randperm(len(index), generator=generator)]
+        for batch in order.split(batch_size):
+            # A last batch of a handful of samples is noise with a full step's weight.
+            if step < n_steps and 2 * len(batch) >= batch_size:
+                yield batch
+                step += 1
+
+
+@torch.no_grad()
+def outputs(network: nn.Module, past: Tensor, index: Tensor, batch_size: int = 512) -> Tensor:
+    """Return the network's outputs, a batch at a time.
+
+    Parameters
+    ----------
+    network : nn.Module
+        What predicts.
+    past : Tensor of shape (n_samples, channels, lookback)
+        Windows, perhaps a view.
+    index : Tensor of shape (n,), int64
+        Samples.
+    batch_size : int, default=512
+        Samples a batch.
+
+    Returns
+    -------
+    Tensor of shape (n, targets, horizon)
+        Outputs.
+    """
+    return torch.cat([network(past[part]) for part in index.split(batch_size)])
+
+
+@torch.no_grad()
+def losses(network: nn.Module, data: WindowData, index: Tensor, objective: Objective) -> Tensor:
+    """Return each sample's loss, unweighted.
+
+    Parameters
+    ----------
+    network : nn.Module
+        What predicts.
+    data : WindowData
+        Samples.
+    index : Tensor of shape (n,), int64
+        Which of them.
+    objective : Objective
+        The loss.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        Losses.
+    """
+    return objective.per_sample(outputs(network, data.past, index), data.target[index])

@@ -1,0 +1,6 @@
+"""The fixed network: Genotype -> nn.Module."""
+
+from sknas.derived.cell import DerivedCell
+from sknas.derived.network import DerivedNetwork, NetworkSpec
+
+__all__ = ["DerivedCell", "DerivedNetwork", "NetworkSpec"]

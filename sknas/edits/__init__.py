@@ -1,0 +1,24 @@
+"""What can be done to a supernet: morphisms keep its function, removals measure what it costs."""
+
+from sknas.edits.base import Edit, ParameterChange, Replacement
+from sknas.edits.morphisms import AddBranch, AddHadamard, AddLayer, AddNode, AddOp, Widen
+from sknas.edits.optimizer import carry_averages, carry_optimizer
+from sknas.edits.removals import DropEdge, DropNode, DropOp, DropOutput
+
+__all__ = [
+    "AddBranch",
+    "AddHadamard",
+    "AddLayer",
+    "AddNode",
+    "AddOp",
+    "DropEdge",
+    "DropNode",
+    "DropOp",
+    "DropOutput",
+    "Edit",
+    "ParameterChange",
+    "Replacement",
+    "Widen",
+    "carry_averages",
+    "carry_optimizer",
+]

@@ -1,0 +1,267 @@
+"""Edits that keep the function: the output is what it was, and the newborn has a gradient.
+
+Every recipe zeroes one side of the newborn only: its way out (output weight, birth scalar, head,
+fan-out) or, for the Hadamard branch, its way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Generator
+
+from sknas.blocks import BranchStack, Projection
+from sknas.blocks.initialization import uniform_parameter, zero_parameter
+from sknas.blocks.projection import INPUT_TERMS
+from sknas.edits.base import Edit, ParameterChange, default_generator
+from sknas.genotype import Branch, Cell
+from sknas.ops import DEFAULT_OPERATIONS
+from sknas.supernet import NodePlace, Supernet, TwoInputCell
+
+__all__ = ["AddBranch", "AddHadamard", "AddLayer", "AddNode", "AddOp", "Widen"]
+
+
+@dataclass(frozen=True)
+class AddBranch(Edit):
+    """Put a branch beside the seed and the other branches, with heads of zero.
+
+    Parameters
+    ----------
+    branch : Branch
+        Its cells, width, segment length and channel mode.
+    """
+
+    branch: Branch
+    preserves_function = True
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Add the branch."""
+        change = ParameterChange()
+        branch = supernet.build_branch(self.branch, generator=default_generator(generator))
+        supernet.trunk.branches.append(branch)
+        supernet.set_progress(supernet.progress)
+        change.add(branch.parameters())
+        return change
+
+    def __str__(self) -> str:
+        cells = " / ".join(
+            " ".join(node.operation for node in cell.nodes) for cell in self.branch.layers
+        )
+        return f"AddBranch({cells}; segments of {self.branch.segment_length})"
+
+
+@dataclass(frozen=True)
+class AddNode(Edit):
+    """Append a mixed node to a cell, with output weight zero.
+
+    Parameters
+    ----------
+    branch, layer : int, default=0
+        The cell.
+    operations : tuple of str
+        Candidates; by default all of the space.
+    """
+
+    branch: int = 0
+    layer: int = 0
+    operations: tuple[str, ...] = DEFAULT_OPERATIONS
+    preserves_function = True
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Append the node."""
+        cell = supernet.cell(self.branch, self.layer)
+        sources = _sources(supernet, cell)
+        node = cell.append_node(
+            self.operations, (sources, sources), generator=default_generator(generator)
+        )
+        with torch.no_grad():
+            node.output_weight.zero_()
+        change = ParameterChange()
+        change.add(node.parameters())
+        return change
+
+    def __str__(self) -> str:
+        return f"AddNode(branch {self.branch}, layer {self.layer})"
+
+
+@dataclass(frozen=True)
+class AddOp(Edit):
+    """Give a node one more candidate, with birth scalar zero.
+
+    Under a softmax the others' weights shrink by a common factor; their birth scalars grow by it.
+
+    Parameters
+    ----------
+    place : NodePlace
+        The node.
+    operation : str
+        The candidate.
+    """
+
+    place: NodePlace
+    operation: str
+    preserves_function = True
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Add the candidate."""
+        node = supernet.node(self.place)
+        if self.operation in node.operations:
+            raise ValueError(f"operation must be new to the node; got {self.operation!r} again.")
+        change = ParameterChange()
+        n_before = len(node.operations)
+        with torch.no_grad():
+            before = node.mixing_weights()
+            alpha = float(node.alphas.mean())
+            node.alphas = change.extend(node.alphas, node.alphas.new_full((n_before + 1,), alpha))
+            node.births = change.extend(node.births, node.births.new_zeros(n_before + 1))
+            node.operations.append(self.operation)
+            after = node.mixing_weights()[:n_before]
+            node.births[:n_before] *= before / after
+        change.add(node.add_weights(self.operation, generator=default_generator(generator)))
+        return change
+
+    def __str__(self) -> str:
+        return f"AddOp({self.operation} at s{self.place.node})"
+
+
+@dataclass(frozen=True)
+class AddHadamard(Edit):
+    """Put a Hadamard branch behind an output node: ``s' = s * 2 sigmoid(b V + v)``, V and v zero.
+
+    The factor is 1 at birth and its gradient with respect to V is not zero, because s is not.
+
+    Parameters
+    ----------
+    place : NodePlace
+        A node that is an output of its cell.
+    """
+
+    place: NodePlace
+    preserves_function = True
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Insert the modulation."""
+        cell = supernet.cell(self.place.branch, self.place.layer)
+        target = cell.node(self.place.node)
+        if not target.is_output:
+            raise ValueError(f"place must be an output of its cell; got node {self.place.node}.")
+        others = [name for name in _sources(supernet, cell) if name != target.name]
+        node = cell.append_node(
+            ["modulate"], ((target.name,), others), generator=default_generator(generator)
+        )
+        with torch.no_grad():
+            node.output_weight.copy_(target.output_weight)
+        target.is_output = False
+        change = ParameterChange()
+        change.add(node.parameters())
+        return change
+
+    def __str__(self) -> str:
+        return f"AddHadamard(behind s{self.place.node})"
+
+
+@dataclass(frozen=True)
+class AddLayer(Edit):
+    """Stack a cell on a branch, with a head of zero.
+
+    Parameters
+    ----------
+    branch : int
+        The branch.
+    cell : Cell
+        The new layer's cell, every node settled.
+    """
+
+    branch: int
+    cell: Cell
+    preserves_function = True
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Stack the layer."""
+        branch: BranchStack = supernet.trunk.branches[self.branch]
+        n_hidden = branch.hidden_size
+        layer = TwoInputCell(
+            self.cell,
+            n_hidden,
+            n_hidden,
+            relaxation=supernet.relaxation,
+            generator=default_generator(generator),
+            dtype=supernet.dtype,
+        )
+        head = zero_parameter(n_hidden, branch.heads[0].shape[1], dtype=supernet.dtype)
+        branch.layers.append(layer)
+        branch.heads.append(head)
+        supernet.set_progress(supernet.progress)
+        change = ParameterChange()
+        change.add([*layer.parameters(), head])
+        return change
+
+    def __str__(self) -> str:
+        return f"AddLayer({' '.join(node.operation for node in self.cell.nodes)})"
+
+
+@dataclass(frozen=True)
+class Widen(Edit):
+    """Add units to the states of a branch: random fan-in, zero fan-out.
+
+    The old units, and the heads, do not see the new ones yet; the heads' new rows have a gradient.
+
+    Parameters
+    ----------
+    branch : int
+        The branch; all its layers share one width.
+    n_units : int
+        Units to add.
+    """
+
+    branch: int
+    n_units: int
+    preserves_function = True
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Widen every layer of the branch."""
+        generator = default_generator(generator)
+        change = ParameterChange()
+        branch: BranchStack = supernet.trunk.branches[self.branch]
+        n_new = branch.hidden_size + self.n_units
+        for depth, cell in enumerate(branch.layers):
+            if depth:
+                cell.n_inputs = n_new
+            cell.n_hidden = n_new
+            for node in cell.nodes:
+                node.n_inputs, node.n_hidden = cell.n_inputs, cell.n_hidden
+            for projection in _projections(cell):
+                _widen_projection(projection, cell.n_inputs, n_new, change, generator)
+            head = branch.heads[depth]
+            branch.heads[depth] = change.extend(head, head.new_zeros(n_new, head.shape[1]))
+        return change
+
+    def __str__(self) -> str:
+        return f"Widen(branch {self.branch} by {self.n_units})"
+
+
+def _sources(supernet: Supernet, cell: TwoInputCell) -> list[str]:
+    """Return what a newborn node may read; a state that never moves from zero is left out."""
+    sources = cell.sources()
+    return sources if supernet.shape.is_sequence else [s for s in sources if s not in ("h", "c")]
+
+
+def _projections(cell: TwoInputCell) -> Iterator[Projection]:
+    return (module for module in cell.modules() if isinstance(module, Projection))
+
+
+def _widen_projection(
+    projection: Projection, n_inputs: int, n_new: int, change: ParameterChange, generator: Generator
+) -> None:
+    n_old = projection.bias.shape[0]
+    for term, old in list(projection.weights.items()):
+        n_rows_old = old.shape[0]
+        n_rows = n_inputs if term in INPUT_TERMS else n_new
+        newborn = uniform_parameter(
+            n_rows, n_new, fan_in=n_rows, generator=generator, dtype=old.dtype
+        ).detach()
+        newborn[n_rows_old:, :n_old] = 0.0  # old units do not see the new ones
+        projection.weights[term] = change.extend(old, newborn)
+    projection.bias = change.extend(projection.bias, projection.bias.new_zeros(n_new))

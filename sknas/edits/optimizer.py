@@ -1,0 +1,85 @@
+"""Carry optimizer state and weight averages across an edit: the bug that everyone has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from sknas.edits.base import ParameterChange
+
+__all__ = ["carry_averages", "carry_optimizer"]
+
+
+def carry_optimizer(
+    optimizer: Optimizer, change: ParameterChange, trainable: Iterable[nn.Parameter]
+) -> None:
+    """Make an optimizer follow an edit.
+
+    Old entries keep their moments and their step count, newborn entries of a grown parameter start
+    with moments of zero, and added parameters start a step count of their own, so that Adam
+    corrects their bias as it should.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimizer of the weights, or of the architecture parameters; changed in place.
+    change : ParameterChange
+        What the edit returned.
+    trainable : iterable of nn.Parameter
+        The parameters this optimizer is to hold after the edit.
+    """
+    wanted = {id(parameter): parameter for parameter in trainable}
+    for replacement in change.replaced:
+        for group in optimizer.param_groups:
+            group["params"] = [
+                replacement.new if parameter is replacement.old else parameter
+                for parameter in group["params"]
+            ]
+        state = optimizer.state.pop(replacement.old, None)
+        if state is not None:
+            optimizer.state[replacement.new] = {
+                key: replacement.carry(value, torch.zeros_like(replacement.new))
+                if isinstance(value, Tensor) and value.shape == replacement.old.shape and value.dim()
+                else value
+                for key, value in state.items()
+            }
+    held: set[int] = set()
+    for group in optimizer.param_groups:
+        group["params"] = [p for p in group["params"] if id(p) in wanted]
+        held |= {id(p) for p in group["params"]}
+    for parameter in [p for p in optimizer.state if id(p) not in wanted]:
+        del optimizer.state[parameter]
+    newborn = [parameter for key, parameter in wanted.items() if key not in held]
+    optimizer.param_groups[0]["params"].extend(newborn)
+
+
+def carry_averages(
+    averages: dict[nn.Parameter, Tensor],
+    change: ParameterChange,
+    trainable: Iterable[nn.Parameter],
+) -> dict[nn.Parameter, Tensor]:
+    """Make weight averages follow an edit; newborn entries start at their present value.
+
+    Parameters
+    ----------
+    averages : dict of nn.Parameter to Tensor
+        Averages before the edit.
+    change : ParameterChange
+        What the edit returned.
+    trainable : iterable of nn.Parameter
+        The parameters to average after the edit.
+
+    Returns
+    -------
+    dict of nn.Parameter to Tensor
+        Averages after the edit.
+    """
+    carried = dict(averages)
+    for replacement in change.replaced:
+        if replacement.old in carried:
+            old = carried.pop(replacement.old)
+            carried[replacement.new] = replacement.carry(old, replacement.new)
+    return {p: carried.get(p, p.detach().clone()) for p in trainable}

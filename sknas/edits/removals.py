@@ -1,0 +1,235 @@
+"""Edits that take something away; they change the function, and validation measures by how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator
+
+from sknas.edits.base import Edit, ParameterChange
+from sknas.genotype import INPUT
+from sknas.ops import get_op
+from sknas.supernet import MixedNode, NodePlace, Supernet, TwoInputCell
+
+__all__ = ["DropEdge", "DropNode", "DropOp", "DropOutput"]
+
+SIDES = ("left", "right")
+
+
+@dataclass(frozen=True)
+class DropOp(Edit):
+    """Take a candidate operation from a node.
+
+    When one candidate is left its gate is folded into its birth scalar: the node no longer mixes.
+
+    Parameters
+    ----------
+    place : NodePlace
+        The node.
+    operation : str
+        The candidate to drop; not the last one.
+    """
+
+    place: NodePlace
+    operation: str
+    preserves_function = False
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Drop the candidate."""
+        del generator
+        node = supernet.node(self.place)
+        if self.operation not in node.operations or len(node.operations) == 1:
+            raise ValueError(
+                f"operation must be one of several candidates {node.operations}; "
+                f"got {self.operation!r}."
+            )
+        change = ParameterChange()
+        kept = [i for i, name in enumerate(node.operations) if name != self.operation]
+        index = torch.tensor(kept)
+        node.alphas = change.select(node.alphas, index)
+        node.births = change.select(node.births, index)
+        node.operations = [node.operations[i] for i in kept]
+        if len(kept) == 1:
+            with torch.no_grad():
+                gate = node.relaxation.weights(node.alphas, node.progress)
+                node.births *= gate
+        if self.operation in node.projections:
+            change.remove(node.projections[self.operation].parameters())
+            del node.projections[self.operation]
+        _drop_unread_entries(node, change)
+        return change
+
+    def __str__(self) -> str:
+        return f"DropOp({self.operation} at s{self.place.node})"
+
+
+@dataclass(frozen=True)
+class DropEdge(Edit):
+    """Close a source to one operand of a node.
+
+    Parameters
+    ----------
+    place : NodePlace
+        The node.
+    side : {"left", "right"}
+        The operand.
+    source : str
+        The source to close; not the last open one.
+    """
+
+    place: NodePlace
+    side: str
+    source: str
+    preserves_function = False
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Close the source."""
+        del generator
+        node = supernet.node(self.place)
+        slot = SIDES.index(self.side)
+        open_sources = node.open_sources(slot)
+        if self.source not in open_sources or len(open_sources) == 1:
+            raise ValueError(
+                f"source must be one of several open ones {open_sources}; got {self.source!r}."
+            )
+        node.is_open[slot, node.sources.index(self.source)] = False
+        change = ParameterChange()
+        _drop_unread_weights(node, change)
+        _drop_unread_entries(node, change)
+        return change
+
+    def __str__(self) -> str:
+        return f"DropEdge({self.source} -> s{self.place.node} {self.side})"
+
+
+@dataclass(frozen=True)
+class DropOutput(Edit):
+    """Take a node out of the sum that its cell proposes.
+
+    Parameters
+    ----------
+    place : NodePlace
+        The node; not the last output.
+    """
+
+    place: NodePlace
+    preserves_function = False
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Drop the output, and every node that nothing reads any more."""
+        del generator
+        cell = supernet.cell(self.place.branch, self.place.layer)
+        node = cell.node(self.place.node)
+        if not node.is_output or sum(other.is_output for other in cell.nodes) == 1:
+            raise ValueError(f"place must be one of several outputs; got node {self.place.node}.")
+        node.is_output = False
+        change = ParameterChange()
+        drop_unread_nodes(cell, change)
+        return change
+
+    def __str__(self) -> str:
+        return f"DropOutput(s{self.place.node})"
+
+
+@dataclass(frozen=True)
+class DropNode(Edit):
+    """Take a node that no settled choice reads out of its cell.
+
+    Parameters
+    ----------
+    place : NodePlace
+        The node.
+    """
+
+    place: NodePlace
+    preserves_function = False
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Drop the node, closing it to the others."""
+        del generator
+        cell = supernet.cell(self.place.branch, self.place.layer)
+        node = cell.node(self.place.node)
+        if cell.memory_node == node.index or (
+            node.is_output and sum(other.is_output for other in cell.nodes) == 1
+        ):
+            raise ValueError(f"place must not be the cell's only way out; got node {node.index}.")
+        change = ParameterChange()
+        for other in cell.nodes:
+            for slot in (0, 1):
+                names = other.open_sources(slot)
+                if names == [node.name]:
+                    raise ValueError(f"place must be read by no settled operand; got {node.name}.")
+                if node.name in names:
+                    other.is_open[slot, other.sources.index(node.name)] = False
+            _drop_unread_weights(other, change)
+        _remove(cell, node, change)
+        drop_unread_nodes(cell, change)
+        return change
+
+    def __str__(self) -> str:
+        return f"DropNode(s{self.place.node})"
+
+
+def drop_unread_nodes(cell: TwoInputCell, change: ParameterChange) -> None:
+    """Remove, last first, the nodes that nothing reads.
+
+    Parameters
+    ----------
+    cell : TwoInputCell
+        The cell.
+    change : ParameterChange
+        Where the removed parameters are noted.
+    """
+    for node in list(reversed(cell.nodes)):
+        is_read = any(
+            node.name in reader.open_sources(slot) and _reads(reader, slot)
+            for reader in cell.nodes
+            for slot in (0, 1)
+        )
+        if not (node.is_output or is_read or node.index == cell.memory_node):
+            _remove(cell, node, change)
+
+
+def _remove(cell: TwoInputCell, node: MixedNode, change: ParameterChange) -> None:
+    change.remove(node.parameters())
+    del cell.nodes[[n.index for n in cell.nodes].index(node.index)]
+    for other in cell.nodes:
+        if node.name in other.sources:
+            _forget_source(other, node.name, change)
+
+
+def _forget_source(node: MixedNode, name: str, change: ParameterChange) -> None:
+    kept = [i for i, source in enumerate(node.sources) if source != name]
+    index = torch.tensor(kept, dtype=torch.int64)
+    node.edge_logits = change.select(node.edge_logits, index)
+    node.is_open = node.is_open[:, index]
+    node.sources = [node.sources[i] for i in kept]
+
+
+def _reads(node: MixedNode, slot: int) -> bool:
+    return any(
+        (op.projects_left or op.reads_left) if slot == 0 else (op.projects_right or op.reads_right)
+        for op in map(get_op, node.operations)
+    )
+
+
+def _drop_unread_weights(node: MixedNode, change: ParameterChange) -> None:
+    for slot, side in enumerate(SIDES):
+        names = node.open_sources(slot)
+        unread = [] if INPUT in names else [f"input_{side}"]
+        unread += [] if set(names) - {INPUT} else [side]
+        for projection in node.projections.values():
+            for term in unread:
+                if term in projection.weights:
+                    change.remove([projection.weights[term]])
+                    del projection.weights[term]
+
+
+def _drop_unread_entries(node: MixedNode, change: ParameterChange) -> None:
+    ops = [get_op(name) for name in node.operations]
+    for slot, side in enumerate(SIDES):
+        is_read = any(op.reads_left if slot == 0 else op.reads_right for op in ops)
+        if side in node.entries and not (is_read and INPUT in node.open_sources(slot)):
+            change.remove(node.entries[side].parameters())
+            del node.entries[side]

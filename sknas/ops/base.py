@@ -1,0 +1,117 @@
+"""What a two-input operation is, and the registry that genotypes name operations by.
+
+An operation holds no weights. It says which operands it wants projected; the node that uses it owns
+the projections and computes those of all its operations in one product.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+from torch import Tensor
+
+__all__ = ["Op", "get_op", "register_op", "registered_ops"]
+
+
+class Op(ABC):
+    """A two-input operation, (batch, hidden) x 2 -> (batch, hidden).
+
+    Attributes
+    ----------
+    projects_left, projects_right : bool
+        Whether the operand enters the operation's own affine projection.
+    reads_left, reads_right : bool
+        Whether `combine` reads the operand itself.
+    is_modulation : bool
+        Whether a zero projection makes the operation return its left operand exactly.
+    """
+
+    projects_left: ClassVar[bool] = False
+    projects_right: ClassVar[bool] = False
+    reads_left: ClassVar[bool] = False
+    reads_right: ClassVar[bool] = False
+    is_modulation: ClassVar[bool] = False
+
+    @property
+    def has_projection(self) -> bool:
+        """Whether the operation has weights at all."""
+        return self.projects_left or self.projects_right
+
+    @abstractmethod
+    def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
+        """Return the node's value.
+
+        Parameters
+        ----------
+        left, right : Tensor of shape (batch, hidden)
+            The operands; only what the operation reads is meaningful.
+        projected : Tensor of shape (batch, hidden)
+            ``left @ W_left + right @ W_right + bias`` over the operands it projects.
+
+        Returns
+        -------
+        Tensor of shape (batch, hidden)
+            The operation's value.
+        """
+
+
+_REGISTRY: dict[str, Op] = {}
+_OpClass = TypeVar("_OpClass", bound=type[Op])
+
+
+def register_op(name: str) -> Callable[[_OpClass], _OpClass]:
+    """Make an operation known by a name.
+
+    Parameters
+    ----------
+    name : str
+        The name that genotypes store.
+
+    Returns
+    -------
+    callable
+        A class decorator.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
+    if name in _REGISTRY:
+        raise ValueError(f"operation names must be unique; got {name!r} again.")
+
+    def register(op_class: _OpClass) -> _OpClass:
+        _REGISTRY[name] = op_class()
+        return op_class
+
+    return register
+
+
+def get_op(name: str) -> Op:
+    """Return the operation of that name.
+
+    Parameters
+    ----------
+    name : str
+        A registered name.
+
+    Returns
+    -------
+    Op
+        The operation.
+
+    Raises
+    ------
+    ValueError
+        If no operation has the name.
+    """
+    if name not in _REGISTRY:
+        raise ValueError(f"operations must be among {sorted(_REGISTRY)}; got {name!r}.")
+    return _REGISTRY[name]
+
+
+def registered_ops() -> tuple[str, ...]:
+    """Return the names of all operations, in order of registration."""
+    return tuple(_REGISTRY)

@@ -1,0 +1,75 @@
+"""One step of each level: weights on the weight split, architecture on the architecture split."""
+
+from __future__ import annotations
+
+import torch
+
+from sknas.blocks import Batch, Objective
+from sknas.search.learner import Learner
+
+__all__ = ["arch_step", "weight_step"]
+
+
+def weight_step(learner: Learner, batch: Batch, objective: Objective, max_norm: float) -> float:
+    """Take one step of the weights, architecture parameters held fixed.
+
+    Parameters
+    ----------
+    learner : Learner
+        What learns.
+    batch : tuple of Tensor
+        past, target, weight of a batch of the weight split.
+    objective : Objective
+        The loss.
+    max_norm : float
+        Largest norm of the gradient; longer ones are clipped.
+
+    Returns
+    -------
+    float
+        The batch's loss before the step; a step with a loss or gradient that is not finite is not
+        taken.
+    """
+    past, target, weight = batch
+    parameters = [p for g in learner.weight_optimizer.param_groups for p in g["params"]]
+    loss = objective.mean(learner.supernet(past), target, weight)
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+    if torch.isfinite(norm) and torch.isfinite(loss):
+        learner.weight_optimizer.step()
+        learner.average.update()
+    learner.weight_optimizer.zero_grad(set_to_none=True)
+    return float(loss.detach())
+
+
+def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | None:
+    """Take one first-order step of the architecture parameters (Liu et al. 2019, xi = 0).
+
+    Parameters
+    ----------
+    learner : Learner
+        What learns.
+    batch : tuple of Tensor
+        past, target, weight of a batch of the architecture split.
+    objective : Objective
+        The loss.
+
+    Returns
+    -------
+    float or None
+        The batch's loss before the step; None where nothing is left to decide.
+    """
+    free = learner.supernet.free_arch_parameters()
+    if not free:
+        return None
+    past, target, weight = batch
+    loss = objective.mean(learner.supernet(past), target, weight)
+    gradients = torch.autograd.grad(loss, free)
+    if all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+        for parameter, gradient in zip(free, gradients, strict=True):
+            parameter.grad = gradient
+        learner.arch_optimizer.step()
+    learner.arch_optimizer.zero_grad(set_to_none=True)
+    return float(loss.detach())

@@ -1,0 +1,435 @@
+"""After each epoch, in order: judge, prune, grow, stop (the paper's outer loop)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Generator, Tensor
+
+from sknas.blocks import Objective, WindowData
+from sknas.blocks.window_data import losses, outputs
+from sknas.edits import AddBranch, DropEdge, DropOp, Edit
+from sknas.genotype import Cell
+from sknas.search.growth import GrowthRule, scaled
+from sknas.search.learner import Learner
+from sknas.search.pruning import PruningRule
+from sknas.search.race import Race
+from sknas.search.space import SearchSpace
+from sknas.search.state import Move, Removal, SearchState
+from sknas.supernet import Supernet
+
+__all__ = ["Controller", "Incumbent", "Plan", "Probe"]
+
+_N_COST_SAMPLES = 256
+_N_PROBE_SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a search is to go.
+
+    Parameters
+    ----------
+    mode : {"sequential", "interleaved", "fixed"}
+        Grow, then prune; prune after every growth; no growth.
+    n_epochs : int
+        Epochs of the search.
+    growth : GrowthRule
+        When to grow.
+    pruning : PruningRule
+        What to remove.
+    """
+
+    mode: str
+    n_epochs: int
+    growth: GrowthRule
+    pruning: PruningRule
+
+    @property
+    def n_trial_epochs(self) -> int:
+        """Epochs that a move gets before it is pruned or judged."""
+        n_epochs = scaled(self.growth.patience, self.n_epochs)
+        return max(n_epochs, scaled(self.pruning.protection, self.n_epochs))
+
+    @property
+    def n_rounds(self) -> int:
+        """Pruning rounds, one an epoch."""
+        return scaled(self.pruning.n_rounds, self.n_epochs)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The held-out samples that judge a search.
+
+    Parameters
+    ----------
+    data : WindowData
+        All samples.
+    index : Tensor of int64
+        The validation part, or an even selection of it.
+    objective : Objective
+        The loss.
+    """
+
+    data: WindowData
+    index: Tensor
+    objective: Objective
+
+    def loss(self, supernet: Supernet, n_samples: int | None = None) -> float:
+        """Return the weighted validation loss; infinite where it is not finite.
+
+        Parameters
+        ----------
+        supernet : Supernet
+            What to judge.
+        n_samples : int or None, default=None
+            Judge by an even selection of about that many samples.
+
+        Returns
+        -------
+        float
+            The loss.
+        """
+        index = self.index if n_samples is None else self._some(n_samples)
+        weight = self.data.weight[index]
+        each = losses(supernet, self.data, index, self.objective)
+        loss = float((each * weight).sum() / weight.sum().clamp_min(1e-300))
+        return loss if math.isfinite(loss) else math.inf
+
+    def outputs(self, supernet: Supernet) -> Tensor:
+        """Return outputs on a few samples, to measure what an edit changes.
+
+        Parameters
+        ----------
+        supernet : Supernet
+            What predicts.
+
+        Returns
+        -------
+        Tensor of shape (n, targets, horizon)
+            Outputs.
+        """
+        return outputs(supernet, self.data.past, self._some(_N_PROBE_SAMPLES))
+
+    def _some(self, n_samples: int) -> Tensor:
+        return self.index[:: -(-len(self.index) // n_samples)]
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """The best settled supernet so far, with averaged weights."""
+
+    supernet: Supernet
+    loss: float
+
+
+@dataclass
+class _Trial:
+    """A move that waits for its judgement."""
+
+    edit: Edit
+    epoch: int
+    n_params: int
+    output_change: float
+    before: Learner
+    loss_before: float
+    n_epochs_left: int
+
+
+@dataclass
+class Controller:
+    """Drives a search from outside the gradient steps; called once an epoch.
+
+    Attributes
+    ----------
+    learner : Learner
+        What is searched now; the race, a move and an undo put another in its place.
+    plan : Plan
+        Mode, length and rules.
+    space : SearchSpace
+        Bounds.
+    probe : Probe
+        What judges.
+    generator : torch.Generator
+        Source of newborn weights.
+    cells : sequence of Cell
+        Contenders for the first branch; empty where the learner has one already.
+    moves : list of Move
+        What was tried.
+    rows : list of dict
+        One record an epoch.
+    """
+
+    learner: Learner
+    plan: Plan
+    space: SearchSpace
+    probe: Probe
+    generator: Generator
+    cells: Sequence[Cell]
+    moves: list[Move] = field(default_factory=list)
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.epoch = 0
+        self.best_supernet_loss = math.inf
+        self._losses: list[float] = []
+        self._refused: set[str] = set()
+        self._trial: _Trial | None = None
+        self._rounds_left: int | None = None
+        seed_loss = self.probe.loss(self.learner.supernet)
+        self.incumbent = Incumbent(copy.deepcopy(self.learner.supernet), seed_loss)
+        self._cell = self.cells[0] if self.cells else None
+        self._race: Race | None = None
+        if self.cells:
+            self._race = Race.start(
+                self.learner, [AddBranch(self.space.branch(cell)) for cell in self.cells],
+                self.plan.n_epochs, self.generator, self.probe.outputs, seed_loss,
+            )
+            self.learner = self._race.current
+
+    # -- the outer loop -----------------------------------------------------------------------
+
+    def end_epoch(self, train_loss: float, n_arch_steps: int, seconds: float) -> bool:
+        """Judge, prune, grow and decide whether the search is over.
+
+        Parameters
+        ----------
+        train_loss : float
+            Mean loss of the epoch's weight steps.
+        n_arch_steps : int
+            Architecture steps of the epoch.
+        seconds : float
+            How long the epoch took.
+
+        Returns
+        -------
+        bool
+            Whether the search is over.
+        """
+        self.epoch += 1
+        loss = self._validate()
+        self._record(train_loss, loss, n_arch_steps, seconds)
+        self._losses.append(loss)
+        if self._race is not None:
+            self._end_race_epoch(loss)
+        else:
+            self._judge()
+            self._prune()
+            self._grow()
+        self.learner.supernet.set_progress(min(1.0, self.epoch / self.plan.n_epochs))
+        return self._is_over()
+
+    def _validate(self) -> float:
+        supernet = self.learner.supernet
+        with self.learner.average.swapped_in():
+            loss = self.probe.loss(supernet)
+            self.best_supernet_loss = min(self.best_supernet_loss, loss)
+            if supernet.is_settled and loss < self.incumbent.loss:
+                self.incumbent = Incumbent(copy.deepcopy(supernet), loss)
+        return loss
+
+    def _record(self, train_loss: float, loss: float, n_arch_steps: int, seconds: float) -> None:
+        supernet = self.learner.supernet
+        self.rows.append(
+            {
+                "epoch": self.epoch,
+                "train_loss": train_loss,
+                "val_loss": loss,
+                "n_nodes": supernet.n_nodes,
+                "n_candidates": supernet.n_candidates,
+                "n_params": supernet.n_params,
+                "n_branches": len(supernet.trunk.branches),
+                "arch_steps": n_arch_steps,
+                "gate_entropy": supernet.gate_entropy(),
+                "progress": supernet.progress,
+                "seconds": seconds,
+            }
+        )
+
+    def _is_over(self) -> bool:
+        if self.epoch >= self.plan.n_epochs:
+            return True
+        if self._race is not None or self._trial is not None or self._rounds_left:
+            return False
+        if not self.learner.supernet.is_settled:
+            return False
+        # A settled network that nothing can be added to only needs to train, which comes later.
+        return self.plan.mode != "interleaved" and self._rounds_left == 0 or not self._possible()
+
+    # -- the first branch ---------------------------------------------------------------------
+
+    def _end_race_epoch(self, loss: float) -> None:
+        race = self._race
+        if race is None:
+            return
+        race.end_epoch(loss)
+        self.learner = race.current
+        if race.is_over:
+            self.moves += race.moves
+            self._cell = self.cells[race.winner]
+            self._losses = list(race.winner_losses)
+            self._race = None
+
+    # -- moves --------------------------------------------------------------------------------
+
+    def _possible(self) -> tuple[Edit, ...]:
+        if self.plan.mode == "fixed" or self._cell is None:
+            return ()
+        edits = self.space.possible_edits(self.learner.supernet, self._cell)
+        return tuple(edit for edit in edits if str(edit) not in self._refused)
+
+    def _state(self, *, removals: Sequence[Removal] = (), n_rounds_left: int = 1) -> SearchState:
+        n_needed = self._n_epochs_of_a_move() + self._n_epochs_reserved()
+        n_tried = sum(move.epoch > 0 for move in self.moves)
+        return SearchState(
+            self.epoch,
+            self.plan.n_epochs,
+            tuple(self._losses),
+            self._possible(),
+            tuple(removals),
+            n_rounds_left,
+            is_last_chance=n_tried == 0 and self.plan.n_epochs - self.epoch <= n_needed,
+        )
+
+    def _n_epochs_of_a_move(self) -> int:
+        prunes = self.plan.mode == "interleaved"
+        return self.plan.n_trial_epochs + (self.plan.n_rounds if prunes else 0)
+
+    def _n_epochs_reserved(self) -> int:
+        return self.plan.n_rounds if self.plan.mode != "interleaved" else 0
+
+    def _grow(self) -> None:
+        """Ask the growth rule, and put what it proposes on trial."""
+        n_left = self.plan.n_epochs - self.epoch - self._n_epochs_reserved()
+        is_busy = self._trial is not None or self._rounds_left is not None
+        if is_busy or n_left < self._n_epochs_of_a_move():
+            return
+        for edit in self.plan.growth.propose(self._state())[:1]:
+            self._try(edit)
+
+    def _try(self, edit: Edit) -> None:
+        before = self.learner.snapshot()
+        old_outputs = self.probe.outputs(self.learner.supernet)
+        self.learner.apply(edit, self.generator)
+        n_params = self.learner.supernet.n_params
+        if self.space.max_params is not None and n_params > self.space.max_params:
+            self.learner = before
+            self._refused.add(str(edit))
+            return
+        new_outputs = self.probe.outputs(self.learner.supernet)
+        self._trial = _Trial(
+            edit,
+            self.epoch,
+            n_params,
+            float((new_outputs - old_outputs).abs().max()),
+            before,
+            min(self._losses),
+            self.plan.n_trial_epochs,
+        )
+        self._losses = []
+
+    def _judge(self) -> None:
+        """Keep the move on trial if it pays on validation, or undo it."""
+        trial = self._trial
+        if trial is None:
+            return
+        trial.n_epochs_left -= 1
+        if trial.n_epochs_left > 0 or self._rounds_left:
+            return
+        if self.plan.mode == "interleaved" and not self.learner.supernet.is_settled:
+            return
+        loss_after = min(self._losses[-self.plan.n_trial_epochs :])
+        is_accepted = loss_after <= trial.loss_before * (1.0 - self.plan.growth.min_gain)
+        self.moves.append(
+            Move(
+                trial.epoch,
+                trial.edit,
+                trial.n_params,
+                trial.output_change,
+                trial.loss_before,
+                loss_after,
+                is_accepted,
+            )
+        )
+        if is_accepted:
+            self._refused.clear()
+        else:
+            self.learner = trial.before
+            self._refused.add(str(trial.edit))
+            # The state before the move was flat; the next move need not wait for that again.
+            self._losses = [trial.loss_before] * (self.plan.n_trial_epochs + 1)
+        self._trial = None
+        self._rounds_left = None
+
+    # -- pruning ------------------------------------------------------------------------------
+
+    def _prune(self) -> None:
+        """Start pruning when it is time, and do one round of it an epoch."""
+        if self._rounds_left is None and self._is_pruning_due():
+            self._rounds_left = self.plan.n_rounds
+        if not self._rounds_left:
+            return
+        state = self._state(removals=self._removals(), n_rounds_left=self._rounds_left)
+        for edit in self.plan.pruning.propose(state):
+            self.learner.apply(edit, self.generator)
+        self._rounds_left -= 1
+        self._losses = []
+        if self._rounds_left == 0 and self._trial is not None:
+            self._trial.n_epochs_left = 1
+
+    def _is_pruning_due(self) -> bool:
+        if self.learner.supernet.is_settled:
+            return False
+        if self.plan.mode == "interleaved":
+            return self._trial is not None and self._trial.n_epochs_left <= 0
+        n_left = self.plan.n_epochs - self.epoch
+        return n_left <= self.plan.n_rounds or (self._trial is None and not self._can_still_grow())
+
+    def _can_still_grow(self) -> bool:
+        n_left = self.plan.n_epochs - self.epoch - self._n_epochs_reserved()
+        if self.plan.mode == "fixed":
+            return n_left > 0
+        return bool(self._possible()) and n_left >= self._n_epochs_of_a_move()
+
+    def _removals(self) -> list[Removal]:
+        supernet = self.learner.supernet
+        removals = []
+        with self.learner.average.swapped_in():
+            loss = self.probe.loss(supernet, _N_COST_SAMPLES) if self._needs_costs else math.nan
+            for place, node in supernet.nodes():
+                if len(node.operations) > 1:
+                    strengths = (node.mixing_weights() * node.births).abs().tolist()
+                    for name, strength in zip(node.operations, strengths, strict=True):
+                        edit = DropOp(place, name)
+                        removals.append(
+                            Removal(edit, (place, "operation"), strength, self._cost(edit, loss))
+                        )
+                weights = node.edge_mixing_weights().tolist()
+                for slot, side in enumerate(("left", "right")):
+                    if len(node.open_sources(slot)) > 1:
+                        for name in node.open_sources(slot):
+                            drop = DropEdge(place, side, name)
+                            strength = weights[slot][node.sources.index(name)]
+                            removals.append(
+                                Removal(drop, (place, side), strength, self._cost(drop, loss))
+                            )
+        return removals
+
+    @property
+    def _needs_costs(self) -> bool:
+        return self.plan.pruning.needs_costs
+
+    def _cost(self, edit: Edit, loss: float) -> float:
+        """Return what validation loses without the candidate; infinite where that cannot be told."""
+        if not self._needs_costs:
+            return math.nan
+        with torch.no_grad():
+            without = copy.deepcopy(self.learner.supernet)
+            edit.apply(without, self.generator)
+            cost = self.probe.loss(without, _N_COST_SAMPLES) - loss
+        return cost if not math.isnan(cost) else math.inf
+

@@ -1,0 +1,85 @@
+"""Supernet weights -> derived network: after it both predict the same."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, nn
+
+from sknas.blocks import Projection
+from sknas.derived import DerivedCell, DerivedNetwork, NetworkSpec
+from sknas.search.discretization import discretize, live_nodes
+from sknas.supernet import Supernet, TwoInputCell
+
+__all__ = ["derive"]
+
+
+def derive(supernet: Supernet, *, inherit: bool, generator: Generator) -> DerivedNetwork:
+    """Build the fixed network of a settled supernet.
+
+    Parameters
+    ----------
+    supernet : Supernet
+        A settled supernet.
+    inherit : bool
+        True takes over all its weights; False takes the linear seed's alone.
+    generator : torch.Generator
+        Source of the weights that are not taken over.
+
+    Returns
+    -------
+    DerivedNetwork
+        With `inherit`, its outputs equal the supernet's.
+    """
+    trunk = supernet.trunk
+    spec = NetworkSpec(
+        discretize(supernet),
+        supernet.shape,
+        trunk.window_norm.kind,
+        "independent" if trunk.seed.is_shared else "mixed",
+    )
+    network = DerivedNetwork(spec, generator=generator, dtype=supernet.dtype)
+    with torch.no_grad():
+        copy_parameters(trunk.seed, network.trunk.seed)
+        if inherit:
+            for theirs, ours in zip(trunk.branches, network.trunk.branches, strict=True):
+                copy_parameters(theirs.segments, ours.segments)
+                for old_head, new_head in zip(theirs.heads, ours.heads, strict=True):
+                    new_head.copy_(old_head)
+                for old_cell, new_cell in zip(theirs.layers, ours.layers, strict=True):
+                    _inherit_cell(old_cell, new_cell)
+    return network
+
+
+def copy_parameters(source: nn.Module, target: nn.Module) -> None:
+    """Copy the parameters of a module to another of the same structure.
+
+    Parameters
+    ----------
+    source, target : nn.Module
+        From and to.
+    """
+    for old, new in zip(source.parameters(), target.parameters(), strict=True):
+        new.copy_(old)
+
+
+def _inherit_cell(supernet_cell: TwoInputCell, cell: DerivedCell) -> None:
+    nodes = live_nodes(supernet_cell)
+    for old, new in zip(nodes, cell.nodes, strict=True):
+        new.scale.copy_(old.births[0])
+        if new.projection is not None:
+            _inherit_projection(old.projections[old.operations[0]], new.projection)
+        for side, entry in new.entries.items():
+            source = old.entries[side]
+            entry.weights[f"input_{side}"].copy_(source.weights[f"input_{side}"])
+            entry.bias.copy_(source.bias)
+    outputs = [node for node in nodes if node.is_output]
+    for weight, node in zip(cell.output_weights, outputs, strict=True):
+        weight.copy_(node.output_weight)
+    if cell.carry is not None and supernet_cell.carry is not None:
+        _inherit_projection(supernet_cell.carry, cell.carry)
+
+
+def _inherit_projection(old: Projection, new: Projection) -> None:
+    for term, weight in new.weights.items():
+        weight.copy_(old.weights[term])
+    new.bias.copy_(old.bias)

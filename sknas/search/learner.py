@@ -1,0 +1,114 @@
+"""The supernet with all that learns along with it: optimizers and weight average, as one thing."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Generator
+from torch.optim import Optimizer
+
+from sknas.edits import Edit, ParameterChange, carry_optimizer
+from sknas.search.averaging import WeightAverage
+from sknas.supernet import Supernet
+
+__all__ = ["Learner", "LearningRates"]
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """Step sizes of the two levels.
+
+    Parameters
+    ----------
+    weight : float
+        Adam's rate for weights.
+    arch : float
+        Adam's rate for architecture parameters.
+    weight_decay : float
+        Decoupled decay of the weights (AdamW).
+    """
+
+    weight: float
+    arch: float
+    weight_decay: float
+
+
+@dataclass
+class Learner:
+    """What a step changes, an edit must follow, and an undo brings back.
+
+    Attributes
+    ----------
+    supernet : Supernet
+        The network.
+    weight_optimizer, arch_optimizer : Optimizer
+        One for each level.
+    average : WeightAverage
+        Average of the weights.
+    """
+
+    supernet: Supernet
+    weight_optimizer: Optimizer
+    arch_optimizer: Optimizer
+    average: WeightAverage
+
+    @classmethod
+    def start(cls, supernet: Supernet, rates: LearningRates) -> Learner:
+        """Begin with fresh optimizers.
+
+        Parameters
+        ----------
+        supernet : Supernet
+            The network.
+        rates : LearningRates
+            Step sizes.
+
+        Returns
+        -------
+        Learner
+            The learner.
+        """
+        weights = supernet.weight_parameters()
+        return cls(
+            supernet,
+            torch.optim.AdamW(
+                [{"params": weights}], lr=rates.weight, weight_decay=rates.weight_decay
+            ),
+            torch.optim.Adam(
+                [{"params": supernet.arch_parameters()}], lr=rates.arch, betas=(0.5, 0.999)
+            ),
+            WeightAverage(weights),
+        )
+
+    def apply(self, edit: Edit, generator: Generator) -> ParameterChange:
+        """Apply an edit and carry everything that learns across it.
+
+        Parameters
+        ----------
+        edit : Edit
+            The edit.
+        generator : torch.Generator
+            Source of newborn weights.
+
+        Returns
+        -------
+        ParameterChange
+            What changed.
+        """
+        change = edit.apply(self.supernet, generator)
+        weights = self.supernet.weight_parameters()
+        carry_optimizer(self.weight_optimizer, change, weights)
+        carry_optimizer(self.arch_optimizer, change, self.supernet.arch_parameters())
+        self.average.carry(change, weights)
+        return change
+
+    def snapshot(self) -> Learner:
+        """Return an independent copy, optimizer state included."""
+        return copy.deepcopy(self)
+
+    def averaged_supernet(self) -> Supernet:
+        """Return a copy of the supernet that holds the averaged weights."""
+        with self.average.swapped_in():
+            return copy.deepcopy(self.supernet)

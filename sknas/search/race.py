@@ -1,0 +1,178 @@
+"""The race for the first branch: successive halving among hand-made cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from torch import Generator, Tensor
+
+from sknas.edits import Edit
+from sknas.search.learner import Learner
+from sknas.search.state import Move
+from sknas.supernet import Supernet
+
+__all__ = ["Race", "n_contenders"]
+
+_SHARE = 3  # the race takes at most one epoch in three
+
+
+def n_contenders(n_cells: int, n_epochs: int) -> int:
+    """Return how many cells may race in a search of that length.
+
+    Parameters
+    ----------
+    n_cells : int
+        Cells there are.
+    n_epochs : int
+        Epochs of the search.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    n = n_cells
+    while n > 1 and _length(n) > n_epochs // _SHARE:
+        n -= 1
+    return n
+
+
+def _length(n: int) -> int:
+    """Epochs of a race with rounds of one epoch."""
+    total = 0
+    while n > 1:
+        total += n
+        n = n // 2
+    return max(total, 1)
+
+
+@dataclass
+class _Contender:
+    edit: Edit
+    learner: Learner
+    n_params: int
+    output_change: float
+    losses: list[float] = field(default_factory=list)
+
+    @property
+    def best(self) -> float:
+        return min(self.losses, default=float("inf"))
+
+
+@dataclass
+class Race:
+    """Contenders train in turn, a few epochs a round; the better half goes on.
+
+    Attributes
+    ----------
+    current : Learner
+        Who trains now.
+    is_over : bool
+        Whether one is left.
+    winner : int
+        Place of the best in the list of edits.
+    """
+
+    contenders: list[_Contender]
+    n_epochs_a_turn: int
+    loss_before: float
+
+    def __post_init__(self) -> None:
+        self._running = list(range(len(self.contenders)))
+        self._turn = 0
+        self._n_epochs = 0
+        self.is_over = False
+
+    @classmethod
+    def start(
+        cls,
+        seed: Learner,
+        edits: Sequence[Edit],
+        n_epochs: int,
+        generator: Generator,
+        probe: Callable[[Supernet], Tensor],
+        loss_before: float,
+    ) -> Race:
+        """Give every contender a copy of the seed, and apply its edit.
+
+        Parameters
+        ----------
+        seed : Learner
+            What all start from.
+        edits : sequence of Edit
+            One for each contender.
+        n_epochs : int
+            Epochs of the whole search.
+        generator : torch.Generator
+            Source of newborn weights.
+        probe : callable
+            Returns a supernet's outputs on a few samples.
+        loss_before : float
+            The seed's validation loss.
+
+        Returns
+        -------
+        Race
+            Ready for its first epoch.
+        """
+        before = probe(seed.supernet)
+        contenders = []
+        for edit in edits[: n_contenders(len(edits), n_epochs)]:
+            learner = seed.snapshot()
+            learner.apply(edit, generator)
+            change = float((probe(learner.supernet) - before).abs().max())
+            contenders.append(_Contender(edit, learner, learner.supernet.n_params, change))
+        n_turn = max(1, n_epochs // (_SHARE * max(1, _length(len(contenders)))))
+        return cls(contenders, min(n_turn, 2), loss_before)
+
+    @property
+    def current(self) -> Learner:
+        """Who trains now; the winner once the race is over."""
+        return self.contenders[self._running[self._turn]].learner
+
+    @property
+    def winner(self) -> int:
+        """Place of the winner in the list of edits."""
+        return self._running[0]
+
+    @property
+    def winner_losses(self) -> list[float]:
+        """The winner's validation losses."""
+        return self.contenders[self.winner].losses
+
+    def end_epoch(self, loss: float) -> None:
+        """Note the present contender's loss and pass the turn.
+
+        Parameters
+        ----------
+        loss : float
+            Its validation loss.
+        """
+        self.contenders[self._running[self._turn]].losses.append(loss)
+        self._n_epochs += 1
+        if self._n_epochs < self.n_epochs_a_turn:
+            return
+        self._n_epochs = 0
+        self._turn += 1
+        if self._turn == len(self._running):
+            ranked = sorted(self._running, key=lambda place: self.contenders[place].best)
+            self._running = ranked[: max(1, len(ranked) // 2)]
+            self._turn = 0
+            self.is_over = len(self._running) == 1
+
+    @property
+    def moves(self) -> list[Move]:
+        """The contenders as moves made at birth; the winner's stayed."""
+        return [
+            Move(
+                0,
+                contender.edit,
+                contender.n_params,
+                contender.output_change,
+                self.loss_before,
+                contender.best,
+                place == self.winner,
+            )
+            for place, contender in enumerate(self.contenders)
+        ]

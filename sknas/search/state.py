@@ -1,0 +1,96 @@
+"""The read-only snapshot that every rule gets, and all it gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sknas.edits import Edit
+
+__all__ = ["Move", "Removal", "SearchState"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A growth move that was tried, and what came of it.
+
+    Attributes
+    ----------
+    epoch : int
+        Epoch after which the edit was applied, counted from 1 over the whole fit; 0 is birth.
+    edit : Edit
+        The edit.
+    n_params : int
+        Weights after the edit.
+    output_change : float
+        Measured max |output change| at the moment of the edit, in standardised units.
+    loss_before, loss_after : float
+        Best validation loss before the edit and at the end of its trial.
+    is_accepted : bool
+        Whether the edit stayed.
+    """
+
+    epoch: int
+    edit: Edit
+    n_params: int
+    output_change: float
+    loss_before: float
+    loss_after: float
+    is_accepted: bool
+
+    @property
+    def gain(self) -> float:
+        """Share of the validation loss that the move took off."""
+        return 1.0 - self.loss_after / self.loss_before if self.loss_before > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A candidate that may be removed, and what speaks for it.
+
+    Attributes
+    ----------
+    edit : Edit
+        The removal.
+    group : tuple
+        The choice that it belongs to: one node's operations, or one operand's sources. The last
+        candidate of a group cannot be removed.
+    strength : float
+        The candidate's mixing weight times the size of its birth scalar.
+    cost : float
+        Measured increase of the validation loss without the candidate; NaN where not measured.
+    """
+
+    edit: Edit
+    group: tuple[object, ...]
+    strength: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class SearchState:
+    """What a rule may know.
+
+    Attributes
+    ----------
+    epoch, n_epochs : int
+        Epochs done and in all.
+    losses : tuple of float
+        Validation loss after each epoch since the last edit, oldest first.
+    possible_edits : tuple of Edit
+        Morphisms that the search space allows now, in order of preference, those refused since the
+        last accepted one left out.
+    removals : tuple of Removal
+        Candidates that may be removed now; newborns are not among them.
+    n_rounds_left : int
+        Pruning rounds until everything must be settled.
+    is_last_chance : bool
+        Whether no move was tried yet and only one more fits into the epochs left.
+    """
+
+    epoch: int
+    n_epochs: int
+    losses: tuple[float, ...]
+    possible_edits: tuple[Edit, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    n_rounds_left: int = 1
+    is_last_chance: bool = False

@@ -1,0 +1,22 @@
+"""The relaxed network that a search grows, prunes and discretizes."""
+
+from sknas.supernet.mixed_op import MixedNode
+from sknas.supernet.network import NodePlace, Supernet
+from sknas.supernet.relaxation import (
+    Relaxation,
+    ScaledSigmoidRelaxation,
+    SigmoidRelaxation,
+    SoftmaxRelaxation,
+)
+from sknas.supernet.two_input_cell import TwoInputCell
+
+__all__ = [
+    "MixedNode",
+    "NodePlace",
+    "Relaxation",
+    "ScaledSigmoidRelaxation",
+    "SigmoidRelaxation",
+    "SoftmaxRelaxation",
+    "Supernet",
+    "TwoInputCell",
+]

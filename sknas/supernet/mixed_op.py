@@ -1,0 +1,331 @@
+"""A node under search: the gated sum of its candidate operations on softly chosen operands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from sknas.blocks import Projection
+from sknas.genotype import INPUT, STATE
+from sknas.ops import get_op
+from sknas.supernet.relaxation import Relaxation, edge_weights
+
+__all__ = ["MixedNode", "NodePlan"]
+
+SLOTS = ("left", "right")
+_CHAIN_BIAS = 1.0
+_EDGE_TEMPERATURE = (1.0, 0.1)
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """What a node computes once a forward pass, before the loop over time.
+
+    Attributes
+    ----------
+    gates : Tensor of shape (n_candidates,)
+        Mixing weight times birth scalar.
+    edges : Tensor of shape (2, n_hidden_sources)
+        Weights of the sources that change with time, for the left and the right operand.
+    hidden_weight : Tensor of shape (n_sides * hidden, n_projections * hidden) or None
+        All candidates' weights on the operands side by side; None where nothing is projected.
+    sides : tuple of int
+        The operands (0 left, 1 right) that have a hidden source at all.
+    sources : tuple of str
+        Names of the hidden sources, in the order of `edges`.
+    direct : tuple of (str or None, str or None), or None
+        The operands themselves where each comes from at most one source, so that nothing mixes.
+    """
+
+    gates: Tensor
+    edges: Tensor
+    hidden_weight: Tensor | None
+    sides: tuple[int, ...]
+    sources: tuple[str, ...]
+    direct: tuple[str | None, str | None] | None
+
+
+class MixedNode(nn.Module):
+    """Candidates o on operands a and b: ``s = sum_o g_o r_o o(a, b)``.
+
+    The gates g come from the alphas by the relaxation; the birth scalars r are free weights, so
+    that a candidate can be born at exactly zero and still have a gradient. The operands are
+    ``a = sum_i p_i u_i`` over the sources u, with edge logits of their own. The cell's input x
+    enters every consumer through that consumer's own weights, which are mixed before the product.
+
+    Parameters
+    ----------
+    index : int
+        The node's name within its cell; never used again after the node is dropped.
+    operations : sequence of str
+        Candidates.
+    sources : pair of sequences of str
+        Sources open to the left and the right operand; the first of each is favoured at birth.
+    n_inputs, n_hidden : int
+        Widths of the cell's input and state.
+    relaxation : Relaxation
+        Alphas to mixing weights.
+    generator : torch.Generator
+        Source of the initial weights.
+    dtype : torch.dtype
+        Floating type of the weights.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        operations: Sequence[str],
+        sources: tuple[Sequence[str], Sequence[str]],
+        n_inputs: int,
+        n_hidden: int,
+        *,
+        relaxation: Relaxation,
+        generator: Generator,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.index = index
+        self.operations = list(operations)
+        self.sources = list(dict.fromkeys([*sources[0], *sources[1]]))
+        self.n_inputs, self.n_hidden = n_inputs, n_hidden
+        self.relaxation = relaxation
+        self.progress = 0.0
+        self.age = 0
+        self.is_output = True
+
+        n_candidates = len(operations)
+        alpha = relaxation.initial_alpha(n_candidates)
+        self.alphas = nn.Parameter(torch.full((n_candidates,), alpha, dtype=dtype))
+        self.births = nn.Parameter(torch.ones(n_candidates, dtype=dtype))
+        self.output_weight = nn.Parameter(torch.ones((), dtype=dtype))
+        is_open = torch.tensor([[name in side for name in self.sources] for side in sources])
+        self.register_buffer("is_open", is_open)
+        logits = torch.zeros(2, len(self.sources), dtype=dtype)
+        for slot, side in enumerate(sources):
+            if side:
+                logits[slot, self.sources.index(side[0])] = _CHAIN_BIAS
+        self.edge_logits = nn.Parameter(logits)
+        self.projections = nn.ModuleDict()
+        self.entries = nn.ModuleDict()
+        for name in operations:
+            self.add_weights(name, generator=generator)
+
+    # -- what the node is ---------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name consumers call the node by."""
+        return f"s{self.index}"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether one operation and at most one source an operand are left."""
+        return len(self.operations) == 1 and int(self.is_open.sum(dim=1).max()) <= 1
+
+    def open_sources(self, slot: int) -> list[str]:
+        """Return the sources open to an operand.
+
+        Parameters
+        ----------
+        slot : int
+            0 for the left operand, 1 for the right one.
+
+        Returns
+        -------
+        list of str
+            Their names.
+        """
+        return [name for name, open_ in zip(self.sources, self.is_open[slot], strict=True) if open_]
+
+    def mixing_weights(self) -> Tensor:
+        """Return the gates of the candidates; exactly one where a single candidate is left."""
+        if len(self.operations) == 1:
+            return torch.ones_like(self.alphas)
+        return self.relaxation.weights(self.alphas, self.progress)
+
+    def edge_mixing_weights(self) -> Tensor:
+        """Return the weights of the sources, of shape (2, n_sources)."""
+        hot, cold = _EDGE_TEMPERATURE
+        return edge_weights(self.edge_logits, self.is_open, hot * (cold / hot) ** self.progress)
+
+    def add_weights(self, operation: str, *, generator: Generator) -> list[nn.Parameter]:
+        """Create the weights that an operation needs and the node lacks.
+
+        Parameters
+        ----------
+        operation : str
+            Name of the operation.
+        generator : torch.Generator
+            Source of the draws.
+
+        Returns
+        -------
+        list of nn.Parameter
+            The new weights.
+        """
+        op = get_op(operation)
+        dtype = self.births.dtype
+        new: list[nn.Parameter] = []
+        sides = {"left": op.projects_left, "right": op.projects_right}
+        terms: list[str] = []
+        for slot, side in enumerate(SLOTS):
+            names = self.open_sources(slot)
+            if sides[side]:
+                terms += [f"input_{side}"] if INPUT in names else []
+                terms += [side] if set(names) - {INPUT} else []
+        if op.has_projection:
+            self.projections[operation] = Projection(
+                terms,
+                self.n_inputs,
+                self.n_hidden,
+                generator=generator,
+                dtype=dtype,
+                is_zero=op.is_modulation,
+            )
+            new += self.projections[operation].parameters()
+        reads = {"left": op.reads_left, "right": op.reads_right}
+        for slot, side in enumerate(SLOTS):
+            if reads[side] and INPUT in self.open_sources(slot) and side not in self.entries:
+                self.entries[side] = Projection(
+                    (f"input_{side}",),
+                    self.n_inputs,
+                    self.n_hidden,
+                    generator=generator,
+                    dtype=dtype,
+                )
+                new += self.entries[side].parameters()
+        return new
+
+    # -- what the node computes ---------------------------------------------------------------
+
+    def input_weights(self) -> tuple[Tensor | None, Tensor | None]:
+        """Return the weights on x of all projections and entries side by side, edges mixed in.
+
+        Returns
+        -------
+        weight : Tensor of shape (n_inputs, n_pieces * hidden) or None
+            Weights.
+        bias : Tensor of shape (n_pieces * hidden,) or None
+            Biases.
+        """
+        edges = self._edges_of_input()
+        weights, biases = [], []
+        for projection in self._ordered_projections():
+            weights.append(self._weight_on_input(projection, edges))
+            biases.append(projection.bias)
+        for side in self._entry_sides():
+            edge, entry = edges[SLOTS.index(side)], self.entries[side]
+            weights.append(edge * entry.weights[f"input_{side}"])
+            biases.append(edge * entry.bias)
+        return (torch.cat(weights, dim=1), torch.cat(biases)) if weights else (None, None)
+
+    def plan(self) -> NodePlan:
+        """Compute what stays the same over the time steps.
+
+        Returns
+        -------
+        NodePlan
+            Gates, edges and the fused weights.
+        """
+        hidden = [name for name in self.sources if name != INPUT]
+        columns = [self.sources.index(name) for name in hidden]
+        left, right = ([n for n in self.open_sources(slot) if n != INPUT] for slot in (0, 1))
+        sides = tuple(slot for slot, names in enumerate((left, right)) if names)
+        weight = None
+        projections = self._ordered_projections()
+        if projections and sides:
+            columns_of = [self._weight_on_hidden(item, sides) for item in projections]
+            weight = torch.cat(columns_of, dim=1)
+        is_direct = all(len(self.open_sources(slot)) <= 1 for slot in (0, 1))
+        direct = (next(iter(left), None), next(iter(right), None)) if is_direct else None
+        return NodePlan(
+            self.mixing_weights() * self.births,
+            self.edge_mixing_weights()[:, columns],
+            weight,
+            sides,
+            tuple(hidden),
+            direct,
+        )
+
+    def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: NodePlan) -> Tensor:
+        """Return the node's value at one time step.
+
+        Parameters
+        ----------
+        values : mapping of str to Tensor of shape (batch, hidden)
+            The sources' values.
+        entering : Tensor of shape (batch, n_pieces * hidden) or None
+            The part that comes from x, for every projection and entry.
+        plan : NodePlan
+            What `plan` computed.
+
+        Returns
+        -------
+        Tensor of shape (batch, hidden)
+            The gated sum of the candidates.
+        """
+        operands = self._operands(values, plan)
+        if entering is None:
+            return self._combine(*operands, operands[0], plan.gates)
+        n_projected = len(self.projections) * self.n_hidden
+        projected = entering[:, :n_projected]
+        if plan.hidden_weight is not None:
+            hidden = torch.cat([operands[slot] for slot in plan.sides], dim=1)
+            projected = torch.addmm(projected, hidden, plan.hidden_weight)
+        pieces = entering[:, n_projected:].split(self.n_hidden, dim=1)
+        for side, piece in zip(self._entry_sides(), pieces, strict=False):
+            operands[SLOTS.index(side)] = operands[SLOTS.index(side)] + piece
+        return self._combine(*operands, projected, plan.gates)
+
+    def _combine(self, left: Tensor, right: Tensor, projected: Tensor, gates: Tensor) -> Tensor:
+        outputs, column = [], 0
+        for name in self.operations:
+            op = get_op(name)
+            own = projected
+            if op.has_projection:
+                own = projected[:, column : column + self.n_hidden]
+                column += self.n_hidden
+            outputs.append(op.combine(left, right, own))
+        if len(outputs) == 1:
+            return gates * outputs[0]
+        return torch.tensordot(gates, torch.stack(outputs), dims=1)  # (batch, hidden)
+
+    def _operands(self, values: Mapping[str, Tensor], plan: NodePlan) -> list[Tensor]:
+        if plan.direct is not None:
+            zero = torch.zeros_like(values[STATE])
+            return [zero if name is None else values[name] for name in plan.direct]
+        stacked = torch.stack([values[name] for name in plan.sources])  # (sources, batch, hidden)
+        mixed = torch.tensordot(plan.edges, stacked, dims=1)  # (2, batch, hidden)
+        return [mixed[0], mixed[1]]
+
+    def _ordered_projections(self) -> list[Projection]:
+        return [self.projections[name] for name in self.operations if name in self.projections]
+
+    def _entry_sides(self) -> list[str]:
+        return [
+            side
+            for slot, side in enumerate(SLOTS)
+            if side in self.entries and INPUT in self.open_sources(slot)
+        ]
+
+    def _edges_of_input(self) -> tuple[Tensor, Tensor]:
+        if INPUT not in self.sources:
+            zero = self.edge_logits.new_zeros(())
+            return zero, zero
+        weights = self.edge_mixing_weights()[:, self.sources.index(INPUT)]
+        return weights[0], weights[1]
+
+    def _weight_on_input(self, projection: Projection, on_input: tuple[Tensor, Tensor]) -> Tensor:
+        weight = projection.bias.new_zeros(self.n_inputs, self.n_hidden)
+        for side, edge in zip(SLOTS, on_input, strict=True):
+            if f"input_{side}" in projection.weights:
+                weight = weight + edge * projection.weights[f"input_{side}"]
+        return weight
+
+    def _weight_on_hidden(self, projection: Projection, sides: tuple[int, ...]) -> Tensor:
+        zero = projection.bias.new_zeros(self.n_hidden, self.n_hidden)
+        names = [SLOTS[slot] for slot in sides]
+        return torch.cat([projection.weights[s] if s in projection.weights else zero for s in names])

@@ -1,0 +1,218 @@
+"""The supernet: the trunk with cells under search, and the architecture parameters it owns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from sknas.blocks import BranchStack, LinearSeed, NetworkShape, Segments, Trunk, WindowNorm
+from sknas.genotype import Branch
+from sknas.supernet.mixed_op import MixedNode
+from sknas.supernet.relaxation import Relaxation
+from sknas.supernet.two_input_cell import TwoInputCell
+
+__all__ = ["NodePlace", "Supernet"]
+
+
+@dataclass(frozen=True)
+class NodePlace:
+    """Where a node stands: its branch, its layer, and its name within the cell."""
+
+    branch: int
+    layer: int
+    node: int
+
+
+class Supernet(nn.Module):
+    """The relaxed network that a search grows and prunes.
+
+    At birth it is the linear seed; everything else enters by edits.
+
+    Parameters
+    ----------
+    shape : NetworkShape
+        Sizes of input and output.
+    relaxation : Relaxation
+        How mixed nodes weigh their candidates.
+    window_norm : {"none", "last", "revin"}, default="none"
+        Normalisation of each window.
+    channel_mode : {"independent", "mixed"}, default="mixed"
+        How the linear seed reads channels.
+    dtype : torch.dtype, default=torch.float32
+        Floating type.
+    """
+
+    def __init__(
+        self,
+        shape: NetworkShape,
+        relaxation: Relaxation,
+        *,
+        window_norm: str = "none",
+        channel_mode: str = "mixed",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.relaxation = relaxation
+        self.dtype = dtype
+        self.progress = 0.0
+        self.trunk = Trunk(
+            WindowNorm(window_norm, shape), LinearSeed(shape, channel_mode, dtype=dtype)
+        )
+
+    def forward(self, past: Tensor) -> Tensor:
+        """Predict from windows (batch, channels, lookback); see `Trunk`."""
+        return self.trunk(past)
+
+    # -- its parts ----------------------------------------------------------------------------
+
+    def cell(self, branch: int, layer: int) -> TwoInputCell:
+        """Return a cell.
+
+        Parameters
+        ----------
+        branch, layer : int
+            Its place.
+
+        Returns
+        -------
+        TwoInputCell
+            The cell.
+        """
+        cell: TwoInputCell = self.trunk.branches[branch].layers[layer]
+        return cell
+
+    def cells(self) -> Iterator[tuple[int, int, TwoInputCell]]:
+        """Iterate over (branch, layer, cell)."""
+        for b, branch in enumerate(self.trunk.branches):
+            for depth, cell in enumerate(branch.layers):
+                yield b, depth, cell
+
+    def nodes(self) -> Iterator[tuple[NodePlace, MixedNode]]:
+        """Iterate over every node with its place."""
+        for b, depth, cell in self.cells():
+            for node in cell.nodes:
+                yield NodePlace(b, depth, node.index), node
+
+    def node(self, place: NodePlace) -> MixedNode:
+        """Return the node at a place.
+
+        Parameters
+        ----------
+        place : NodePlace
+            Its place.
+
+        Returns
+        -------
+        MixedNode
+            The node.
+        """
+        return self.cell(place.branch, place.layer).node(place.node)
+
+    def build_branch(self, spec: Branch, *, generator: Generator) -> BranchStack:
+        """Build a branch of settled nodes, its heads at zero, without adding it.
+
+        Parameters
+        ----------
+        spec : Branch
+            What to build.
+        generator : torch.Generator
+            Source of the initial weights.
+
+        Returns
+        -------
+        BranchStack
+            The branch.
+        """
+        segments = Segments(
+            self.shape,
+            spec.segment_length,
+            spec.channel_mode,
+            n_embedded=spec.n_embedded,
+            generator=generator,
+            dtype=self.dtype,
+        )
+        n_inputs, cells = segments.n_inputs, []
+        for cell in spec.layers:
+            cells.append(
+                TwoInputCell(
+                    cell,
+                    n_inputs,
+                    spec.hidden_size,
+                    relaxation=self.relaxation,
+                    generator=generator,
+                    dtype=self.dtype,
+                )
+            )
+            n_inputs = spec.hidden_size
+        return BranchStack(self.shape, segments, cells, dtype=self.dtype)
+
+    # -- its parameters -----------------------------------------------------------------------
+
+    def arch_parameters(self) -> list[nn.Parameter]:
+        """Return alphas and edge logits of every node, settled or not."""
+        return [p for _, node in self.nodes() for p in (node.alphas, node.edge_logits)]
+
+    def free_arch_parameters(self) -> list[nn.Parameter]:
+        """Return the architecture parameters that still decide something."""
+        free = []
+        for _, node in self.nodes():
+            free += [node.alphas] if len(node.operations) > 1 else []
+            free += [node.edge_logits] if int(node.is_open.sum(dim=1).max()) > 1 else []
+        return free
+
+    def weight_parameters(self) -> list[nn.Parameter]:
+        """Return every trainable parameter that is not an architecture parameter."""
+        arch = {id(p) for p in self.arch_parameters()}
+        return [p for p in self.parameters() if id(p) not in arch and p.requires_grad]
+
+    def set_progress(self, progress: float) -> None:
+        """Tell relaxations and edge choices how much of the search is over.
+
+        Parameters
+        ----------
+        progress : float
+            In [0, 1].
+        """
+        self.progress = progress
+        for _, _, cell in self.cells():
+            cell.progress = progress
+        for _, node in self.nodes():
+            node.progress = progress
+
+    # -- its sizes ----------------------------------------------------------------------------
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to decide."""
+        return all(node.is_settled for _, node in self.nodes())
+
+    @property
+    def n_params(self) -> int:
+        """Number of weights, architecture parameters excluded."""
+        arch = {id(p) for p in self.arch_parameters()}
+        return sum(p.numel() for p in self.parameters() if id(p) not in arch)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes over all cells."""
+        return sum(1 for _ in self.nodes())
+
+    @property
+    def n_candidates(self) -> int:
+        """Number of candidate operations over all nodes."""
+        return sum(len(node.operations) for _, node in self.nodes())
+
+    def gate_entropy(self) -> float:
+        """Return the mean entropy of the undecided nodes' gates, in nats; 0 where all are decided."""
+        entropies = []
+        with torch.no_grad():
+            for _, node in self.nodes():
+                if len(node.operations) > 1:
+                    weights = node.mixing_weights()
+                    share = (weights / weights.sum()).clamp_min(1e-12)
+                    entropies.append(float(-(share * share.log()).sum()))
+        return sum(entropies) / len(entropies) if entropies else 0.0

@@ -1,0 +1,149 @@
+"""Relaxations: how the alphas of a node's candidates become mixing weights."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+__all__ = [
+    "Relaxation",
+    "ScaledSigmoidRelaxation",
+    "SigmoidRelaxation",
+    "SoftmaxRelaxation",
+    "edge_weights",
+]
+
+
+class Relaxation(BaseEstimator, ABC):
+    """Interface: alphas of one node and the progress of the search in, mixing weights out."""
+
+    @abstractmethod
+    def initial_alpha(self, n_candidates: int) -> float:
+        """Return the alpha that candidates are born with.
+
+        Parameters
+        ----------
+        n_candidates : int
+            Candidates of the node.
+
+        Returns
+        -------
+        float
+            A value that makes the mixing weights of equal candidates sum to one.
+        """
+
+    @abstractmethod
+    def weights(self, alphas: Tensor, progress: float) -> Tensor:
+        """Return the mixing weights.
+
+        Parameters
+        ----------
+        alphas : Tensor of shape (n_candidates,)
+            Architecture parameters.
+        progress : float
+            Share of the search that is over, in [0, 1].
+
+        Returns
+        -------
+        Tensor of shape (n_candidates,)
+            Non-negative weights.
+        """
+
+
+class SoftmaxRelaxation(Relaxation):
+    """DARTS's relaxation, softmax(alphas / temperature) (Liu et al. 2019, eq. 2).
+
+    Parameters
+    ----------
+    temperature : float, default=1.0
+        Temperature at the start of the search.
+    final_temperature : float, default=1.0
+        Temperature at its end; in between it falls exponentially.
+    """
+
+    def __init__(self, *, temperature: float = 1.0, final_temperature: float = 1.0) -> None:
+        self.temperature = temperature
+        self.final_temperature = final_temperature
+
+    def initial_alpha(self, n_candidates: int) -> float:
+        """Return zero: a softmax of equal alphas sums to one."""
+        del n_candidates
+        return 0.0
+
+    def weights(self, alphas: Tensor, progress: float) -> Tensor:
+        """Return weights on the simplex."""
+        ratio = self.final_temperature / self.temperature
+        return torch.softmax(alphas / (self.temperature * ratio**progress), dim=0)
+
+
+class SigmoidRelaxation(Relaxation):
+    """Independent gates sigmoid(alpha), so that candidates need not push each other out.
+
+    The gates of FairDARTS (Chu et al. 2020).
+    """
+
+    def initial_alpha(self, n_candidates: int) -> float:
+        """Return logit(1 / n), at most zero."""
+        return -math.log(max(n_candidates - 1, 1))
+
+    def weights(self, alphas: Tensor, progress: float) -> Tensor:
+        """Return weights in (0, 1)."""
+        del progress
+        return torch.sigmoid(alphas)
+
+
+class ScaledSigmoidRelaxation(Relaxation):
+    """Independent gates sigmoid(delta * alpha) that harden into steps as delta grows.
+
+    The continuation of DNAL (Guo et al. 2021), with the scale growing exponentially over the search.
+
+    Parameters
+    ----------
+    scale : float, default=1.0
+        Delta at the start of the search.
+    final_scale : float, default=100.0
+        Delta at its end. DNAL ends at 10 000 with weights frozen; here weights learn along, and
+        a late newborn must still have a gradient.
+    """
+
+    def __init__(self, *, scale: float = 1.0, final_scale: float = 100.0) -> None:
+        self.scale = scale
+        self.final_scale = final_scale
+
+    def initial_alpha(self, n_candidates: int) -> float:
+        """Return zero: every gate starts half open, whatever delta is."""
+        del n_candidates
+        return 0.0
+
+    def weights(self, alphas: Tensor, progress: float) -> Tensor:
+        """Return weights in (0, 1)."""
+        return torch.sigmoid(self.scale * (self.final_scale / self.scale) ** progress * alphas)
+
+
+def edge_weights(logits: Tensor, is_open: Tensor, temperature: float) -> Tensor:
+    """Return each operand's mixing weights over the sources that are open to it.
+
+    Edge logits are separate from operation logits, as in TopoNAS (Huang et al. 2020).
+
+    Parameters
+    ----------
+    logits : Tensor of shape (2, n_sources)
+        Edge logits of the left and the right operand.
+    is_open : Tensor of shape (2, n_sources), bool
+        Sources still in the choice; an operand without any gets weights of zero.
+    temperature : float
+        Temperature of the softmax.
+
+    Returns
+    -------
+    Tensor of shape (2, n_sources)
+        Weights; each row sums to one, or is zero.
+    """
+    masked = (logits / temperature).masked_fill(~is_open, -torch.inf)
+    peak = masked.amax(dim=1, keepdim=True).clamp_min(-1e30)
+    powers = torch.exp(masked - peak.detach())
+    return powers / powers.sum(dim=1, keepdim=True).clamp_min(torch.finfo(logits.dtype).tiny)

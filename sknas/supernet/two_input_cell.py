@@ -1,0 +1,192 @@
+"""The growing two-input backbone: a recurrent cell of mixed nodes with a bounded carry.
+
+The papers (Jie & Gao 2021) state that every candidate takes two inputs and that identity mappings
+are preserved; the operand choice, the carry and the output weights are our reconstruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from sknas.blocks import Projection, RecurrentCell
+from sknas.genotype import INPUT, MEMORY, STATE, Cell
+from sknas.supernet.mixed_op import MixedNode, NodePlan
+from sknas.supernet.relaxation import Relaxation
+
+__all__ = ["TwoInputCell"]
+
+@dataclass(frozen=True)
+class _Step:
+    """What one time step needs: every node's plan and its part of the projected input.
+
+    The last piece belongs to the carry.
+    """
+
+    plans: list[NodePlan]
+    pieces: list[Tensor | None]
+
+
+class TwoInputCell(RecurrentCell):
+    """Nodes in order; ``v = sum_j w_j s_j``; ``h' = h + sigmoid(z(x, h)) * (v - h)``.
+
+    Parameters
+    ----------
+    genotype : Cell
+        The cell to start from, every node settled on its one operation.
+    n_inputs, n_hidden : int
+        Widths of input and state.
+    relaxation : Relaxation
+        How the nodes added later mix their candidates.
+    generator : torch.Generator
+        Source of the initial weights.
+    dtype : torch.dtype
+        Floating type of the weights.
+    """
+
+    def __init__(
+        self,
+        genotype: Cell,
+        n_inputs: int,
+        n_hidden: int,
+        *,
+        relaxation: Relaxation,
+        generator: Generator,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.n_inputs, self.n_hidden = n_inputs, n_hidden
+        self.relaxation = relaxation
+        self.memory_node = genotype.memory
+        self.next_index = 0
+        self.progress = 0.0
+        self.nodes = nn.ModuleList()
+        for node in genotype.nodes:
+            right = () if node.right is None else (node.right,)
+            self.append_node([node.operation], ((node.left,), right), generator=generator)
+        for node in self.nodes:
+            node.is_output = node.index in genotype.outputs
+        self.carry = None
+        if genotype.carry:
+            self.carry = Projection(
+                ("input_left", "right"), n_inputs, n_hidden, generator=generator, dtype=dtype
+            )
+        self.to(dtype)
+
+    def sources(self) -> list[str]:
+        """Return what a new node may read, the newest node first, so that it continues the chain."""
+        memory = [] if self.memory_node is None else [MEMORY]
+        newest, *older = [node.name for node in reversed(self.nodes)] or [STATE]
+        return [newest, INPUT, *([STATE] if newest != STATE else []), *memory, *older]
+
+    def append_node(
+        self,
+        operations: Sequence[str],
+        sources: tuple[Sequence[str], Sequence[str]],
+        *,
+        generator: Generator,
+    ) -> MixedNode:
+        """Put a node behind the others, with output weight one.
+
+        Parameters
+        ----------
+        operations : sequence of str
+            Candidates.
+        sources : pair of sequences of str
+            Sources open to the two operands.
+        generator : torch.Generator
+            Source of the initial weights.
+
+        Returns
+        -------
+        MixedNode
+            The new node.
+        """
+        dtype = self.nodes[0].births.dtype if len(self.nodes) else torch.float64
+        node = MixedNode(
+            self.next_index,
+            operations,
+            sources,
+            self.n_inputs,
+            self.n_hidden,
+            relaxation=self.relaxation,
+            generator=generator,
+            dtype=dtype,
+        )
+        node.progress = self.progress
+        self.next_index += 1
+        self.nodes.append(node)
+        return node
+
+    def node(self, index: int) -> MixedNode:
+        """Return the node of that index.
+
+        Parameters
+        ----------
+        index : int
+            The node's own name, not its place.
+
+        Returns
+        -------
+        MixedNode
+            The node.
+
+        Raises
+        ------
+        ValueError
+            If no node has the index.
+        """
+        for node in self.nodes:
+            if node.index == index:
+                return node
+        raise ValueError(f"node must be one of {[n.index for n in self.nodes]}; got {index!r}.")
+
+    @property
+    def has_memory(self) -> bool:  # type: ignore[override]
+        """Whether a second state is carried."""
+        return self.memory_node is not None
+
+    def prepare(self, inputs: Tensor) -> list[_Step]:
+        """Plan every node, and project the whole sequence once; see `RecurrentCell`."""
+        plans = [node.plan() for node in self.nodes]
+        pieces = self._enter(inputs)
+        return [
+            _Step(plans, [None if piece is None else piece[t] for piece in pieces])
+            for t in range(len(inputs))
+        ]
+
+    def update(self, values: dict[str, Tensor], prepared: _Step) -> tuple[Tensor, Tensor | None]:
+        """Evaluate the nodes in order and carry the state; see `RecurrentCell`."""
+        proposal: Tensor | None = None
+        for node, plan, entering in zip(self.nodes, prepared.plans, prepared.pieces, strict=False):
+            value = values[node.name] = node.step(values, entering, plan)
+            if node.is_output:
+                term = node.output_weight * value
+                proposal = term if proposal is None else proposal + term
+        if proposal is None:
+            raise RuntimeError("internal error: a cell lost its last output.")
+        memory = None if self.memory_node is None else values[f"s{self.memory_node}"]
+        entering = prepared.pieces[-1]
+        if self.carry is None or entering is None:
+            return proposal, memory
+        gate = torch.sigmoid(torch.addmm(entering, values[STATE], self.carry.weights["right"]))
+        return torch.lerp(values[STATE], proposal, gate), memory
+
+    def _enter(self, inputs: Tensor) -> list[tuple[Tensor, ...] | None]:
+        """Project the whole sequence once: for each node, and for the carry, its pieces by step."""
+        parts = [node.input_weights() for node in self.nodes]
+        if self.carry is not None:
+            parts.append((self.carry.weights["input_left"], self.carry.bias))
+        else:
+            parts.append((None, None))
+        weights = [weight for weight, _ in parts if weight is not None]
+        if not weights:
+            return [None] * len(parts)
+        biases = torch.cat([bias for _, bias in parts if bias is not None])
+        flat = torch.addmm(biases, inputs.flatten(0, 1), torch.cat(weights, dim=1))
+        flat = flat.view(*inputs.shape[:2], -1)  # (n_steps, batch, all pieces)
+        pieces = iter(flat.split([weight.shape[1] for weight in weights], dim=-1))
+        return [None if weight is None else next(pieces).unbind(0) for weight, _ in parts]

@@ -1,0 +1,157 @@
+"""Standardise columns by a weighted mean and deviation, and undo it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sknas.windows.weights import checked_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """Shift and scale channels: `(values - center) / scale`.
+
+    Parameters
+    ----------
+    center : ndarray of shape (n_channels,), dtype=float64
+        Subtracted from the values of each channel, in their unit.
+    scale : ndarray of shape (n_channels,), dtype=float64
+        Positive divisor of each channel, in the unit of its values.
+
+    Examples
+    --------
+    >>> scaler = fit_scaler(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    >>> scaler.transform(np.array([[1.0, 6.0]])).tolist()
+    [[-1.0, 1.0]]
+    >>> scaler.inverse_transform(np.array([[-1.0, 1.0]])).tolist()
+    [[1.0, 6.0]]
+    """
+
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def transform(self, values: NDArray[np.floating], *, axis: int = -1) -> NDArray[np.float64]:
+        """Standardise `values`.
+
+        Parameters
+        ----------
+        values : ndarray of shape (..., n_channels)
+            Any number of axes, of which `axis` are the channels. NaN stays NaN.
+        axis : int, default=-1
+            The axis of the channels; -2 for (n_windows, n_channels, lookback).
+
+        Returns
+        -------
+        ndarray of the shape of `values`, dtype=float64
+            The standardised values.
+
+        Raises
+        ------
+        ValueError
+            If `axis` has not as many entries as there are channels.
+        """
+        center, scale = self._along(values, axis)
+        return (values - center) / scale
+
+    def inverse_transform(
+        self, values: NDArray[np.floating], *, axis: int = -1
+    ) -> NDArray[np.float64]:
+        """Bring standardised `values` back to their unit.
+
+        Parameters
+        ----------
+        values : ndarray of shape (..., n_channels)
+            Any number of axes, of which `axis` are the channels. NaN stays NaN.
+        axis : int, default=-1
+            The axis of the channels; -2 for (n_windows, n_channels, horizon).
+
+        Returns
+        -------
+        ndarray of the shape of `values`, dtype=float64
+            The values in the unit of the fitted data.
+
+        Raises
+        ------
+        ValueError
+            If `axis` has not as many entries as there are channels.
+        """
+        center, scale = self._along(values, axis)
+        return values * scale + center
+
+    def _along(
+        self, values: NDArray[np.floating], axis: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shape center and scale so that they broadcast over all axes but `axis`."""
+        n_channels = len(self.center)
+        if not -values.ndim <= axis < values.ndim or values.shape[axis] != n_channels:
+            raise ValueError(
+                f"values must have {n_channels} channels on axis {axis}; got shape {values.shape}."
+            )
+        shape = np.ones(values.ndim, dtype=int)
+        shape[axis] = n_channels
+        return self.center.reshape(shape), self.scale.reshape(shape)
+
+
+def fit_scaler(values: NDArray[np.floating], weights: NDArray[np.floating] | None = None) -> Scaler:
+    """Measure the mean and the standard deviation of each column.
+
+    The deviation is that of the population (divided by the sum of the weights). It is
+    computed from the deviations of a mean already known, in units of the column's
+    largest magnitude: columns of 1e-30 or of 1e30 lose nothing. A column that does
+    not vary beyond rounding, or has no value, gets scale 1.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_channels)
+        The data; NaN are left out.
+    weights : ndarray of shape (n_rows,), default=None
+        Non-negative weight of each row; None is 1 for all.
+
+    Returns
+    -------
+    Scaler
+        The fitted center and scale.
+
+    Raises
+    ------
+    ValueError
+        If `values` has not two axes, no row or an infinite entry, or if `weights` has
+        another length, a negative or non-finite entry or no positive one.
+    """
+    if values.ndim != 2 or len(values) == 0:
+        raise ValueError(f"values must have 2 axes and at least 1 row; got shape {values.shape}.")
+    if np.isinf(values).any():
+        raise ValueError("values must be finite or NaN; got an infinite entry.")
+    share = checked_weights(weights, len(values))
+    share /= share.max()  # so that no sum of weights overflows
+    data = values[share > 0].astype(np.float64, copy=False)
+    is_known = ~np.isnan(data)
+    shares = np.where(is_known, share[share > 0, np.newaxis], 0.0)
+    total = shares.sum(axis=0)
+    total[total == 0] = 1.0
+
+    largest = np.abs(data, where=is_known, out=np.zeros_like(data)).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    scaled = np.where(is_known, data, 0.0) / unit  # magnitudes of at most 1
+    center = _weighted_mean(scaled, shares, total)
+    # A second pass over the deviations removes the rounding error of the first mean.
+    center += _weighted_mean(scaled - center, shares, total)
+    variance = _weighted_mean((scaled - center) ** 2, shares, total)
+    deviation = np.sqrt(variance)
+
+    lowest = np.where(is_known, scaled, np.inf).min(axis=0)
+    highest = np.where(is_known, scaled, -np.inf).max(axis=0)
+    center = np.where(lowest == highest, lowest, center)  # exact where constant
+    is_flat = (lowest >= highest) | (deviation <= 4 * np.finfo(np.float64).eps)
+    scale = deviation * unit
+    is_flat |= scale < np.finfo(np.float64).tiny
+    return Scaler(center=center * unit, scale=np.where(is_flat, 1.0, scale))
+
+
+def _weighted_mean(
+    values: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    total: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    return (values * weights).sum(axis=0) / total
