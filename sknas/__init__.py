@@ -1,3 +1,8 @@
-"""Neural architecture search inside ``fit``: scikit-learn estimators that grow their network."""
+"""Neural architecture search inside `fit`: estimators that grow their network from a linear seed."""
+
+from sknas.estimators import GrowingDARTSClassifier, GrowingDARTSRegressor
+from sknas.genotype import Genotype
 
 __version__ = "0.1.0"
+
+__all__ = ["Genotype", "GrowingDARTSClassifier", "GrowingDARTSRegressor", "__version__"]

@@ -1,7 +1,15 @@
 """What can be done to a supernet: morphisms keep its function, removals measure what it costs."""
 
 from sknas.edits.base import Edit, ParameterChange, Replacement
-from sknas.edits.morphisms import AddBranch, AddHadamard, AddLayer, AddNode, AddOp, Widen
+from sknas.edits.morphisms import (
+    AddBranch,
+    AddHadamard,
+    AddLayer,
+    AddMixedBranch,
+    AddNode,
+    AddOp,
+    Widen,
+)
 from sknas.edits.optimizer import carry_averages, carry_optimizer
 from sknas.edits.removals import DropEdge, DropNode, DropOp, DropOutput
 
@@ -9,6 +17,7 @@ __all__ = [
     "AddBranch",
     "AddHadamard",
     "AddLayer",
+    "AddMixedBranch",
     "AddNode",
     "AddOp",
     "DropEdge",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -26,11 +26,15 @@ class Replacement:
     kept : tuple of Tensor or None
         For each axis the indices of `old` that survive, or None for all. In `new` they come first,
         in that order; what is behind them is newborn.
+    factor : Tensor or None, default=None
+        What the surviving entries were multiplied by on the way; it applies to values (averages),
+        not to the optimizer's moments.
     """
 
     old: nn.Parameter
     new: nn.Parameter
     kept: tuple[Tensor | None, ...]
+    factor: Tensor | None = None
 
     def carry(self, old_values: Tensor, newborn_values: Tensor) -> Tensor:
         """Map a tensor that belongs to `old` (a moment, an average) to one that belongs to `new`.
@@ -131,6 +135,21 @@ class ParameterChange:
         new = nn.Parameter(old.detach().index_select(-1, kept), requires_grad=old.requires_grad)
         self.replaced.append(Replacement(old, new, (*(None,) * (old.dim() - 1), kept)))
         return new
+
+    @torch.no_grad()
+    def rescale(self, old: nn.Parameter, factor: Tensor) -> None:
+        """Multiply the surviving entries of the vector that took a vector's place.
+
+        Parameters
+        ----------
+        old : nn.Parameter of shape (n,)
+            The parameter that was replaced.
+        factor : Tensor of shape (n_kept,)
+            Factors of the surviving entries.
+        """
+        place = next(i for i, r in enumerate(self.replaced) if r.old is old)
+        self.replaced[place] = replace(self.replaced[place], factor=factor)
+        self.replaced[place].new[: len(factor)] *= factor
 
 
 class Edit(ABC):

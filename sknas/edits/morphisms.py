@@ -20,7 +20,7 @@ from sknas.genotype import Branch, Cell
 from sknas.ops import DEFAULT_OPERATIONS
 from sknas.supernet import NodePlace, Supernet, TwoInputCell
 
-__all__ = ["AddBranch", "AddHadamard", "AddLayer", "AddNode", "AddOp", "Widen"]
+__all__ = ["AddBranch", "AddHadamard", "AddLayer", "AddMixedBranch", "AddNode", "AddOp", "Widen"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,47 @@ class AddBranch(Edit):
             " ".join(node.operation for node in cell.nodes) for cell in self.branch.layers
         )
         return f"AddBranch({cells}; segments of {self.branch.segment_length})"
+
+
+@dataclass(frozen=True)
+class AddMixedBranch(Edit):
+    """Put a branch of mixed nodes beside the others, with heads of zero: plain DARTS's start.
+
+    Parameters
+    ----------
+    branch : Branch
+        Width, segment length and channel mode; of its one cell the carry alone is taken.
+    n_nodes : int
+        Mixed nodes.
+    operations : tuple of str
+        Candidates; by default all of the space.
+    """
+
+    branch: Branch
+    n_nodes: int
+    operations: tuple[str, ...] = DEFAULT_OPERATIONS
+    preserves_function = True
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Add the branch."""
+        generator = default_generator(generator)
+        branch = supernet.build_branch(self.branch, generator=generator)
+        cell: TwoInputCell = branch.layers[0]
+        del cell.nodes[:]
+        cell.memory_node = None
+        for _ in range(self.n_nodes):
+            sources = _sources(supernet, cell)
+            node = cell.append_node(self.operations, (sources, sources), generator=generator)
+            with torch.no_grad():
+                node.output_weight.fill_(1.0 / self.n_nodes)
+        supernet.trunk.branches.append(branch)
+        supernet.set_progress(supernet.progress)
+        change = ParameterChange()
+        change.add(branch.parameters())
+        return change
+
+    def __str__(self) -> str:
+        return f"AddMixedBranch({self.n_nodes} nodes; segments of {self.branch.segment_length})"
 
 
 @dataclass(frozen=True)
@@ -113,12 +154,17 @@ class AddOp(Edit):
         n_before = len(node.operations)
         with torch.no_grad():
             before = node.mixing_weights()
+            if n_before == 1:
+                # A settled node's alpha decides nothing; its gate may have closed long ago.
+                node.alphas.fill_(node.relaxation.initial_alpha(2))
             alpha = float(node.alphas.mean())
             node.alphas = change.extend(node.alphas, node.alphas.new_full((n_before + 1,), alpha))
-            node.births = change.extend(node.births, node.births.new_zeros(n_before + 1))
+            births = node.births
+            node.births = change.extend(births, births.new_zeros(n_before + 1))
             node.operations.append(self.operation)
             after = node.mixing_weights()[:n_before]
-            node.births[:n_before] *= before / after
+            # A gate of zero is zero before and after, in float32 at least.
+            change.rescale(births, torch.where(after > 0, before / after, 1.0))
         change.add(node.add_weights(self.operation, generator=default_generator(generator)))
         return change
 
@@ -151,11 +197,12 @@ class AddHadamard(Edit):
         node = cell.append_node(
             ["modulate"], ((target.name,), others), generator=default_generator(generator)
         )
-        with torch.no_grad():
-            node.output_weight.copy_(target.output_weight)
         target.is_output = False
         change = ParameterChange()
-        change.add(node.parameters())
+        # The target's output weight goes over, and with it its moments and its average.
+        node.output_weight, target.output_weight = target.output_weight, node.output_weight
+        change.add(p for p in node.parameters() if p is not node.output_weight)
+        change.add([target.output_weight])
         return change
 
     def __str__(self) -> str:

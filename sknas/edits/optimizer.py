@@ -81,5 +81,8 @@ def carry_averages(
     for replacement in change.replaced:
         if replacement.old in carried:
             old = carried.pop(replacement.old)
-            carried[replacement.new] = replacement.carry(old, replacement.new)
+            values = replacement.carry(old, replacement.new)
+            if replacement.factor is not None:
+                values[: len(replacement.factor)] *= replacement.factor
+            carried[replacement.new] = values
     return {p: carried.get(p, p.detach().clone()) for p in trainable}

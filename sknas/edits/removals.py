@@ -48,12 +48,11 @@ class DropOp(Edit):
         kept = [i for i, name in enumerate(node.operations) if name != self.operation]
         index = torch.tensor(kept)
         node.alphas = change.select(node.alphas, index)
-        node.births = change.select(node.births, index)
+        births = node.births
+        node.births = change.select(births, index)
         node.operations = [node.operations[i] for i in kept]
         if len(kept) == 1:
-            with torch.no_grad():
-                gate = node.relaxation.weights(node.alphas, node.progress)
-                node.births *= gate
+            change.rescale(births, node.relaxation.weights(node.alphas, node.progress).detach())
         if self.operation in node.projections:
             change.remove(node.projections[self.operation].parameters())
             del node.projections[self.operation]

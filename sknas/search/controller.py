@@ -177,6 +177,8 @@ class Controller:
         self.epoch = 0
         self.best_supernet_loss = math.inf
         self._losses: list[float] = []
+        self._best: Learner | None = None
+        self._n_refusals = 0
         self._refused: set[str] = set()
         self._trial: _Trial | None = None
         self._rounds_left: int | None = None
@@ -230,6 +232,8 @@ class Controller:
             self.best_supernet_loss = min(self.best_supernet_loss, loss)
             if supernet.is_settled and loss < self.incumbent.loss:
                 self.incumbent = Incumbent(copy.deepcopy(supernet), loss)
+        if self._race is None and loss < min(self._losses, default=math.inf):
+            self._best = self.learner.averaged_snapshot()
         return loss
 
     def _record(self, train_loss: float, loss: float, n_arch_steps: int, seconds: float) -> None:
@@ -277,7 +281,8 @@ class Controller:
     # -- moves --------------------------------------------------------------------------------
 
     def _possible(self) -> tuple[Edit, ...]:
-        if self.plan.mode == "fixed" or self._cell is None:
+        is_done = self._n_refusals >= self.plan.growth.max_refusals
+        if is_done or self.plan.mode == "fixed" or self._cell is None:
             return ()
         edits = self.space.possible_edits(self.learner.supernet, self._cell)
         return tuple(edit for edit in edits if str(edit) not in self._refused)
@@ -312,12 +317,14 @@ class Controller:
             self._try(edit)
 
     def _try(self, edit: Edit) -> None:
+        # A plateau is seen some epochs too late; the move starts where validation was best.
+        self.learner = self.learner if self._best is None else self._best
         before = self.learner.snapshot()
         old_outputs = self.probe.outputs(self.learner.supernet)
         self.learner.apply(edit, self.generator)
         n_params = self.learner.supernet.n_params
         if self.space.max_params is not None and n_params > self.space.max_params:
-            self.learner = before
+            self.learner = self._best = before
             self._refused.add(str(edit))
             return
         new_outputs = self.probe.outputs(self.learner.supernet)
@@ -330,7 +337,7 @@ class Controller:
             min(self._losses),
             self.plan.n_trial_epochs,
         )
-        self._losses = []
+        self._losses, self._best = [], None
 
     def _judge(self) -> None:
         """Keep the move on trial if it pays on validation, or undo it."""
@@ -357,9 +364,11 @@ class Controller:
         )
         if is_accepted:
             self._refused.clear()
+            self._n_refusals = 0
         else:
-            self.learner = trial.before
+            self.learner = self._best = trial.before
             self._refused.add(str(trial.edit))
+            self._n_refusals += 1
             # The state before the move was flat; the next move need not wait for that again.
             self._losses = [trial.loss_before] * (self.plan.n_trial_epochs + 1)
         self._trial = None
@@ -377,7 +386,7 @@ class Controller:
         for edit in self.plan.pruning.propose(state):
             self.learner.apply(edit, self.generator)
         self._rounds_left -= 1
-        self._losses = []
+        self._losses, self._best = [], None
         if self._rounds_left == 0 and self._trial is not None:
             self._trial.n_epochs_left = 1
 

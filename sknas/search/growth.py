@@ -24,10 +24,13 @@ class GrowthRule(BaseEstimator, ABC):
         Epochs a move gets until it is judged, and, for `PlateauGrowth`, until the next is tried.
     min_gain : float
         Share of the validation loss that a move must take off to stay.
+    max_refusals : int
+        Moves in a row that did not pay, after which growth is over.
     """
 
     patience: int
     min_gain: float
+    max_refusals: int
 
     @abstractmethod
     def propose(self, state: SearchState) -> list[Edit]:
@@ -73,6 +76,8 @@ class PlateauGrowth(GrowthRule):
         search has few epochs, so that at least one move is tried.
     min_gain : float, default=0.002
         Share of the validation loss that counts as progress, and that a move must take off.
+    max_refusals : int, default=3
+        Moves in a row that did not pay, after which growth is over.
 
     Examples
     --------
@@ -81,9 +86,12 @@ class PlateauGrowth(GrowthRule):
     PlateauGrowth(patience=2)
     """
 
-    def __init__(self, *, patience: int = 3, min_gain: float = 0.002) -> None:
+    def __init__(
+        self, *, patience: int = 3, min_gain: float = 0.002, max_refusals: int = 3
+    ) -> None:
         self.patience = patience
         self.min_gain = min_gain
+        self.max_refusals = max_refusals
 
     def propose(self, state: SearchState) -> list[Edit]:
         """Return the first possible edit once the losses are flat."""
@@ -109,6 +117,8 @@ class PeriodicGrowth(GrowthRule):
     min_gain : float, default=0.002
         Share of the validation loss that a move must take off. Since the loss may be falling when
         the move is made, its gain includes what training alone would have brought.
+    max_refusals : int, default=3
+        Moves in a row that did not pay, after which growth is over.
 
     Examples
     --------
@@ -117,9 +127,12 @@ class PeriodicGrowth(GrowthRule):
     PeriodicGrowth(period=4)
     """
 
-    def __init__(self, *, period: int = 5, min_gain: float = 0.002) -> None:
+    def __init__(
+        self, *, period: int = 5, min_gain: float = 0.002, max_refusals: int = 3
+    ) -> None:
         self.period = period
         self.min_gain = min_gain
+        self.max_refusals = max_refusals
 
     @property
     def patience(self) -> int:  # type: ignore[override]

@@ -108,7 +108,7 @@ class Learner:
         """Return an independent copy, optimizer state included."""
         return copy.deepcopy(self)
 
-    def averaged_supernet(self) -> Supernet:
-        """Return a copy of the supernet that holds the averaged weights."""
+    def averaged_snapshot(self) -> Learner:
+        """Return an independent copy that goes on from the averaged weights."""
         with self.average.swapped_in():
-            return copy.deepcopy(self.supernet)
+            return copy.deepcopy(self)

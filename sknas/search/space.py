@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sknas.edits import AddBranch, AddHadamard, AddLayer, AddNode, AddOp, Edit, Widen
-from sknas.genotype import Branch, Cell
+from sknas.genotype import INPUT, Branch, Cell, Node
 from sknas.supernet import Supernet
 
 __all__ = ["SearchSpace"]
@@ -61,6 +61,10 @@ class SearchSpace:
         """
         length = self.segment_lengths[0] if segment_length is None else segment_length
         return Branch((cell,), self.hidden_size, length, self.channel_mode, self.hidden_size)
+
+    def mixed_branch(self) -> Branch:
+        """Return the frame of a branch that begins with mixed nodes: an identity, and a carry."""
+        return self.branch(Cell((Node("first", INPUT, None),), outputs=(0,), carry=self.is_sequence))
 
     def possible_edits(self, supernet: Supernet, cell: Cell) -> list[Edit]:
         """Return the moves that the bounds leave open, in order of preference.

@@ -61,6 +61,7 @@ class TwoInputCell(RecurrentCell):
         self.n_inputs, self.n_hidden = n_inputs, n_hidden
         self.relaxation = relaxation
         self.memory_node = genotype.memory
+        self.dtype = dtype
         self.next_index = 0
         self.progress = 0.0
         self.nodes = nn.ModuleList()
@@ -74,7 +75,6 @@ class TwoInputCell(RecurrentCell):
             self.carry = Projection(
                 ("input_left", "right"), n_inputs, n_hidden, generator=generator, dtype=dtype
             )
-        self.to(dtype)
 
     def sources(self) -> list[str]:
         """Return what a new node may read, the newest node first, so that it continues the chain."""
@@ -105,7 +105,7 @@ class TwoInputCell(RecurrentCell):
         MixedNode
             The new node.
         """
-        dtype = self.nodes[0].births.dtype if len(self.nodes) else torch.float64
+        dtype = self.dtype
         node = MixedNode(
             self.next_index,
             operations,

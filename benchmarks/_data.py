@@ -1,0 +1,55 @@
+"""Read the real series that the benchmarks use; they are not part of the repository."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def data_folder() -> Path:
+    """Return $SKNAS_DATA, by default ../shared/data beside the checkout."""
+    folder = Path(os.environ.get("SKNAS_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        raise SystemExit(f"set SKNAS_DATA to a folder with ETTh1.csv and the others; {folder} is absent")
+    return folder
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows (n, lookback, channels) and futures (n, horizon, channels), z-scored by training rows."""
+
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+    X_test: NDArray[np.float64]
+    y_test: NDArray[np.float64]
+    validation_fraction: float
+
+
+def cut(series: NDArray[np.float64], lookback: int, horizon: int) -> tuple[NDArray, NDArray]:
+    """Cut a series (n_timepoints, channels) into every (past, future) pair."""
+    both = np.lib.stride_tricks.sliding_window_view(series, lookback + horizon, axis=0)
+    both = both.swapaxes(1, 2)  # (n_windows, lookback + horizon, channels)
+    return both[:, :lookback], both[:, lookback:]
+
+
+def etth1(lookback: int, horizon: int) -> Windows:
+    """Return ETTh1 by the standard protocol: 8640/2880/2880 rows, no window dropped.
+
+    Training and validation windows are given together, the validation windows last; the validation
+    slice begins `lookback` rows before its border, so its windows are exactly the last share.
+    """
+    frame = pd.read_csv(data_folder() / "ETTh1.csv", index_col="date")
+    values = frame.to_numpy()[:14400]
+    mean, std = values[:8640].mean(axis=0), values[:8640].std(axis=0)
+    values = (values - mean) / std
+    n_validation = 2880 - horizon + 1
+    X, y = cut(values[: 8640 + 2880], lookback, horizon)
+    X_test, y_test = cut(values[8640 + 2880 - lookback :], lookback, horizon)
+    return Windows(X, y, X_test, y_test, n_validation / len(X))

@@ -1,0 +1,451 @@
+"""The stages of a fit, in order, and the choice between them on validation."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sknas.derived import DerivedNetwork, NetworkSpec
+from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
+from sknas.genotype import NAMED_CELLS, Cell, Genotype
+from sknas.reporting import SearchReport
+from sknas.search import GrowthRule, Move, PruningRule
+from sknas.search.controller import Plan
+from sknas.search.inheritance import copy_parameters, derive
+from sknas.search.space import SearchSpace
+from sknas.supernet import Relaxation, Supernet
+from sknas.training import (
+    Phase,
+    Problem,
+    Schedule,
+    grow_from,
+    mean_loss,
+    plant_seed,
+    run_search,
+    train_network,
+    validation_losses,
+)
+
+__all__ = ["Outcome", "Settings", "fit_network"]
+
+SEARCH_STEPS = 2400
+TRAIN_STEPS = 1200
+FIXED_STEPS = 2400
+MIN_EPOCH_STEPS = 20
+MAX_EPOCH_STEPS = 200
+PATIENCE_STEPS = 300
+MAX_NORM = 1.0
+MAX_MIXED_FEATURES = 1500
+SEQUENCE_CELLS = ("gru", "highway", "lstm", "product")
+TABULAR_CELLS = ("dense", "product")
+
+Progress = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """An estimator's parameters, resolved to objects; the names are those of the parameters."""
+
+    operations: tuple[str, ...]
+    initial_genotype: str | Genotype
+    initial_nodes: int
+    max_nodes: int
+    hidden_size: int
+    n_layers: int
+    genotype: str | Genotype | None
+    segment_length: int | str
+    channel_mode: str
+    linear_seed: bool
+    mode: str
+    growth: GrowthRule
+    pruning: PruningRule
+    relaxation: Relaxation
+    arch_learning_rate: float
+    max_params: int | None
+    search_epochs: int | str
+    max_epochs: int | str
+    time_budget: float | None
+    batch_size: int | str
+    learning_rate: float
+    weight_decay: float
+    early_stopping: bool
+    refit: str
+    refit_full: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a fit leaves behind.
+
+    Attributes
+    ----------
+    network : DerivedNetwork
+        The network that validation chose.
+    rows : list of dict
+        One record an epoch, over all phases.
+    moves : list of Move
+        Moves tried.
+    report : SearchReport
+        Stages and moves.
+    interrupt : KeyboardInterrupt or None
+        The user's interrupt, to be raised again once the outcome is stored.
+    """
+
+    network: DerivedNetwork
+    rows: list[dict[str, Any]]
+    moves: list[Move]
+    report: SearchReport
+    interrupt: BaseException | None
+
+
+@dataclass
+class _Stage:
+    name: str
+    network: DerivedNetwork | None
+    loss: float
+    n_params: int
+    seconds: float
+
+
+def fit_network(problem: Problem, settings: Settings, progress: Progress, start: float) -> Outcome:
+    """Run the stages: seed, search, train; let validation choose.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    settings : Settings
+        Resolved parameters.
+    progress : callable
+        Gets the phase's name and each epoch's record.
+    start : float
+        Reading of the monotonic clock when the fit began.
+
+    Returns
+    -------
+    Outcome
+        The chosen network and what is to be told of it.
+    """
+    begun = time.monotonic()
+    supernet, problem = _plant(problem, settings)
+    schedule = _schedule(problem, settings, start)
+    space = _space(problem, settings, supernet)
+    seed = derive(supernet, inherit=True, generator=problem.generator)
+    seed_losses = validation_losses(seed, problem)
+    stages = [
+        _Stage("naive", None, _naive_loss(problem), 0, 0.0),
+        _Stage(
+            "seed", seed, mean_loss(seed_losses, problem), seed.n_params, time.monotonic() - begun
+        ),
+    ]
+    phases: list[tuple[str, Phase]] = []
+    candidate = _first_candidate(
+        problem, schedule, settings, space, supernet, stages, phases, progress
+    )
+    if candidate is not None and not _is_interrupted(phases):
+        _train(problem, schedule, settings, candidate, stages, phases, progress)
+    chosen = _choose(stages, seed_losses, problem)
+    if settings.refit_full and not _is_interrupted(phases):
+        _refit_full(problem, schedule, chosen, phases, progress)
+    return _outcome(stages, chosen, phases)
+
+
+# -- stages -----------------------------------------------------------------------------------
+
+
+def _plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
+    """Solve the seed; where the channel mode is open, let its validation loss decide."""
+    if settings.channel_mode != "auto" or problem.channel_mode == "mixed":
+        return plant_seed(problem, settings.relaxation, is_linear=settings.linear_seed), problem
+    problem = dataclasses.replace(problem, channel_mode="independent")
+    supernet = plant_seed(problem, settings.relaxation, is_linear=settings.linear_seed)
+    n_features = problem.shape.n_channels * problem.shape.lookback
+    if problem.shape.n_channels == 1 or n_features > MAX_MIXED_FEATURES or not settings.linear_seed:
+        return supernet, problem
+    mixed_problem = dataclasses.replace(problem, channel_mode="mixed")
+    mixed = plant_seed(mixed_problem, settings.relaxation, is_linear=True)
+    losses = [mean_loss(validation_losses(net, problem), problem) for net in (supernet, mixed)]
+    return (mixed, mixed_problem) if losses[1] < 0.98 * losses[0] else (supernet, problem)
+
+
+def _first_candidate(
+    problem: Problem,
+    schedule: Schedule,
+    settings: Settings,
+    space: SearchSpace,
+    supernet: Supernet,
+    stages: list[_Stage],
+    phases: list[tuple[str, Phase]],
+    progress: Progress,
+) -> DerivedNetwork | None:
+    """Return the network to train: a given genotype's, or what the search derives."""
+    if settings.genotype is not None:
+        genotype = _resolve(settings.genotype, space, settings, problem)
+        if not genotype.branches:
+            return None
+        spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
+        network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
+        with torch.no_grad():
+            copy_parameters(supernet.trunk.seed, network.trunk.seed)
+        return network
+    if settings.max_nodes == 0:
+        return None
+    cells = _contenders(settings, problem)
+    if not cells:
+        is_linear = settings.mode == "fixed" or settings.initial_genotype == "linear"
+        n_mixed = settings.max_nodes if settings.mode == "fixed" else settings.initial_nodes
+        genotype = None
+        if not is_linear:
+            genotype = _resolve(settings.initial_genotype, space, settings, problem)
+        grow_from(supernet, genotype, space, min(n_mixed, settings.max_nodes), problem)
+    phase = run_search(
+        problem,
+        schedule,
+        supernet,
+        Plan(settings.mode, schedule.search_epochs, settings.growth, settings.pruning),
+        space,
+        cells,
+        inherit=settings.refit == "inherit",
+        on_epoch=lambda row: progress("search", row),
+    )
+    phases.append(("search", phase))
+    n_supernet = max((row["n_params"] for row in phase.rows), default=0)
+    stages.append(_Stage("supernet", None, phase.supernet_loss, n_supernet, phase.seconds))
+    if not phase.network.spec.genotype.branches:
+        return None
+    if settings.refit == "inherit":
+        stages.append(
+            _Stage(
+                "derived", copy.deepcopy(phase.network), phase.loss, phase.network.n_params, 0.0
+            )
+        )
+    return phase.network
+
+
+def _train(
+    problem: Problem,
+    schedule: Schedule,
+    settings: Settings,
+    network: DerivedNetwork,
+    stages: list[_Stage],
+    phases: list[tuple[str, Phase]],
+    progress: Progress,
+) -> None:
+    phase = train_network(
+        problem,
+        schedule,
+        network,
+        problem.train,
+        validates=True,
+        n_epochs=schedule.max_epochs,
+        on_epoch=lambda row: progress("train", row),
+    )
+    del settings
+    phases.append(("train", phase))
+    stages.append(_Stage("trained", network, phase.loss, network.n_params, phase.seconds))
+
+
+def _choose(stages: Sequence[_Stage], seed_losses: Tensor, problem: Problem) -> _Stage:
+    """Take the stage with the least validation loss, and the seed unless the gain is clear.
+
+    A gain is clear where it exceeds half a percent and two standard errors of the paired
+    differences, taken over blocks as long as a window where samples overlap.
+    """
+    seed = stages[1]
+    best = min(
+        (stage for stage in stages if stage.network is not None), key=lambda stage: stage.loss
+    )
+    if best is seed or best.network is None:
+        return seed
+    gains = seed_losses - validation_losses(best.network, problem)
+    weight = problem.data.weight[problem.validation]
+    error = _standard_error(gains, weight, problem.shape.lookback + problem.shape.horizon - 1)
+    gain = mean_loss(gains, problem)
+    return best if gain > max(0.005 * seed.loss, 2.0 * error) else seed
+
+
+def _standard_error(gains: Tensor, weight: Tensor, n_overlapping: int) -> float:
+    """Return the standard error of a weighted mean whose neighbours within a block overlap."""
+    total = weight.sum()
+    if n_overlapping <= 1:
+        # A row of weight k counts as k rows.
+        variance = ((gains - (gains * weight).sum() / total).square() * weight).sum() / total
+        return float((variance / total).sqrt())
+    n_blocks = max(2, len(gains) // n_overlapping)
+    if len(gains) < n_blocks:
+        return 0.0
+    pairs = zip(gains.tensor_split(n_blocks), weight.tensor_split(n_blocks), strict=True)
+    sums = torch.stack([torch.stack([(gain * w).sum(), w.sum()]) for gain, w in pairs])
+    residuals = sums[:, 0] - sums[:, 1] * (sums[:, 0].sum() / total)
+    return float((residuals.square().sum() * n_blocks / (n_blocks - 1)).sqrt() / total)
+
+
+def _refit_full(
+    problem: Problem,
+    schedule: Schedule,
+    chosen: _Stage,
+    phases: list[tuple[str, Phase]],
+    progress: Progress,
+) -> None:
+    """Train the chosen network on over all samples, as long as validation found best."""
+    if chosen.network is None:
+        return
+    trained = dict(phases).get("train")
+    n_epochs = trained.best_epoch if trained is not None and chosen.name == "trained" else 0
+    everything = torch.cat([problem.train, problem.validation]).unique()
+    phase = train_network(
+        problem,
+        schedule,
+        chosen.network,
+        everything,
+        validates=False,
+        n_epochs=max(1, n_epochs),
+        on_epoch=lambda row: progress("refit", row),
+    )
+    phases.append(("refit", phase))
+
+
+def _outcome(
+    stages: list[_Stage], chosen: _Stage, phases: list[tuple[str, Phase]]
+) -> Outcome:
+    rows = [{"phase": name, **row} for name, phase in phases for row in phase.rows]
+    moves = [move for _, phase in phases for move in phase.moves]
+    ended = next((phase.interruption for _, phase in phases if phase.interruption), None)
+    stopped_by = "schedule"
+    if ended is not None:
+        stopped_by = "interrupt" if isinstance(ended, KeyboardInterrupt) else "time_budget"
+    report = SearchReport.build(
+        [
+            {
+                "stage": stage.name,
+                "val_loss": stage.loss,
+                "n_params": stage.n_params,
+                "seconds": stage.seconds,
+            }
+            for stage in stages
+        ],
+        moves,
+        chosen.name,
+        stopped_by,
+    )
+    if chosen.network is None:
+        raise RuntimeError("internal error: a stage without a network was chosen.")
+    interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
+    return Outcome(chosen.network, rows, moves, report, interrupt)
+
+
+def _is_interrupted(phases: Sequence[tuple[str, Phase]]) -> bool:
+    return any(phase.interruption is not None for _, phase in phases)
+
+
+# -- resolved settings ------------------------------------------------------------------------
+
+
+def _naive_loss(problem: Problem) -> float:
+    """Return the loss of the last value (targets that continue a channel), or of the mean."""
+    past, target, weight = problem.data.take(problem.validation)
+    if problem.n_classes:
+        counts = torch.bincount(
+            problem.data.target[problem.train],
+            problem.data.weight[problem.train],
+            minlength=problem.n_classes,
+        )
+        logits = (counts + 1e-9).log().to(weight.dtype).expand(len(target), -1)[:, :, None]
+        return float(problem.objective.mean(logits, target, weight))
+    guess = torch.zeros_like(target)
+    if problem.shape.target_channels is not None:
+        guess = guess + past[:, list(problem.shape.target_channels), -1:]
+    return float(problem.objective.mean(guess, target, weight))
+
+
+def _space(problem: Problem, settings: Settings, supernet: Supernet) -> SearchSpace:
+    shape = problem.shape
+    length = settings.segment_length
+    if length == "auto":
+        length = default_segment_length(shape.lookback, shape.horizon)
+    if int(length) > shape.lookback:
+        raise ValueError(
+            f"segment_length must be at most the lookback {shape.lookback}; got {length!r}."
+        )
+    lengths = [int(length), int(length) // 2, 2 * int(length)]
+    if settings.max_params is not None and settings.max_params < supernet.n_params:
+        raise ValueError(
+            f"max_params must be at least the linear seed's {supernet.n_params} weights; "
+            f"got {settings.max_params!r}."
+        )
+    return SearchSpace(
+        settings.operations,
+        settings.max_nodes,
+        settings.max_params,
+        settings.hidden_size,
+        settings.n_layers + 1,
+        tuple(n for n in lengths if 1 <= n <= shape.lookback),
+        problem.channel_mode,
+        shape.is_sequence,
+    )
+
+
+def _schedule(problem: Problem, settings: Settings, start: float) -> Schedule:
+    n_train = len(problem.weight)
+    batch_size = settings.batch_size
+    if batch_size == "auto":
+        batch_size = n_train if len(problem.data.past) <= FULL_BATCH else BATCH
+    n_batches = max(1, -(-n_train // int(batch_size)))
+    n_steps = max(MIN_EPOCH_STEPS, n_batches)
+    if settings.search_epochs == "auto" and settings.max_epochs == "auto":
+        n_steps = min(n_steps, MAX_EPOCH_STEPS)
+
+    def epochs(wanted: int | str, auto_steps: int) -> int:
+        return max(1, -(-auto_steps // n_steps)) if wanted == "auto" else int(wanted)
+
+    train_steps = TRAIN_STEPS if settings.genotype is None else FIXED_STEPS
+    budget = math.inf if settings.time_budget is None else settings.time_budget
+    return Schedule(
+        epochs(settings.search_epochs, SEARCH_STEPS),
+        epochs(settings.max_epochs, train_steps),
+        n_steps,
+        max(1, int(batch_size)),
+        settings.learning_rate,
+        settings.weight_decay,
+        settings.arch_learning_rate,
+        max(3, -(-PATIENCE_STEPS // n_steps)) if settings.early_stopping else None,
+        MAX_NORM,
+        start + budget,
+    )
+
+
+def _contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
+    """Return the cells that race for the first branch; none where the start is given."""
+    if settings.mode == "fixed" or settings.initial_genotype != "auto":
+        initial = settings.initial_genotype
+        if isinstance(initial, str) and initial in NAMED_CELLS and settings.mode != "fixed":
+            return (NAMED_CELLS[initial],)
+        return ()
+    if not problem.shape.is_sequence:
+        # Without time there is no state to carry.
+        cells = [dataclasses.replace(NAMED_CELLS[name], carry=False) for name in TABULAR_CELLS]
+    else:
+        cells = [NAMED_CELLS[name] for name in SEQUENCE_CELLS]
+    return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
+
+
+def _resolve(
+    genotype: str | Genotype, space: SearchSpace, settings: Settings, problem: Problem
+) -> Genotype:
+    if isinstance(genotype, Genotype):
+        return genotype
+    return Genotype.named(
+        genotype,
+        hidden_size=settings.hidden_size,
+        segment_length=space.segment_lengths[0],
+        channel_mode=problem.channel_mode,
+        n_layers=settings.n_layers,
+    )

@@ -1,0 +1,229 @@
+"""The parameters that all estimators share: their documentation and their constraints."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from sknas._validation import HasMethods, Interval, StrOptions
+from sknas.blocks import REGRESSION_LOSSES
+from sknas.genotype import NAMED_CELLS, Genotype
+from sknas.search import GrowthRule, PruningRule
+from sknas.supernet import Relaxation
+
+__all__ = ["ATTRIBUTES", "CONSTRAINTS", "document", "parameters_section"]
+
+_NAMES = StrOptions({"linear", *NAMED_CELLS})
+_AUTO = StrOptions({"auto"})
+
+
+def _at_least(kind: type, low: float, closed: str = "left") -> Interval:
+    return Interval(kind, low, None, closed=closed)
+
+
+CONSTRAINTS: dict[str, list[Any]] = {
+    "backbone": [StrOptions({"two_input"})],
+    "operations": [StrOptions({"default"}), list, tuple],
+    "initial_genotype": [str, Genotype],
+    "initial_nodes": [_at_least(Integral, 1)],
+    "max_nodes": [_at_least(Integral, 0)],
+    "hidden_size": [_at_least(Integral, 1)],
+    "n_layers": [_at_least(Integral, 1)],
+    "genotype": [None, str, Genotype],
+    "lookback": [None, _at_least(Integral, 1)],
+    "segment_length": [_AUTO, _at_least(Integral, 1)],
+    "channel_mode": [StrOptions({"auto", "independent", "mixed"})],
+    "window_norm": [StrOptions({"auto", "none", "last", "revin"})],
+    "linear_seed": ["boolean"],
+    "target_channels": [None, list, tuple, np.ndarray],
+    "channels_first": ["boolean"],
+    "mode": [StrOptions({"sequential", "interleaved", "fixed"})],
+    "growth": [StrOptions({"plateau", "periodic"}), GrowthRule],
+    "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
+    "relaxation": [StrOptions({"softmax", "sigmoid", "scaled_sigmoid"}), Relaxation],
+    "arch_learning_rate": [_at_least(Real, 0, "neither")],
+    "max_params": [None, _at_least(Integral, 1)],
+    "search_epochs": [_AUTO, _at_least(Integral, 1)],
+    "max_epochs": [_AUTO, _at_least(Integral, 1)],
+    "time_budget": [None, _at_least(Real, 0, "neither")],
+    "batch_size": [_AUTO, _at_least(Integral, 1)],
+    "learning_rate": [_at_least(Real, 0, "neither")],
+    "loss": [StrOptions(set(REGRESSION_LOSSES))],
+    "weight_decay": [_at_least(Real, 0)],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "validation": [
+        StrOptions({"auto", "chronological", "shuffle", "stratified"}),
+        HasMethods(["split"]),
+    ],
+    "refit": [StrOptions({"inherit", "scratch"})],
+    "refit_full": ["boolean"],
+    "device": [str],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+_SHARED = """\
+    backbone : {"two_input"}, default="two_input"
+        Search space of the cell: every candidate operation takes two inputs.
+    operations : "default" or sequence of str, default="default"
+        Candidate operations of a mixed node; names registered in `sknas.ops`.
+    initial_genotype : str or Genotype, default="auto"
+        Where growth starts from. ``"auto"`` lets hand-made cells of at most `max_nodes` nodes race
+        on validation; a name or a `Genotype` starts from that; ``"linear"`` starts from
+        `initial_nodes` mixed nodes.
+    initial_nodes : int, default=1
+        Mixed nodes to start from where growth starts from ``"linear"``; at most `max_nodes`.
+    max_nodes : int, default=12
+        Largest number of nodes over all cells; 0 is the linear seed alone.
+    hidden_size : int, default=64
+        Width of the states of a new branch.
+    n_layers : int, default=1
+        Layers of a branch at birth; growth may add one more.
+    genotype : None, str or Genotype, default=None
+        Train this architecture instead of searching: a `Genotype`, the path of its JSON, or
+        ``"linear"``, ``"rnn"``, ``"highway"``, ``"product"``, ``"gru"``, ``"lstm"``, ``"dense"``.
+    lookback : int or None, default=None
+        Number of rows that a prediction reads, where the rows of a 2-D X are consecutive time
+        steps. None for tabular rows, and for 3-D X.
+    segment_length : int or "auto", default="auto"
+        Time steps that make one recurrent step; ``"auto"`` is the divisor of the lookback next
+        to a quarter of the geometric mean of lookback and horizon.
+    channel_mode : {"auto", "independent", "mixed"}, default="auto"
+        Whether every target reads its own channel, with weights shared, or all channels.
+        ``"auto"`` lets the validation loss of the linear seed decide; targets that continue no
+        channel always use ``"mixed"``.
+    window_norm : {"auto", "none", "last", "revin"}, default="auto"
+        Normalisation of each window, undone on the prediction; ``"auto"`` is ``"last"`` where
+        targets continue channels, else ``"none"``.
+    linear_seed : bool, default=True
+        Start from the closed-form linear solution; False starts it at zero.
+{target_channels}    channels_first : bool, default=False
+        3-D X is (n_samples, n_channels, n_steps).
+    mode : {"sequential", "interleaved", "fixed"}, default="interleaved"
+        Grow, then prune; prune after every growth; or plain DARTS from `max_nodes` nodes.
+    growth : {"plateau", "periodic"} or GrowthRule, default="plateau"
+        When to grow.
+    pruning : {"effect", "magnitude"} or PruningRule, default="effect"
+        Which candidates to remove.
+    relaxation : {"softmax", "sigmoid", "scaled_sigmoid"} or Relaxation, default="sigmoid"
+        How architecture parameters become mixing weights.
+    arch_learning_rate : float, default=0.01
+        Adam's step size for architecture parameters.
+    max_params : int or None, default=None
+        Largest number of weights, during the search and in the result.
+    search_epochs : int or "auto", default="auto"
+        Epochs of the search; ``"auto"`` counts gradient steps.
+    max_epochs : int or "auto", default="auto"
+        Most epochs of the derived network's training; ``"auto"`` counts gradient steps.
+    time_budget : float or None, default=None
+        Seconds for the whole fit; the best network so far is kept when they are over.
+    batch_size : int or "auto", default="auto"
+        Samples a gradient step; ``"auto"`` is 128, or all samples where they are at most 1024.
+    learning_rate : float, default=0.002
+        AdamW's step size for weights.
+{loss}    weight_decay : float, default=0.0
+        AdamW's weight decay.
+    early_stopping : bool, default=True
+        End the derived network's training when validation no longer improves.
+    validation_fraction : float, default=0.2
+        Share of the samples that validation decides on.
+    validation : str or splitter, default="auto"
+        ``"chronological"`` (the last share, with a gap before it), ``"shuffle"``,
+        ``"stratified"``, or a scikit-learn splitter, whose first split is taken. ``"auto"`` is
+        chronological for rows in time order and for 3-D regression windows, stratified for
+        classification and a shuffle for tabular regression.
+    refit : {"inherit", "scratch"}, default="inherit"
+        Whether the derived network takes over the searched weights or is trained anew.
+    refit_full : bool, default=False
+        Train on over all samples at the end, for as long as validation found best.
+{class_weight}    device : str, default="cpu"
+        Device to train on.
+    random_state : int, RandomState or None, default=None
+        Source of every random draw; the caller's generators are left as found.
+    verbose : int, default=0
+        1 shows a progress bar."""
+
+_TARGET_CHANNELS = """\
+    target_channels : None or sequence of int, default=None
+        The channel that each target continues. None maps target j to channel j where y is 3-D (or
+        2-D, with `lookback`) and has as many targets as X has channels, and maps nothing elsewhere;
+        an empty sequence maps nothing.
+"""
+
+_LOSS = """\
+    loss : {"mse", "mae", "huber"}, default="mse"
+        What training minimises, in standardised units.
+"""
+
+_CLASS_WEIGHT = """\
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as in scikit-learn.
+"""
+
+
+def parameters_section(*, is_classifier: bool) -> str:
+    """Return the numpydoc text of all parameters of an estimator.
+
+    Parameters
+    ----------
+    is_classifier : bool
+        Whether the estimator classifies.
+
+    Returns
+    -------
+    str
+        The body of its Parameters section.
+    """
+    return (
+        _SHARED.replace("{target_channels}", "" if is_classifier else _TARGET_CHANNELS)
+        .replace("{loss}", "" if is_classifier else _LOSS)
+        .replace("{class_weight}", _CLASS_WEIGHT if is_classifier else "")
+    )
+
+
+ATTRIBUTES = """\
+    genotype_ : Genotype
+        The architecture found, or given.
+    module_ : torch.nn.Module
+        The derived network, in double precision, on the CPU. It maps standardised windows
+        (batch, channels, lookback) to standardised outputs (batch, targets, horizon).
+    search_history_ : pandas.DataFrame
+        A row an epoch, over search and training.
+    growth_events_ : list of GrowthEvent
+        Every growth tried: epoch, edit, n_params, val_loss, output_change, gain, is_accepted.
+    search_report_ : SearchReport
+        Scores, sizes and seconds of the stages, and what each move gained; prints as a table.
+    n_params_ : int
+        Number of weights of the derived network.
+    n_iter_ : int
+        Epochs in all.
+    n_features_in_ : int
+        Columns of a 2-D X, channels of a 3-D X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, where X had them."""
+
+
+def document(estimator_class: type) -> type:
+    """Fill the shared sections into an estimator's docstring.
+
+    Parameters
+    ----------
+    estimator_class : type
+        A class whose docstring holds ``%(parameters)s`` and ``%(attributes)s``.
+
+    Returns
+    -------
+    type
+        The same class.
+    """
+    is_classifier = "class_weight" in estimator_class.__init__.__annotations__
+    if estimator_class.__doc__ is not None:
+        estimator_class.__doc__ = (
+            estimator_class.__doc__.replace(
+                "%(parameters)s", parameters_section(is_classifier=is_classifier).lstrip()
+            ).replace("%(attributes)s", ATTRIBUTES.lstrip())
+        )
+    return estimator_class

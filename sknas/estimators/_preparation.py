@@ -1,0 +1,261 @@
+"""Arrays -> a `Problem`: samples in canonical order, split, standardised, as tensors."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator
+
+from sknas.blocks import NetworkShape, Objective, WindowData
+from sknas.estimators._layout import Layout
+from sknas.training import Problem, float_type
+from sknas.windows import (
+    Scaler,
+    Split,
+    chronological_split,
+    fit_scaler,
+    group_duplicates,
+    hashed_split,
+    splitter_split,
+    stratified_split,
+)
+
+__all__ = ["Prepared", "Samples", "default_segment_length", "prepare"]
+
+Array = NDArray[Any]
+ARCH_FRACTION = 0.25
+FULL_BATCH = 1024
+BATCH = 128
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a fit was given, checked.
+
+    Parameters
+    ----------
+    X : ndarray
+        2-D rows, or (n_samples, n_steps, n_channels).
+    y : ndarray of shape (n_samples, horizon, n_targets), or (n_samples,) of class indices
+        Targets.
+    weights : ndarray of shape (n_samples,)
+        Sample weights.
+    layout : Layout
+        Kind of input.
+    n_classes : int
+        0 for regression.
+    target_channels : tuple of int or None
+        The channel each target continues.
+    """
+
+    X: Array
+    y: Array
+    weights: NDArray[np.float64]
+    layout: Layout
+    n_classes: int
+    target_channels: tuple[int, ...] | None
+
+    @property
+    def horizon(self) -> int:
+        """Steps of the output."""
+        return 1 if self.n_classes else int(self.y.shape[1])
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A problem, and the scales that its units are standardised by."""
+
+    problem: Problem
+    x_scaler: Scaler
+    y_scaler: Scaler | None
+    rows: Array
+
+
+def prepare(
+    samples: Samples,
+    *,
+    objective: Objective,
+    window_norm: str,
+    channel_mode: str,
+    validation: Any,
+    validation_fraction: float,
+    batch_size: int | str,
+    seed: int,
+    device: str,
+) -> Prepared:
+    """Split, standardise and hand over to torch.
+
+    Parameters
+    ----------
+    samples : Samples
+        What the fit was given.
+    objective : Objective
+        The loss.
+    window_norm, channel_mode : str
+        Resolved parameters of the estimator.
+    validation, validation_fraction, batch_size
+        Parameters of the estimator.
+    seed : int
+        Seed of every draw.
+    device : str
+        Where tensors live.
+
+    Returns
+    -------
+    Prepared
+        The problem, the scales, and the standardised rows.
+    """
+    rule = _validation_rule(validation, samples)
+    size = FULL_BATCH if batch_size == "auto" else int(batch_size)
+    if rule in ("shuffle", "stratified") and len(samples.X) <= size:
+        samples = _canonical(samples, seed)
+    outer = _split(samples, rule, validation_fraction, seed)
+    inner = _inner_split(samples, rule, outer, seed)
+    fitted = np.sort(np.concatenate([outer.train]))
+    x_scaler = _fit_x_scaler(samples, fitted)
+    rows = x_scaler.transform(samples.X)
+    y_scaler = _fit_y_scaler(samples, x_scaler, fitted)
+    target = samples.y if y_scaler is None else y_scaler.transform(samples.y).swapaxes(1, 2)
+    past = samples.layout.past(rows)
+    dtype = float_type(len(past), size)
+    if rows.dtype != _numpy_type(dtype):
+        past = samples.layout.past(rows.astype(_numpy_type(dtype)))
+    with warnings.catch_warnings():
+        # The windows are a read-only view of overlapping rows, and nothing writes to them.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        data = WindowData(
+            torch.from_numpy(past).to(device),
+            torch.from_numpy(np.ascontiguousarray(target)).to(
+                device, torch.int64 if samples.n_classes else dtype
+            ),
+            torch.from_numpy(samples.weights).to(device, dtype),
+        )
+    mapped = samples.target_channels is not None
+    problem = Problem(
+        data,
+        NetworkShape(
+            samples.layout.n_channels,
+            samples.layout.lookback,
+            samples.n_classes or samples.y.shape[2],
+            samples.horizon,
+            samples.target_channels,
+            samples.layout.has_padding,
+        ),
+        *(torch.from_numpy(part).to(device) for part in (outer.train, *inner, outer.validation)),
+        objective,
+        window_norm,
+        channel_mode if mapped else "mixed",
+        dtype,
+        Generator().manual_seed(seed),
+        samples.n_classes,
+    )
+    return Prepared(problem, x_scaler, y_scaler, rows)
+
+
+def default_segment_length(lookback: int, horizon: int) -> int:
+    """Return the divisor of the lookback next to sqrt(lookback * horizon) / 4, by ratio.
+
+    Parameters
+    ----------
+    lookback, horizon : int
+        Steps read, and steps predicted.
+
+    Returns
+    -------
+    int
+        A segment length that makes at most 24 recurrent steps, where a divisor does.
+    """
+    wanted = max(1.0, np.sqrt(lookback * horizon) / 4, lookback / 24)
+    wanted = min(wanted, max(1.0, lookback / 4))
+    divisors = [n for n in range(1, lookback + 1) if lookback % n == 0]
+    nearest = min(divisors, key=lambda n: abs(np.log(n / wanted)))
+    return nearest if 0.5 <= nearest / wanted <= 2.0 else round(wanted)
+
+
+def _numpy_type(dtype: torch.dtype) -> type[np.floating[Any]]:
+    return np.float64 if dtype == torch.float64 else np.float32
+
+
+def _validation_rule(validation: Any, samples: Samples) -> Any:
+    if not isinstance(validation, str) or validation != "auto":
+        return validation
+    if samples.layout.is_time_ordered:
+        return "chronological"
+    if samples.n_classes:
+        return "stratified"
+    return "chronological" if samples.layout.kind == "sequences" else "shuffle"
+
+
+def _canonical(samples: Samples, seed: int) -> Samples:
+    """Merge equal samples and order the rest by content: a weight of k is then k samples."""
+    chosen, weights = group_duplicates([samples.X, samples.y], samples.weights, seed)
+    return Samples(
+        samples.X[chosen],
+        samples.y[chosen],
+        weights,
+        samples.layout,
+        samples.n_classes,
+        samples.target_channels,
+    )
+
+
+def _split(samples: Samples, rule: Any, fraction: float, seed: int) -> Split:
+    n = len(samples.X)
+    if rule == "chronological":
+        return chronological_split(n, fraction, samples.layout.lookback + samples.horizon)
+    content = [samples.X, samples.y]
+    if rule == "stratified" and samples.n_classes:
+        split = stratified_split(content, samples.y, samples.weights, fraction, seed)
+    elif isinstance(rule, str):
+        split = hashed_split(content, samples.weights, fraction, seed)
+    else:
+        split = splitter_split(rule, samples.X, samples.y)
+    # Where all rows are equal there is nothing to hold out.
+    return split if len(split.validation) else Split(split.train, split.train)
+
+
+def _inner_split(samples: Samples, rule: Any, outer: Split, seed: int) -> tuple[Array, Array]:
+    """Cut the architecture split from the training part, by the same rule."""
+    train = outer.train
+    part = Samples(
+        samples.X[train],
+        samples.y[train],
+        samples.weights[train],
+        samples.layout,
+        samples.n_classes,
+        samples.target_channels,
+    )
+    if len(train) < 2:
+        return train, train
+    inner_rule = rule if isinstance(rule, str) else "chronological"
+    split = _split(part, inner_rule, ARCH_FRACTION, seed + 1)
+    return train[split.train], train[split.validation]
+
+
+def _fit_x_scaler(samples: Samples, fitted: Array) -> Scaler:
+    values = samples.X[fitted]
+    if samples.layout.kind == "rows":
+        # A row of zero weight is masked in the loss and stays part of its series.
+        return fit_scaler(values)
+    weights = samples.weights[fitted]
+    if values.ndim == 3:
+        n_steps = values.shape[1]
+        return fit_scaler(values.reshape(-1, values.shape[2]), np.repeat(weights, n_steps))
+    return fit_scaler(values, weights)
+
+
+def _fit_y_scaler(samples: Samples, x_scaler: Scaler, fitted: Array) -> Scaler | None:
+    if samples.n_classes:
+        return None
+    if samples.target_channels is not None:
+        channels = list(samples.target_channels)
+        return Scaler(x_scaler.center[channels], x_scaler.scale[channels])
+    values = samples.y[fitted]
+    return fit_scaler(
+        values.reshape(-1, values.shape[2]), np.repeat(samples.weights[fitted], samples.horizon)
+    )

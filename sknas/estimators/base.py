@@ -1,0 +1,412 @@
+"""The shell that the estimators share: check input, call down, keep what was learned."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from numbers import Integral
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from torch import Generator
+from tqdm import tqdm
+
+from sknas._validation import check_weights, validate_parameters
+from sknas.blocks import Objective
+from sknas.blocks.window_data import outputs
+from sknas.derived import DerivedNetwork
+from sknas.estimators._fitting import Outcome, Settings, fit_network
+from sknas.estimators._layout import Layout, TrailingRows
+from sknas.estimators._parameters import CONSTRAINTS
+from sknas.estimators._preparation import Prepared, Samples, prepare
+from sknas.exceptions import SearchWarning
+from sknas.genotype import NAMED_CELLS, Genotype
+from sknas.ops import DEFAULT_OPERATIONS, get_op
+from sknas.reporting import GrowthEvent
+from sknas.search import EffectPruning, MagnitudePruning, PeriodicGrowth, PlateauGrowth
+from sknas.supernet import ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
+from sknas.training import torch_runtime
+
+__all__ = ["BaseGrowingDARTS"]
+
+Array = NDArray[Any]
+
+GROWTH = {"plateau": PlateauGrowth, "periodic": PeriodicGrowth}
+PRUNING = {"effect": EffectPruning, "magnitude": MagnitudePruning}
+RELAXATION = {
+    "softmax": SoftmaxRelaxation,
+    "sigmoid": SigmoidRelaxation,
+    "scaled_sigmoid": ScaledSigmoidRelaxation,
+}
+HISTORY_COLUMNS = (
+    "epoch",
+    "phase",
+    "train_loss",
+    "val_loss",
+    "n_nodes",
+    "n_candidates",
+    "n_params",
+    "n_branches",
+    "arch_steps",
+    "gate_entropy",
+    "progress",
+    "seconds",
+)
+
+
+class BaseGrowingDARTS(BaseEstimator):
+    """Shared machinery of the regressor and the classifier."""
+
+    _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = CONSTRAINTS
+    _doc_link_module = "sknas"
+
+    # -- fit ----------------------------------------------------------------------------------
+
+    def _fit(
+        self, given: Any, samples: Samples, objective: Objective, *, start: float
+    ) -> Self:
+        """Search, derive and train on checked samples; `given` is X as the user passed it."""
+        settings = self._settings()
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with torch_runtime(), self._progress() as progress:
+            prepared = prepare(
+                samples,
+                objective=objective,
+                window_norm=self._window_norm(samples),
+                channel_mode="independent" if self.channel_mode == "auto" else self.channel_mode,
+                validation=self.validation,
+                validation_fraction=self.validation_fraction,
+                batch_size=self.batch_size,
+                seed=seed,
+                device=self.device,
+            )
+            outcome = fit_network(prepared.problem, settings, progress, start)
+        self._keep(given, samples, prepared, outcome)
+        if outcome.interrupt is not None:
+            raise outcome.interrupt
+        return self
+
+    def _keep(
+        self, given: Any, samples: Samples, prepared: Prepared, outcome: Outcome
+    ) -> None:
+        self.module_ = outcome.network.double().cpu().eval().requires_grad_(requires_grad=False)
+        self.genotype_ = outcome.network.spec.genotype
+        history = pd.DataFrame(outcome.rows).reindex(columns=list(HISTORY_COLUMNS))
+        self.search_history_ = history.assign(epoch=np.arange(1, len(history) + 1))
+        self.growth_events_ = [GrowthEvent.of(move) for move in outcome.moves]
+        self.search_report_ = outcome.report
+        self.n_params_ = outcome.network.n_params
+        self.n_iter_ = len(history)
+        self._layout = samples.layout
+        self._x_scaler = prepared.x_scaler
+        self._y_scaler = prepared.y_scaler
+        self._trailing = None
+        if samples.layout.kind == "rows":
+            self._trailing = TrailingRows.of(given, prepared.rows, samples.layout.lookback)
+
+    def _window_norm(self, samples: Samples) -> str:
+        if self.window_norm != "auto":
+            norm: str = self.window_norm
+            return norm
+        return "none" if samples.target_channels is None else "last"
+
+    def _settings(self) -> Settings:
+        """Resolve strings to objects, and check what the constraints cannot say."""
+        operations = DEFAULT_OPERATIONS if isinstance(self.operations, str) else self.operations
+        if not len(operations):
+            raise ValueError(f"operations must name at least one; got {self.operations!r}.")
+        for name in operations:
+            get_op(name)
+        initial = self.initial_genotype
+        if isinstance(initial, str) and initial not in ("auto", "linear", *NAMED_CELLS):
+            raise ValueError(
+                f"initial_genotype must be 'auto', 'linear', one of {sorted(NAMED_CELLS)} or a "
+                f"Genotype; got {initial!r}."
+            )
+        if self.initial_nodes > max(self.max_nodes, 1):
+            warnings.warn(
+                f"initial_nodes={self.initial_nodes} exceeds max_nodes={self.max_nodes}; the "
+                "search starts from max_nodes nodes. Raise max_nodes to start from more.",
+                SearchWarning,
+                stacklevel=4,
+            )
+        return Settings(
+            tuple(operations),
+            initial,
+            self.initial_nodes,
+            self.max_nodes,
+            self.hidden_size,
+            self.n_layers,
+            _read_genotype(self.genotype),
+            self.segment_length,
+            self.channel_mode,
+            self.linear_seed,
+            self.mode,
+            GROWTH[self.growth]() if isinstance(self.growth, str) else clone(self.growth),
+            PRUNING[self.pruning]() if isinstance(self.pruning, str) else clone(self.pruning),
+            (
+                RELAXATION[self.relaxation]()
+                if isinstance(self.relaxation, str)
+                else clone(self.relaxation)
+            ),
+            self.arch_learning_rate,
+            self.max_params,
+            self.search_epochs,
+            self.max_epochs,
+            self.time_budget,
+            self.batch_size,
+            self.learning_rate,
+            self.weight_decay,
+            self.early_stopping,
+            self.refit,
+            self.refit_full,
+        )
+
+    def _progress(self) -> _ProgressBar:
+        return _ProgressBar(is_shown=bool(self.verbose))
+
+    # -- input --------------------------------------------------------------------------------
+
+    def _check_input(self, X: ArrayLike, *, reset: bool) -> Array:
+        """Return X as a float array: 2-D, or (n_samples, n_steps, n_channels)."""
+        if not is_three_deep(X):
+            checked: Array = validate_data(self, X, dtype=(np.float64, np.float32), reset=reset)
+            if not reset and self._layout.kind == "sequences":
+                raise ValueError(
+                    "X must be 3-D (n_samples, n_steps, n_channels), as in fit; "
+                    f"got shape {checked.shape}."
+                )
+            return checked
+        if not reset and self._layout.kind != "sequences":
+            raise ValueError(
+                f"X must be 2-D with {self.n_features_in_} columns, as in fit; got a 3-D X. "
+                f"Found array with dim 3, while dim <= 2 is required by {type(self).__name__}."
+            )
+        checked = check_array(
+            X,
+            dtype=(np.float64, np.float32),
+            allow_nd=True,
+            ensure_all_finite="allow-nan",
+            estimator=self,
+            input_name="X",
+        )
+        if self.channels_first:
+            checked = checked.swapaxes(1, 2)  # (n_samples, n_steps, n_channels)
+        if reset:
+            self.n_features_in_ = checked.shape[2]
+        elif checked.shape[2] != self.n_features_in_:
+            raise ValueError(
+                f"X has {checked.shape[2]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input (channels of 3-D X)."
+            )
+        return checked
+
+    def _make_layout(self, X: Array) -> Layout:
+        """Decide the kind of input by shape and by `lookback`, and check its length."""
+        if X.ndim == 3:
+            if self.lookback is not None and self.lookback != X.shape[1]:
+                raise ValueError(
+                    f"lookback must be None or the {X.shape[1]} steps of a 3-D X; "
+                    f"got {self.lookback!r}."
+                )
+            has_padding = bool(np.isnan(X).any())
+            layout = Layout("sequences", X.shape[2], X.shape[1], has_padding=has_padding)
+            layout.past(X)  # checks that NaN stand at the end only
+        elif self.lookback is None:
+            layout = Layout("tabular", X.shape[1], 1)
+        else:
+            if len(X) <= self.lookback:
+                raise ValueError(
+                    f"fit needs more rows than lookback={self.lookback}; got {len(X)} rows."
+                )
+            layout = Layout("rows", X.shape[1], self.lookback)
+        if len(X) < 2:
+            raise ValueError(
+                f"fit needs at least 2 samples, to hold some out; got n_samples={len(X)} "
+                "(1 sample)."
+            )
+        return layout
+
+    # -- prediction ---------------------------------------------------------------------------
+
+    def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the network's raw outputs (n_samples, n_targets, horizon)."""
+        check_is_fitted(self)
+        checked = self._check_input(X, reset=False)
+        rows = self._x_scaler.transform(checked)
+        context = None if self._trailing is None else self._trailing.before(X)
+        past = self._layout.past(rows, context)
+        with torch_runtime(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            windows = torch.from_numpy(past)
+            result = outputs(self.module_, windows, torch.arange(len(windows)))
+        array: NDArray[np.float64] = result.numpy()
+        return array
+
+    # -- persistence --------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return numpy arrays and plain Python: the network's weights, not the module."""
+        state = dict(super().__getstate__())
+        module = state.pop("module_", None)
+        if module is not None:
+            weights = {name: value.numpy() for name, value in module.state_dict().items()}
+            state["_network"] = (module.spec, weights)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the network again around its weights."""
+        state = dict(state)
+        network = state.pop("_network", None)
+        super().__setstate__(state)
+        if network is not None:
+            spec, weights = network
+            module = DerivedNetwork(
+                spec, generator=Generator().manual_seed(0), dtype=torch.float64
+            )
+            module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
+            self.module_ = module.eval().requires_grad_(requires_grad=False)
+
+
+class _ProgressBar:
+    """A bar over the epochs of the phases, on standard error; nothing where not shown."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self.is_shown = is_shown
+        self.bar: Any = None
+
+    def __enter__(self) -> Self:
+        if self.is_shown:
+            self.bar = tqdm(unit="epoch", leave=False)
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def __call__(self, phase: str, row: dict[str, Any]) -> None:
+        if self.bar is not None:
+            self.bar.set_description(phase)
+            self.bar.set_postfix(
+                val_loss=f"{row['val_loss']:.4g}",
+                nodes=int(row.get("n_nodes", 0)),
+                params=int(row["n_params"]),
+            )
+            self.bar.update()
+
+
+def is_three_deep(X: Any) -> bool:
+    """Say whether input is 3-D, without converting it.
+
+    Parameters
+    ----------
+    X : object
+        An array, a frame or nested lists.
+
+    Returns
+    -------
+    bool
+        Whether it has three dimensions.
+    """
+    depth = 0
+    while isinstance(X, (list, tuple)) and len(X):
+        X, depth = X[0], depth + 1
+    return depth + len(getattr(X, "shape", ())) == 3
+
+
+def _read_genotype(genotype: Any) -> str | Genotype | None:
+    """Return a genotype, a known name or None; a path is read as JSON."""
+    if genotype is None or isinstance(genotype, Genotype):
+        return genotype
+    if genotype == "linear" or genotype in NAMED_CELLS:
+        name: str = genotype
+        return name
+    path = Path(genotype)
+    if not path.is_file():
+        raise ValueError(
+            f"genotype must be one of {['linear', *sorted(NAMED_CELLS)]}, a Genotype or the path "
+            f"of a JSON file; got {genotype!r}."
+        )
+    return Genotype.from_json(path.read_text(encoding="utf-8"))
+
+
+def as_target_channels(
+    target_channels: Any, *, n_targets: int, n_channels: int, is_mapped_by_default: bool
+) -> tuple[int, ...] | None:
+    """Return the channel that each target continues, or None.
+
+    Parameters
+    ----------
+    target_channels : None or sequence of int
+        The estimator's parameter.
+    n_targets, n_channels : int
+        Sizes of y and X.
+    is_mapped_by_default : bool
+        Whether None maps target j to channel j.
+
+    Returns
+    -------
+    tuple of int or None
+        One channel a target.
+
+    Raises
+    ------
+    ValueError
+        If the list has another length than y has targets, or names a channel that X lacks.
+    """
+    if target_channels is None:
+        return tuple(range(n_targets)) if is_mapped_by_default and n_targets == n_channels else None
+    channels = list(target_channels)
+    if not channels:
+        return None
+    if len(channels) != n_targets or not all(
+        isinstance(c, Integral) and 0 <= c < n_channels for c in channels
+    ):
+        raise ValueError(
+            f"target_channels must name one of the {n_channels} channels for each of the "
+            f"{n_targets} targets; got {channels!r}."
+        )
+    return tuple(int(c) for c in channels)
+
+
+def as_weights(sample_weight: ArrayLike | None, X: Array) -> NDArray[np.float64]:
+    """Return checked sample weights; 3-D X is allowed.
+
+    Parameters
+    ----------
+    sample_weight : array-like or None
+        Weights.
+    X : ndarray
+        Samples.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Weights.
+    """
+    return check_weights(sample_weight, X.reshape(len(X), -1) if X.ndim > 2 else X)
+
+
+def start_clock(estimator: BaseGrowingDARTS) -> float:
+    """Check the parameters and return when the fit began.
+
+    Parameters
+    ----------
+    estimator : BaseGrowingDARTS
+        Whose fit begins.
+
+    Returns
+    -------
+    float
+        Reading of the monotonic clock.
+    """
+    validate_parameters(estimator, estimator._parameter_constraints)
+    return time.monotonic()

@@ -1,0 +1,228 @@
+"""Classification of tabular rows and of sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags, column_or_1d, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from sknas.blocks import CrossEntropy
+from sknas.estimators._parameters import document
+from sknas.estimators._preparation import Samples
+from sknas.estimators.base import BaseGrowingDARTS, as_weights, is_three_deep, start_clock
+from sknas.genotype import Genotype
+from sknas.search import GrowthRule, PruningRule
+from sknas.supernet import Relaxation
+
+__all__ = ["GrowingDARTSClassifier"]
+
+
+@document
+class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
+    """Classifier that searches its own architecture, growing it from a logistic regression.
+
+    Parameters
+    ----------
+    %(parameters)s
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels.
+    %(attributes)s
+
+    See Also
+    --------
+    GrowingDARTSRegressor : The same search for numbers; its documentation says how it works.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sknas import GrowingDARTSClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = GrowingDARTSClassifier(max_nodes=0, random_state=0).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (150, 3)
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: str = "two_input",
+        operations: str | Sequence[str] = "default",
+        initial_genotype: str | Genotype = "auto",
+        initial_nodes: int = 1,
+        max_nodes: int = 12,
+        hidden_size: int = 64,
+        n_layers: int = 1,
+        genotype: str | Genotype | None = None,
+        lookback: int | None = None,
+        segment_length: int | str = "auto",
+        channel_mode: str = "auto",
+        window_norm: str = "auto",
+        linear_seed: bool = True,
+        channels_first: bool = False,
+        mode: str = "interleaved",
+        growth: str | GrowthRule = "plateau",
+        pruning: str | PruningRule = "effect",
+        relaxation: str | Relaxation = "sigmoid",
+        arch_learning_rate: float = 0.01,
+        max_params: int | None = None,
+        search_epochs: int | str = "auto",
+        max_epochs: int | str = "auto",
+        time_budget: float | None = None,
+        batch_size: int | str = "auto",
+        learning_rate: float = 0.002,
+        weight_decay: float = 0.0,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        validation: Any = "auto",
+        refit: str = "inherit",
+        refit_full: bool = False,
+        class_weight: Any = None,
+        device: str = "cpu",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.backbone = backbone
+        self.operations = operations
+        self.initial_genotype = initial_genotype
+        self.initial_nodes = initial_nodes
+        self.max_nodes = max_nodes
+        self.hidden_size = hidden_size
+        self.n_layers = n_layers
+        self.genotype = genotype
+        self.lookback = lookback
+        self.segment_length = segment_length
+        self.channel_mode = channel_mode
+        self.window_norm = window_norm
+        self.linear_seed = linear_seed
+        self.channels_first = channels_first
+        self.mode = mode
+        self.growth = growth
+        self.pruning = pruning
+        self.relaxation = relaxation
+        self.arch_learning_rate = arch_learning_rate
+        self.max_params = max_params
+        self.search_epochs = search_epochs
+        self.max_epochs = max_epochs
+        self.time_budget = time_budget
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.validation = validation
+        self.refit = refit
+        self.refit_full = refit_full
+        self.class_weight = class_weight
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Search an architecture and train it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_timepoints, n_channels) or \
+                (n_samples, n_steps, n_channels)
+            Tabular rows; rows in time order, with `lookback`; or sequences, which may end in
+            all-NaN steps.
+        y : array-like of shape (n_samples,)
+            Labels: strings, booleans or numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            A sample of weight k counts as k samples.
+
+        Returns
+        -------
+        self : GrowingDARTSClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, a shape or a value breaks its rule; the message names it.
+        """
+        start = start_clock(self)
+        if not is_three_deep(X) or y is None:
+            X_checked, y_checked = validate_data(self, X, y, dtype=(np.float64, np.float32))
+        else:
+            X_checked = self._check_input(X, reset=True)
+            y_checked = column_or_1d(y, warn=True)
+            check_consistent_length(X_checked, y_checked)
+        check_classification_targets(y_checked)
+        layout = self._make_layout(X_checked)
+        weights = as_weights(sample_weight, X_checked)
+        self.classes_, codes = np.unique(y_checked, return_inverse=True)
+        present = np.unique(codes[weights > 0])
+        if len(present) < 2:
+            raise ValueError(
+                "y must hold at least two classes among samples of positive weight; got one "
+                f"class, {self.classes_[present].tolist()!r}."
+            )
+        if self.class_weight is not None:
+            weights = weights * compute_sample_weight(self.class_weight, y_checked)
+        samples = Samples(X_checked, codes, weights, layout, len(self.classes_), None)
+        return self._fit(X, samples, CrossEntropy(), start=start)
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the logits.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples of the kind that `fit` got.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Logits; with two classes, the second's minus the first's.
+        """
+        logits = self._outputs(X)[:, :, 0]
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples of the kind that `fit` got.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of `classes_`.
+        """
+        probabilities: NDArray[np.float64] = softmax(self._outputs(X)[:, :, 0], axis=1)
+        return probabilities
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable class.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples of the kind that `fit` got.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        codes = self._outputs(X)[:, :, 0].argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[codes]
+        return labels
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

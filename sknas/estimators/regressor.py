@@ -1,0 +1,266 @@
+"""Regression: tabular rows, sequences, and the future of a series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+
+from sknas.blocks import REGRESSION_LOSSES
+from sknas.estimators._layout import Layout
+from sknas.estimators._parameters import document
+from sknas.estimators._preparation import Samples
+from sknas.estimators.base import (
+    BaseGrowingDARTS,
+    as_target_channels,
+    as_weights,
+    is_three_deep,
+    start_clock,
+)
+from sknas.genotype import Genotype
+from sknas.search import GrowthRule, PruningRule
+from sknas.supernet import Relaxation
+
+__all__ = ["GrowingDARTSRegressor"]
+
+
+@document
+class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
+    """Regressor that searches its own architecture, growing it from a linear model.
+
+    `fit` solves a ridge regression, grows recurrent branches beside it by function-preserving
+    edits, keeps those that pay on held-out samples, prunes them, and returns a small fixed
+    network, never worse on validation than the linear model it started from.
+
+    Parameters
+    ----------
+    %(parameters)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    GrowingDARTSClassifier : The same search for classes.
+
+    Notes
+    -----
+    The growing two-input backbone follows Jie and Gao (2021), arXiv:2106.07211, as far as their
+    papers state it; the user guide says what is our reconstruction.
+
+    Examples
+    --------
+    >>> from sknas import GrowingDARTSRegressor
+    >>> from sknas.datasets import make_linear_law
+    >>> X, y = make_linear_law(n_samples=200, random_state=0)
+    >>> model = GrowingDARTSRegressor(max_nodes=0, random_state=0).fit(X, y)
+    >>> print(model.genotype_)
+    linear seed
+    >>> model.predict(X).shape
+    (200,)
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: str = "two_input",
+        operations: str | Sequence[str] = "default",
+        initial_genotype: str | Genotype = "auto",
+        initial_nodes: int = 1,
+        max_nodes: int = 12,
+        hidden_size: int = 64,
+        n_layers: int = 1,
+        genotype: str | Genotype | None = None,
+        lookback: int | None = None,
+        segment_length: int | str = "auto",
+        channel_mode: str = "auto",
+        window_norm: str = "auto",
+        linear_seed: bool = True,
+        target_channels: Sequence[int] | None = None,
+        channels_first: bool = False,
+        mode: str = "interleaved",
+        growth: str | GrowthRule = "plateau",
+        pruning: str | PruningRule = "effect",
+        relaxation: str | Relaxation = "sigmoid",
+        arch_learning_rate: float = 0.01,
+        max_params: int | None = None,
+        search_epochs: int | str = "auto",
+        max_epochs: int | str = "auto",
+        time_budget: float | None = None,
+        batch_size: int | str = "auto",
+        learning_rate: float = 0.002,
+        loss: str = "mse",
+        weight_decay: float = 0.0,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        validation: Any = "auto",
+        refit: str = "inherit",
+        refit_full: bool = False,
+        device: str = "cpu",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.backbone = backbone
+        self.operations = operations
+        self.initial_genotype = initial_genotype
+        self.initial_nodes = initial_nodes
+        self.max_nodes = max_nodes
+        self.hidden_size = hidden_size
+        self.n_layers = n_layers
+        self.genotype = genotype
+        self.lookback = lookback
+        self.segment_length = segment_length
+        self.channel_mode = channel_mode
+        self.window_norm = window_norm
+        self.linear_seed = linear_seed
+        self.target_channels = target_channels
+        self.channels_first = channels_first
+        self.mode = mode
+        self.growth = growth
+        self.pruning = pruning
+        self.relaxation = relaxation
+        self.arch_learning_rate = arch_learning_rate
+        self.max_params = max_params
+        self.search_epochs = search_epochs
+        self.max_epochs = max_epochs
+        self.time_budget = time_budget
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.loss = loss
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.validation = validation
+        self.refit = refit
+        self.refit_full = refit_full
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Search an architecture and train it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_timepoints, n_channels) or \
+                (n_samples, n_steps, n_channels)
+            Tabular rows; rows in time order, with `lookback`; or sequences, which may end in
+            all-NaN steps.
+        y : array-like of shape (n_samples,), (n_samples, n_targets) or \
+                (n_samples, horizon, n_targets)
+            Targets. With `lookback`, row t of y belongs to row t of X.
+        sample_weight : array-like of shape (n_samples,), default=None
+            A sample of weight k counts as k samples. With `lookback`, a weight of zero masks a
+            row in the loss and leaves it in the history.
+
+        Returns
+        -------
+        self : GrowingDARTSRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, a shape or a value breaks its rule; the message names it.
+        """
+        start = start_clock(self)
+        X_checked, y_checked = self._check_X_y(X, y)
+        layout = self._make_layout(X_checked)
+        weights = as_weights(sample_weight, X_checked)
+        self._y_shape = y_checked.shape[1:]
+        targets = y_checked.astype(np.float64, copy=False).reshape(len(y_checked), -1, 1)
+        if y_checked.ndim == 2:
+            targets = targets.swapaxes(1, 2)  # (n_samples, 1, n_targets)
+        elif y_checked.ndim == 3:
+            targets = y_checked.astype(np.float64, copy=False)
+        channels = as_target_channels(
+            self.target_channels,
+            n_targets=targets.shape[2],
+            n_channels=layout.n_channels,
+            is_mapped_by_default=_is_mapped(layout, y_checked.ndim),
+        )
+        samples = Samples(X_checked, targets, weights, layout, 0, channels)
+        return self._fit(X, samples, REGRESSION_LOSSES[self.loss](), start=start)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples of the kind that `fit` got. With `lookback`, rows with less history than that
+            are padded by the first row, unless X is a frame whose index directly continues that
+            of the training frame.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), (n_samples, n_targets) or (n_samples, horizon, n_targets)
+            Predictions, float64, in the shape of y.
+        """
+        result = self._outputs(X).swapaxes(1, 2)  # (n_samples, horizon, n_targets)
+        if self._y_scaler is None:
+            raise RuntimeError("internal error: a regressor without a target scale.")
+        values = self._y_scaler.inverse_transform(result)
+        return np.ascontiguousarray(values.reshape(len(values), *self._y_shape))
+
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return R^2, averaged over targets and steps.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples.
+        y : array-like
+            True targets, in the shape that `fit` got.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        float
+            R^2 of the predictions; a 3-D y counts as horizon * n_targets outputs.
+        """
+        predicted = self.predict(X)
+        truth = np.asarray(y)
+        score = r2_score(
+            truth.reshape(len(truth), -1), predicted.reshape(len(predicted), -1), sample_weight=sample_weight
+        )
+        return float(score)
+
+    def _check_X_y(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        if y is None:
+            validate_data(self, X, y)  # raises, in scikit-learn's words
+        if not is_three_deep(X) and not is_three_deep(y):
+            checked: tuple[NDArray[Any], NDArray[Any]] = validate_data(
+                self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=True
+            )
+            return checked
+        X_checked = self._check_input(X, reset=True)
+        y_checked = check_array(
+            y, dtype="numeric", allow_nd=True, ensure_2d=False, estimator=self, input_name="y"
+        )
+        if not 1 <= y_checked.ndim <= 3:
+            raise ValueError(
+                "y must be (n_samples,), (n_samples, n_targets) or (n_samples, horizon, "
+                f"n_targets); got shape {y_checked.shape}."
+            )
+        check_consistent_length(X_checked, y_checked)
+        return X_checked, y_checked
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _is_mapped(layout: Layout, y_ndim: int) -> bool:
+    return y_ndim == 3 or (y_ndim == 2 and layout.kind == "rows")

@@ -1,0 +1,150 @@
+"""What a fit tells of itself: the stages' scores, the moves, seconds and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sknas.edits import Edit
+from sknas.search import Move
+
+__all__ = ["GrowthEvent", "SearchReport"]
+
+
+@dataclass(frozen=True)
+class GrowthEvent:
+    """One growth of the supernet, kept or undone.
+
+    It reads as a record too: ``event["epoch"]``, ``dict(event)``, ``pandas.DataFrame(events)``.
+
+    Attributes
+    ----------
+    epoch : int
+        Epoch after which it happened; 0 is birth.
+    edit : Edit
+        The edit; ``str(edit)`` is readable.
+    n_params : int
+        Weights of the supernet after it.
+    val_loss : float
+        Best validation loss at the end of its trial.
+    output_change : float
+        Measured max |output change| at that moment, in standardised units.
+    gain : float
+        Share of the validation loss that it took off.
+    is_accepted : bool
+        Whether it stayed.
+    """
+
+    epoch: int
+    edit: Edit
+    n_params: int
+    val_loss: float
+    output_change: float
+    gain: float
+    is_accepted: bool
+
+    @classmethod
+    def of(cls, move: Move) -> GrowthEvent:
+        """Make the record of a move.
+
+        Parameters
+        ----------
+        move : Move
+            The move.
+
+        Returns
+        -------
+        GrowthEvent
+            Its record.
+        """
+        return cls(
+            move.epoch,
+            move.edit,
+            move.n_params,
+            move.loss_after,
+            move.output_change,
+            move.gain,
+            move.is_accepted,
+        )
+
+    def keys(self) -> Iterator[str]:
+        """Return the names of the fields."""
+        return iter(self.__dataclass_fields__)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.__dataclass_fields__:
+            raise KeyError(name)
+        return getattr(self, name)
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """Which stage won, what each scored, and what every move gained on validation.
+
+    Attributes
+    ----------
+    stages : DataFrame
+        A row a stage (``naive``, ``seed``, ``supernet``, ``derived``, ``trained``) with its
+        validation loss, its number of weights and the seconds it took.
+    moves : DataFrame
+        A row a move tried: epoch, edit, weights, loss before and after, gain, accepted.
+    chosen : str
+        The stage whose network predicts.
+    stopped_by : str
+        ``"schedule"``, ``"time_budget"`` or ``"interrupt"``.
+    """
+
+    stages: pd.DataFrame
+    moves: pd.DataFrame
+    chosen: str
+    stopped_by: str
+
+    @classmethod
+    def build(
+        cls, stages: list[dict[str, Any]], moves: list[Move], chosen: str, stopped_by: str
+    ) -> SearchReport:
+        """Gather the tables.
+
+        Parameters
+        ----------
+        stages : list of dict
+            ``stage``, ``val_loss``, ``n_params`` and ``seconds`` of each stage, in order.
+        moves : list of Move
+            Moves tried.
+        chosen : str
+            The stage that won.
+        stopped_by : str
+            What ended the fit.
+
+        Returns
+        -------
+        SearchReport
+            The report.
+        """
+        columns = ["epoch", "edit", "n_params", "loss_before", "loss_after", "gain", "accepted"]
+        rows = [
+            (m.epoch, str(m.edit), m.n_params, m.loss_before, m.loss_after, m.gain, m.is_accepted)
+            for m in moves
+        ]
+        return cls(
+            pd.DataFrame(stages).set_index("stage"),
+            pd.DataFrame(rows, columns=columns),
+            chosen,
+            stopped_by,
+        )
+
+    def __str__(self) -> str:
+        stages = self.stages.to_string(float_format=lambda value: f"{value:.4g}", na_rep="-")
+        lines = [stages, f"chosen on validation: {self.chosen}; ended by: {self.stopped_by}"]
+        if len(self.moves):
+            moves = self.moves.assign(gain=self.moves["gain"].map("{:+.2%}".format))
+            lines += ["", moves.to_string(index=False, float_format=lambda value: f"{value:.5g}")]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        stages = self.stages.to_html(float_format=lambda value: f"{value:.4g}", na_rep="-")
+        moves = self.moves.to_html(index=False, float_format=lambda value: f"{value:.5g}")
+        return f"{stages}<p>chosen on validation: <b>{self.chosen}</b></p>{moves}"

@@ -1,0 +1,28 @@
+"""Training with skorch: the search's epochs, and the derived network's."""
+
+from sknas.training.phases import (
+    Phase,
+    float_type,
+    grow_from,
+    mean_loss,
+    plant_seed,
+    run_search,
+    train_network,
+    validation_losses,
+)
+from sknas.training.problem import Problem, Schedule
+from sknas.training.runtime import torch_runtime
+
+__all__ = [
+    "Phase",
+    "Problem",
+    "Schedule",
+    "float_type",
+    "grow_from",
+    "mean_loss",
+    "plant_seed",
+    "run_search",
+    "torch_runtime",
+    "train_network",
+    "validation_losses",
+]

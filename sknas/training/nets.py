@@ -1,0 +1,308 @@
+"""The skorch nets: one drives the search, one trains the derived network."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from torch import Generator, Tensor, nn
+
+from sknas.blocks import Batch, Objective, WindowData
+from sknas.blocks.window_data import epoch_batches
+from sknas.derived import DerivedNetwork
+from sknas.search.averaging import WeightAverage
+from sknas.search.bilevel import arch_step, weight_step
+from sknas.search.controller import Controller
+from sknas.training.runtime import PhaseOverError, TimeIsUpError
+
+__all__ = ["DerivedNet", "Feed", "SearchFeed", "SearchNet"]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Which samples an epoch visits, and in what order.
+
+    Parameters
+    ----------
+    data : WindowData
+        All samples.
+    index : Tensor of int64
+        The samples of the split.
+    batch_size : int
+        Samples a batch.
+    n_steps : int
+        Gradient steps an epoch.
+    generator : torch.Generator
+        Source of the order.
+    """
+
+    data: WindowData
+    index: Tensor
+    batch_size: int
+    n_steps: int
+    generator: Generator
+
+    def __iter__(self) -> Iterator[Batch]:
+        for index in epoch_batches(self.index, self.batch_size, self.n_steps, self.generator):
+            yield self.data.take(index)
+
+    def forever(self) -> Iterator[Batch]:
+        """Iterate over epoch after epoch."""
+        while True:
+            yield from self
+
+
+@dataclass(frozen=True)
+class SearchFeed:
+    """All training samples while nothing is undecided, the weight split while something is.
+
+    Parameters
+    ----------
+    everything, weight : Feed
+        Batches of the training part, and of its weight split.
+    controller : Controller
+        Knows whether something is undecided.
+    """
+
+    everything: Feed
+    weight: Feed
+    controller: Controller
+
+    @property
+    def data(self) -> WindowData:
+        """All samples."""
+        return self.everything.data
+
+    def __iter__(self) -> Iterator[Batch]:
+        is_undecided = bool(self.controller.learner.supernet.free_arch_parameters())
+        return iter(self.weight if is_undecided else self.everything)
+
+
+class _QuietNet(NeuralNet):
+    """A skorch net that is fed batches by us, prints nothing and stops when it is told to.
+
+    Parameters
+    ----------
+    feed : Feed or SearchFeed
+        Batches to train on.
+    deadline : float
+        Reading of the monotonic clock at which the time budget is spent.
+    on_epoch : callable
+        Called with the net after each epoch; returns whether the phase is over.
+    **kwargs : dict
+        Parameters of `skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        feed: Feed | SearchFeed,
+        deadline: float,
+        on_epoch: Callable[[dict[str, Any]], None],
+        **kwargs: Any,
+    ) -> None:
+        self.feed = feed
+        self.deadline = deadline
+        self.on_epoch = on_epoch
+        super().__init__(
+            module, criterion=nn.Identity, train_split=None, verbose=0, callbacks=None, **kwargs
+        )
+
+    @property
+    def _default_callbacks(self) -> list[Any]:
+        return []
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Feed | SearchFeed:
+        """Return the feed: skorch's data loader would gather window by window."""
+        del dataset, training
+        return self.feed
+
+    def check_time(self) -> None:
+        """Raise if the time budget is spent."""
+        if time.monotonic() > self.deadline:
+            raise TimeIsUpError
+
+    def run(self, n_epochs: int) -> None:
+        """Train until the phase is over; an interrupt by the user passes through."""
+        self.initialize()
+        try:
+            self.fit_loop(self.feed.data.past, y=self.feed.data.weight, epochs=n_epochs)
+        except PhaseOverError:
+            pass
+
+
+class SearchNet(_QuietNet):
+    """Its training step is a bilevel step; its epoch end is the controller.
+
+    Parameters
+    ----------
+    controller : Controller
+        Judges, prunes, grows and stops.
+    arch_feed : Feed
+        Batches of the architecture split.
+    objective : Objective
+        The loss of both levels.
+    max_norm : float
+        Largest norm of a weight gradient.
+    **kwargs : dict
+        Parameters of the quiet net.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        controller: Controller,
+        arch_feed: Feed,
+        objective: Objective,
+        max_norm: float,
+        **kwargs: Any,
+    ) -> None:
+        self.controller = controller
+        self.arch_feed = arch_feed
+        self.objective = objective
+        self.max_norm = max_norm
+        self.n_arch_steps = 0
+        self.epoch_start = time.monotonic()
+        self.arch_batches = arch_feed.forever()
+        super().__init__(module, **kwargs)
+
+    def initialize_module(self) -> SearchNet:
+        """Take the controller's supernet as it is."""
+        self.module_ = self.controller.learner.supernet
+        return self
+
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> SearchNet:
+        """Take the controller's optimizers, one a level."""
+        del args, kwargs
+        self.optimizer_ = self.controller.learner.weight_optimizer
+        self.arch_optimizer_ = self.controller.learner.arch_optimizer
+        return self
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Take an architecture step, if something is undecided, and a weight step."""
+        del fit_params
+        self.check_time()
+        learner = self.controller.learner
+        if learner.supernet.free_arch_parameters():
+            arch_step(learner, next(self.arch_batches), self.objective)
+            self.n_arch_steps += 1
+        loss = weight_step(learner, batch, self.objective, self.max_norm)
+        return {"loss": torch.tensor(loss), "y_pred": None}
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Hand over to the controller, and take over what it left."""
+        del net, kwargs
+        batches = self.history[-1]["batches"]
+        train_loss = sum(row["train_loss"] for row in batches) / len(batches)
+        now = time.monotonic()
+        is_over = self.controller.end_epoch(train_loss, self.n_arch_steps, now - self.epoch_start)
+        self.on_epoch(self.controller.rows[-1])
+        self.n_arch_steps, self.epoch_start = 0, now
+        self.module_ = self.controller.learner.supernet
+        self.optimizer_ = self.controller.learner.weight_optimizer
+        self.arch_optimizer_ = self.controller.learner.arch_optimizer
+        if is_over:
+            raise PhaseOverError
+
+
+class DerivedNet(_QuietNet):
+    """Trains a derived network; keeps the average of its weights that validated best.
+
+    Parameters
+    ----------
+    learning_rate, weight_decay : float
+        AdamW's.
+    objective : Objective
+        The loss.
+    max_norm : float
+        Largest norm of a gradient.
+    validate : callable or None
+        Returns a network's validation loss; None to train without, for all epochs.
+    patience : int or None
+        Epochs without a better validation loss until training stops; None never stops early.
+    **kwargs : dict
+        Parameters of the quiet net.
+    """
+
+    def __init__(
+        self,
+        module: DerivedNetwork,
+        *,
+        learning_rate: float,
+        weight_decay: float,
+        objective: Objective,
+        max_norm: float,
+        validate: Callable[[nn.Module], float] | None,
+        patience: int | None,
+        **kwargs: Any,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.objective = objective
+        self.max_norm = max_norm
+        self.validate = validate
+        self.patience = patience
+        self.average = WeightAverage(module.parameters())
+        self.best_loss = math.inf if validate is None else validate(module)
+        self.best_epoch = 0
+        self.best_state: dict[str, Tensor] = copy.deepcopy(module.state_dict())
+        self.epoch = 0
+        self.epoch_start = time.monotonic()
+        super().__init__(module, **kwargs)
+
+    def initialize_module(self) -> DerivedNet:
+        """Take the network as it is."""
+        self.module_ = self.module
+        return self
+
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> DerivedNet:
+        """Start AdamW over all weights, the seed's among them."""
+        del args, kwargs
+        self.optimizer_ = torch.optim.AdamW(
+            self.module_.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        )
+        return self
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Take a weight step."""
+        del fit_params
+        self.check_time()
+        past, target, weight = batch
+        loss = self.objective.mean(self.module_(past), target, weight)
+        self.optimizer_.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_norm)
+        if torch.isfinite(norm) and torch.isfinite(loss):
+            self.optimizer_.step()
+            self.average.update()
+        return {"loss": loss.detach(), "y_pred": None}
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Validate the averaged weights, and stop where they no longer improve."""
+        del net, kwargs
+        self.epoch += 1
+        with self.average.swapped_in():
+            loss = math.nan if self.validate is None else self.validate(self.module_)
+            if self.validate is None or loss < self.best_loss:
+                self.best_loss, self.best_epoch = loss, self.epoch
+                self.best_state = copy.deepcopy(self.module_.state_dict())
+        batches = self.history[-1]["batches"]
+        now = time.monotonic()
+        self.on_epoch(
+            {
+                "train_loss": sum(row["train_loss"] for row in batches) / len(batches),
+                "val_loss": loss,
+                "seconds": now - self.epoch_start,
+            }
+        )
+        self.epoch_start = now
+        if self.patience is not None and self.epoch - self.best_epoch >= self.patience:
+            raise PhaseOverError

@@ -1,0 +1,352 @@
+"""The phases of a fit: seed, search, train. Each returns the best it has, whatever ends it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sknas.blocks.window_data import losses
+from sknas.derived import DerivedNetwork
+from sknas.edits import AddMixedBranch
+from sknas.genotype import Cell, Genotype
+from sknas.search.controller import Controller, Plan, Probe
+from sknas.search.inheritance import derive
+from sknas.search.learner import Learner, LearningRates
+from sknas.search.space import SearchSpace
+from sknas.search.state import Move
+from sknas.supernet import Relaxation, Supernet
+from sknas.training.nets import DerivedNet, Feed, SearchFeed, SearchNet
+from sknas.training.problem import Problem, Schedule
+from sknas.training.runtime import TimeIsUpError
+from sknas.training.seeding import solve_logistic_seed, solve_ridge_seed
+
+__all__ = [
+    "Phase",
+    "float_type",
+    "grow_from",
+    "mean_loss",
+    "plant_seed",
+    "run_search",
+    "train_network",
+    "validation_losses",
+]
+
+_N_JUDGE_SAMPLES = 1024
+
+
+@dataclass
+class Phase:
+    """What a phase leaves behind.
+
+    Attributes
+    ----------
+    network : DerivedNetwork
+        The best network of the phase.
+    loss : float
+        Its validation loss.
+    seconds : float
+        How long the phase took.
+    rows : list of dict
+        One record an epoch.
+    moves : list of Move
+        Moves tried.
+    supernet_loss : float
+        Best validation loss of the supernet, mixed or not.
+    best_epoch : int
+        Epoch of the best validation loss.
+    interruption : BaseException or None
+        What ended the phase early: the time budget, or the user's interrupt.
+    """
+
+    network: DerivedNetwork
+    loss: float
+    seconds: float = 0.0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    supernet_loss: float = math.nan
+    best_epoch: int = 0
+    interruption: BaseException | None = None
+
+
+def validation_losses(network: nn.Module, problem: Problem) -> Tensor:
+    """Return each validation sample's loss.
+
+    Parameters
+    ----------
+    network : nn.Module
+        What predicts.
+    problem : Problem
+        Data and split.
+
+    Returns
+    -------
+    Tensor of shape (n_validation,)
+        Losses, unweighted.
+    """
+    return losses(network, problem.data, problem.validation, problem.objective)
+
+
+def mean_loss(each: Tensor, problem: Problem) -> float:
+    """Return the weighted mean of validation losses.
+
+    Parameters
+    ----------
+    each : Tensor of shape (n_validation,)
+        Losses.
+    problem : Problem
+        Data and split.
+
+    Returns
+    -------
+    float
+        The mean; NaN without validation samples.
+    """
+    weight = problem.data.weight[problem.validation]
+    total = float(weight.sum())
+    return float((each * weight).sum()) / total if total > 0 else math.nan
+
+
+def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> Supernet:
+    """Return the supernet at birth.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    relaxation : Relaxation
+        How the nodes that it grows will mix.
+    is_linear : bool
+        Solve the linear seed; otherwise it starts at zero. Either way it learns along.
+
+    Returns
+    -------
+    Supernet
+        The linear seed alone.
+    """
+    supernet = Supernet(
+        problem.shape,
+        relaxation,
+        window_norm=problem.window_norm,
+        channel_mode=problem.channel_mode,
+        dtype=problem.dtype,
+    )
+    trunk = supernet.trunk
+    if is_linear and problem.n_classes:
+        coef, intercept = solve_logistic_seed(
+            trunk, problem.data, problem.train, problem.validation, problem.n_classes
+        )
+        trunk.seed.assign(coef, intercept)
+    elif is_linear:
+        trunk.seed.assign(
+            *solve_ridge_seed(trunk, problem.data, problem.train, problem.validation)
+        )
+    return supernet
+
+
+def run_search(
+    problem: Problem,
+    schedule: Schedule,
+    supernet: Supernet,
+    plan: Plan,
+    space: SearchSpace,
+    cells: Sequence[Cell],
+    *,
+    inherit: bool,
+    on_epoch: Callable[[dict[str, Any]], None],
+) -> Phase:
+    """Search, and derive the best settled supernet.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    schedule : Schedule
+        How long and how fast.
+    supernet : Supernet
+        Where to start.
+    plan : Plan
+        Mode and rules.
+    space : SearchSpace
+        Bounds.
+    cells : sequence of Cell
+        Contenders for the first branch; empty to start with mixed nodes.
+    inherit : bool
+        Whether the derived network takes over the supernet's weights.
+    on_epoch : callable
+        Gets each epoch's record.
+
+    Returns
+    -------
+    Phase
+        The derived network, and what the search did.
+    """
+    start = time.monotonic()
+    rates = LearningRates(
+        schedule.learning_rate, schedule.arch_learning_rate, schedule.weight_decay
+    )
+    step = -(-len(problem.validation) // _N_JUDGE_SAMPLES) if len(problem.validation) else 1
+    controller = Controller(
+        Learner.start(supernet, rates),
+        plan,
+        space,
+        Probe(problem.data, problem.validation[::step], problem.objective),
+        problem.generator,
+        cells,
+    )
+    feeds = [
+        Feed(problem.data, index, schedule.batch_size, schedule.n_epoch_steps, problem.generator)
+        for index in (problem.train, problem.weight, problem.arch)
+    ]
+    net = SearchNet(
+        controller.learner.supernet,
+        controller=controller,
+        feed=SearchFeed(feeds[0], feeds[1], controller),
+        arch_feed=feeds[2],
+        objective=problem.objective,
+        max_norm=schedule.max_norm,
+        deadline=schedule.deadline,
+        on_epoch=on_epoch,
+    )
+    interruption: BaseException | None = None
+    try:
+        net.run(plan.n_epochs)
+    except (KeyboardInterrupt, TimeIsUpError) as error:
+        interruption = error
+    best = controller.incumbent
+    network = derive(best.supernet, inherit=inherit, generator=problem.generator)
+    return Phase(
+        network,
+        mean_loss(validation_losses(best.supernet, problem), problem),
+        time.monotonic() - start,
+        controller.rows,
+        controller.moves,
+        controller.best_supernet_loss,
+        interruption=interruption,
+    )
+
+
+def train_network(
+    problem: Problem,
+    schedule: Schedule,
+    network: DerivedNetwork,
+    index: Tensor,
+    *,
+    validates: bool,
+    n_epochs: int,
+    on_epoch: Callable[[dict[str, Any]], None],
+) -> Phase:
+    """Train a derived network.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    schedule : Schedule
+        How fast.
+    network : DerivedNetwork
+        Changed in place: it ends with its best averaged weights.
+    index : Tensor of int64
+        Samples to train on.
+    validates : bool
+        Whether validation chooses the best epoch; otherwise the last is taken.
+    n_epochs : int
+        Most epochs.
+    on_epoch : callable
+        Gets each epoch's record.
+
+    Returns
+    -------
+    Phase
+        The network, and how training went.
+    """
+    start = time.monotonic()
+    rows: list[dict[str, Any]] = []
+
+    def record(row: dict[str, Any]) -> None:
+        rows.append({**row, "epoch": len(rows) + 1, "n_params": network.n_params})
+        on_epoch(rows[-1])
+
+    def validate(module: nn.Module) -> float:
+        loss = mean_loss(validation_losses(module, problem), problem)
+        return loss if math.isfinite(loss) else math.inf
+
+    network.requires_grad_(requires_grad=True)
+    net = DerivedNet(
+        network,
+        feed=Feed(
+            problem.data, index, schedule.batch_size, schedule.n_epoch_steps, problem.generator
+        ),
+        learning_rate=schedule.learning_rate,
+        weight_decay=schedule.weight_decay,
+        objective=problem.objective,
+        max_norm=schedule.max_norm,
+        validate=validate if validates else None,
+        patience=schedule.patience if validates else None,
+        deadline=schedule.deadline,
+        on_epoch=record,
+    )
+    interruption: BaseException | None = None
+    try:
+        net.run(n_epochs)
+    except (KeyboardInterrupt, TimeIsUpError) as error:
+        interruption = error
+    network.load_state_dict(net.best_state)
+    return Phase(
+        network,
+        net.best_loss,
+        time.monotonic() - start,
+        rows,
+        best_epoch=net.best_epoch,
+        interruption=interruption,
+    )
+
+
+def grow_from(
+    supernet: Supernet, genotype: Genotype | None, space: SearchSpace, n_mixed: int, problem: Problem
+) -> None:
+    """Give a supernet its first branches before the search, where no race is to be run.
+
+    Parameters
+    ----------
+    supernet : Supernet
+        The linear seed; changed in place.
+    genotype : Genotype or None
+        The branches to begin with; None for one branch of mixed nodes.
+    space : SearchSpace
+        Width and candidates of the mixed nodes.
+    n_mixed : int
+        Number of mixed nodes.
+    problem : Problem
+        Source of the draws.
+    """
+    if genotype is None:
+        AddMixedBranch(space.mixed_branch(), n_mixed, space.operations).apply(
+            supernet, problem.generator
+        )
+        return
+    for branch in genotype.branches:
+        supernet.trunk.branches.append(supernet.build_branch(branch, generator=problem.generator))
+
+
+def float_type(n_samples: int, batch_size: int) -> torch.dtype:
+    """Return the floating type to train in: double where all samples make one batch.
+
+    Parameters
+    ----------
+    n_samples : int
+        Samples there are.
+    batch_size : int
+        Samples a batch.
+
+    Returns
+    -------
+    torch.dtype
+        Double costs nothing on small data, and makes a sample of weight k equal to k samples.
+    """
+    return torch.float64 if n_samples <= batch_size else torch.float32

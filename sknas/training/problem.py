@@ -1,0 +1,90 @@
+"""All that the phases of a fit share: samples, split, sizes, step sizes, deadline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from sknas.blocks import NetworkShape, Objective, WindowData
+
+__all__ = ["Problem", "Schedule"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast the phases train.
+
+    Parameters
+    ----------
+    search_epochs, max_epochs : int
+        Epochs of the search and of the derived network's training.
+    n_epoch_steps : int
+        Gradient steps an epoch.
+    batch_size : int
+        Samples a batch.
+    learning_rate, weight_decay : float
+        AdamW's, for weights.
+    arch_learning_rate : float
+        Adam's, for architecture parameters.
+    patience : int or None
+        Epochs without progress that end the derived network's training; None never does.
+    max_norm : float
+        Largest norm of a gradient.
+    deadline : float
+        Reading of the monotonic clock at which the time budget is spent; may be infinite.
+    """
+
+    search_epochs: int
+    max_epochs: int
+    n_epoch_steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    arch_learning_rate: float
+    patience: int | None
+    max_norm: float
+    deadline: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One data set, split and standardised.
+
+    Parameters
+    ----------
+    data : WindowData
+        All samples.
+    shape : NetworkShape
+        Sizes of input and output.
+    train : Tensor of int64
+        Samples to train on: the weight split, the architecture split and the gap between them.
+    weight, arch, validation : Tensor of int64
+        The three splits of the search.
+    objective : Objective
+        The loss.
+    window_norm : {"none", "last", "revin"}
+        Normalisation of each window.
+    channel_mode : {"independent", "mixed"}
+        How channels are read.
+    dtype : torch.dtype
+        Floating type of training.
+    generator : torch.Generator
+        Source of every draw of the fit.
+    n_classes : int, default=0
+        Number of classes; 0 for regression.
+    """
+
+    data: WindowData
+    shape: NetworkShape
+    train: Tensor
+    weight: Tensor
+    arch: Tensor
+    validation: Tensor
+    objective: Objective
+    window_norm: str
+    channel_mode: str
+    dtype: torch.dtype
+    generator: Generator
+    n_classes: int = 0

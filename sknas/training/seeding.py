@@ -1,0 +1,203 @@
+"""Solve the linear seed: ridge in closed form, or logistic regression; penalty by validation."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import linalg
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from sknas.blocks import Trunk, WindowData
+from sknas.blocks.window_norm import WindowStats
+
+__all__ = ["solve_logistic_seed", "solve_ridge_seed"]
+
+FloatArray = NDArray[np.float64]
+
+_RIDGE_PENALTIES = tuple(10.0**k for k in range(-8, 3))
+_LOGISTIC_STRENGTHS = (0.01, 0.1, 1.0, 10.0)
+_CHUNK = 1024
+
+
+class _Moments:
+    """Weighted sums over the rows of a design matrix X and targets Y, gathered chunk by chunk."""
+
+    def __init__(self, trunk: Trunk, data: WindowData, index: Tensor) -> None:
+        self.weight = 0.0
+        self.x = self.y = self.xx = self.xy = np.zeros(())
+        self.yy = 0.0
+        for features, targets, weights in _rows(trunk, data, index):
+            weighted = features * weights[:, None]
+            self.weight += float(weights.sum())
+            self.x = self.x + weighted.sum(axis=0)
+            self.y = self.y + weights @ targets
+            self.xx = self.xx + weighted.T @ features
+            self.xy = self.xy + weighted.T @ targets
+            self.yy += float((weights[:, None] * targets**2).sum())
+
+    def loss(self, coef: FloatArray, intercept: FloatArray) -> float:
+        """Return the weighted sum of squared errors of a linear model, from the sums alone."""
+        cross = np.sum(coef * (self.xy - np.outer(self.x, intercept)))
+        square = np.sum(coef * (self.xx @ coef))
+        constant = self.yy - 2 * intercept @ self.y + self.weight * intercept @ intercept
+        return float(constant - 2 * cross + square)
+
+
+def solve_ridge_seed(
+    trunk: Trunk, data: WindowData, train: Tensor, validation: Tensor
+) -> tuple[FloatArray, FloatArray]:
+    """Solve the ridge regression that a trunk is at birth.
+
+    The squared error is that of the prediction after the window normalisation is undone, so a
+    window's rows weigh by the square of its scale.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        Its window normalisation and the layout of its seed.
+    data : WindowData
+        All samples.
+    train : Tensor of int64
+        Samples to solve on.
+    validation : Tensor of int64
+        Samples that choose the penalty; where there are none, the middle one is taken.
+
+    Returns
+    -------
+    coef : ndarray of shape (n_features, n_outputs)
+        Coefficients.
+    intercept : ndarray of shape (n_outputs,)
+        Intercepts.
+    """
+    moments = _Moments(trunk, data, train)
+    judge = _Moments(trunk, data, validation) if len(validation) else None
+    mean_x, mean_y = moments.x / moments.weight, moments.y / moments.weight
+    gram = moments.xx / moments.weight - np.outer(mean_x, mean_x)
+    cross = moments.xy / moments.weight - np.outer(mean_x, mean_y)
+    values, vectors = linalg.eigh(gram)
+    values = np.maximum(values, 0.0)
+    rotated = vectors.T @ cross
+    size = max(float(values.mean()), np.finfo(float).tiny)
+    solutions = []
+    for penalty in _RIDGE_PENALTIES:
+        coef = vectors @ (rotated / (values + penalty * size)[:, None])
+        intercept = mean_y - mean_x @ coef
+        loss = 0.0 if judge is None else judge.loss(coef, intercept)
+        solutions.append((loss, coef, intercept))
+    if judge is None:
+        return solutions[len(solutions) // 2][1:]
+    return min(solutions, key=lambda solution: solution[0])[1:]
+
+
+def _rows(
+    trunk: Trunk, data: WindowData, index: Tensor
+) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+    """Yield design rows, target rows and weights, in float64."""
+    for part in index.split(_CHUNK):
+        past, target, weight = (tensor.double() for tensor in data.take(part))
+        normed, stats, _ = trunk.window_norm(past)
+        target, scale = _normalised(target, stats, trunk.window_norm.target_channels)
+        weight = weight[:, None] * scale.square()  # (batch, targets)
+        features = trunk.seed.features(normed)
+        if trunk.seed.is_shared:
+            yield (
+                features.flatten(0, 1).numpy(),
+                target.flatten(0, 1).numpy(),
+                weight.flatten().numpy(),
+            )
+        else:
+            # Targets share one design matrix, so they share its weights too.
+            yield features.numpy(), target.flatten(1).numpy(), weight.mean(dim=1).numpy()
+
+
+def _normalised(
+    target: Tensor, stats: WindowStats, channels: Sequence[int] | None
+) -> tuple[Tensor, Tensor]:
+    """Return targets in the units of their normalised window, and that window's scale."""
+    scale = torch.ones(target.shape[:2], dtype=target.dtype)
+    if channels is None:
+        return target, scale
+    if stats.center is not None:
+        target = target - stats.center[:, channels]
+    if stats.scale is not None:
+        scale = stats.scale[:, channels, 0]
+        target = target / scale[..., None]
+    return target, scale
+
+
+def solve_logistic_seed(
+    trunk: Trunk, data: WindowData, train: Tensor, validation: Tensor, n_classes: int
+) -> tuple[FloatArray, FloatArray]:
+    """Solve the multinomial logistic regression that a classifier's trunk is at birth.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        Its window normalisation and the layout of its seed.
+    data : WindowData
+        All samples, targets being class indices.
+    train, validation : Tensor of int64
+        Samples to solve on, and samples that choose the penalty.
+    n_classes : int
+        Number of classes; those that `train` lacks get a small constant probability.
+
+    Returns
+    -------
+    coef : ndarray of shape (n_features, n_classes)
+        Coefficients of the logits.
+    intercept : ndarray of shape (n_classes,)
+        Intercepts of the logits.
+    """
+    x, y, w = _design(trunk, data, train)
+    n_features = x.shape[1]
+    coef, intercept = np.zeros((n_features, n_classes)), np.full(n_classes, -np.log(len(y) + 1.0))
+    present = np.unique(y)
+    if len(present) == 1:
+        intercept[present] = 0.0
+        return coef, intercept
+    best = None
+    for strength in _LOGISTIC_STRENGTHS:
+        model = LogisticRegression(C=strength, max_iter=300)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(x, y, sample_weight=w)
+        loss = _log_loss(model, _design(trunk, data, validation), n_classes)
+        if best is None or loss < best[0]:
+            best = (loss, model)
+    if best is None:
+        raise RuntimeError("internal error: no penalty was tried.")
+    model = best[1]
+    if len(present) == 2:
+        coef[:, present] = np.stack([-model.coef_[0], model.coef_[0]], axis=1) / 2
+        intercept[present] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
+    else:
+        coef[:, present] = model.coef_.T
+        intercept[present] = model.intercept_
+    return coef, intercept
+
+
+def _design(
+    trunk: Trunk, data: WindowData, index: Tensor
+) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
+    past, target, weight = data.take(index)
+    normed, _, _ = trunk.window_norm(past.double())
+    return trunk.seed.features(normed).numpy(), target.numpy(), weight.double().numpy()
+
+
+def _log_loss(
+    model: LogisticRegression,
+    rows: tuple[FloatArray, NDArray[np.int64], FloatArray],
+    n_classes: int,
+) -> float:
+    x, y, w = rows
+    if not len(y):
+        return 0.0
+    probability = np.full((len(y), n_classes), 1e-12)
+    probability[:, model.classes_] = model.predict_proba(x)
+    return float(w @ -np.log(np.maximum(probability[np.arange(len(y)), y], 1e-12)))

@@ -1,0 +1,123 @@
+"""What every registered operation owes to the nodes that use it."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+
+from sknas.edits import AddBranch, AddOp, Widen
+from sknas.genotype import Branch, Cell, Node
+from sknas.ops import DEFAULT_OPERATIONS, Op, get_op, register_op, registered_ops
+from sknas.supernet import NodePlace, Supernet, SigmoidRelaxation
+from tests.tiny import SHAPE, generator, normal, perturb, windows
+
+every_op = pytest.mark.parametrize("name", registered_ops())
+
+
+def operands(dtype=torch.float64, scale=1.0):
+    return [scale * normal(6, 4, seed=seed, dtype=dtype) for seed in range(3)]
+
+
+def network_of(name, left="x", right="h"):
+    net = Supernet(SHAPE, SigmoidRelaxation(), dtype=torch.float64)
+    cell = Cell((Node("lin_tanh", "x", "h"), Node(name, left, right)), outputs=(0, 1))
+    AddBranch(Branch((cell,), 4, 3, "mixed", 3)).apply(net)
+    perturb(net)
+    return net
+
+
+@every_op
+def test_the_value_has_the_shape_and_dtype_of_the_operands(name):
+    for dtype in (torch.float32, torch.float64):
+        value = get_op(name).combine(*operands(dtype))
+        assert value.shape == (6, 4)
+        assert value.dtype == dtype
+
+
+@every_op
+def test_the_gradient_is_the_one_of_finite_differences(name):
+    inputs = [x.requires_grad_() for x in operands()]
+    assert torch.autograd.gradcheck(get_op(name).combine, inputs)
+
+
+@every_op
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e4])
+def test_value_and_gradient_are_finite_far_from_one(name, scale):
+    inputs = [x.requires_grad_() for x in operands(torch.float32, scale)]
+    value = get_op(name).combine(*inputs)
+    assert value.isfinite().all()
+    gradients = torch.autograd.grad(value.sum(), inputs, allow_unused=True)
+    assert all(g is None or bool(g.isfinite().all()) for g in gradients)
+
+
+@every_op
+def test_the_value_depends_on_exactly_what_the_operation_says_it_reads(name):
+    op = get_op(name)
+    inputs = [x.requires_grad_() for x in operands()]
+    gradients = torch.autograd.grad(op.combine(*inputs).sum(), inputs, allow_unused=True)
+    depends = [g is not None and bool(g.any()) for g in gradients]
+    assert depends == [op.reads_left, op.reads_right, op.has_projection]
+
+
+@every_op
+def test_each_row_of_a_batch_is_computed_for_itself(name):
+    inputs = operands()
+    together = get_op(name).combine(*inputs)
+    alone = torch.cat([get_op(name).combine(*[x[[i]] for x in inputs]) for i in range(6)])
+    assert torch.equal(together, alone)
+
+
+@pytest.mark.parametrize("name", [n for n in registered_ops() if get_op(n).is_modulation])
+def test_a_modulation_with_a_zero_projection_returns_its_left_operand_exactly(name):
+    left, right, projected = operands()
+    assert torch.equal(get_op(name).combine(left, right, torch.zeros_like(projected)), left)
+
+
+def test_some_operation_is_a_modulation():
+    assert any(get_op(name).is_modulation for name in registered_ops())
+
+
+@every_op
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_a_network_with_it_can_be_copied_and_pickled(name, clone):
+    net = network_of(name)
+    twin, past = clone(net), windows()
+    assert torch.equal(twin(past), net(past))
+    before = net(past)
+    perturb(twin)
+    assert torch.equal(net(past), before)
+
+
+@every_op
+@pytest.mark.parametrize(("left", "right"), [("x", "h"), ("h", "x"), ("s0", "h"), ("x", "x")])
+def test_a_node_with_it_can_be_widened(name, left, right):
+    net, past = network_of(name, left, right), windows()
+    before = net(past)
+    Widen(0, 3).apply(net, generator())
+    torch.testing.assert_close(net(past), before, rtol=0, atol=1e-12)
+    assert net.trunk.branches[0].hidden_size == 7
+
+
+@every_op
+def test_a_node_can_take_it_as_a_further_candidate(name):
+    other = "add" if name != "add" else "hadamard"
+    net, past = network_of(other, "s0", "x"), windows()
+    before = net(past)
+    AddOp(NodePlace(0, 0, 1), name).apply(net)
+    torch.testing.assert_close(net(past), before, rtol=0, atol=1e-12)
+
+
+def test_the_default_operations_are_registered_and_unique():
+    assert set(DEFAULT_OPERATIONS) <= set(registered_ops())
+    assert len(set(DEFAULT_OPERATIONS)) == len(DEFAULT_OPERATIONS)
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ValueError, match=r"operations must be among \[.*'add'.*\]; got 'convolve'"):
+        get_op("convolve")
+
+
+def test_a_name_can_be_given_only_once():
+    with pytest.raises(ValueError, match="must be unique; got 'add' again"):
+        register_op("add")(Op)

@@ -1,0 +1,147 @@
+"""What every relaxation owes to a mixed node, and the limits that give each its name."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+import sknas.supernet
+from sknas.supernet import (
+    Relaxation,
+    ScaledSigmoidRelaxation,
+    SigmoidRelaxation,
+    SoftmaxRelaxation,
+)
+from sknas.supernet.relaxation import edge_weights
+from tests.tiny import members
+
+EVERY = [cls() for cls in members(Relaxation, sknas.supernet)]
+EVERY += [SoftmaxRelaxation(temperature=5.0, final_temperature=0.05)]
+every_relaxation = pytest.mark.parametrize("relaxation", EVERY, ids=str)
+ALPHAS = st.lists(st.floats(-20, 20), min_size=1, max_size=9)
+PROGRESS = st.floats(0, 1)
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@every_relaxation
+@given(alphas=ALPHAS, progress=PROGRESS)
+def test_weights_are_between_zero_and_one(relaxation, alphas, progress):
+    weights = relaxation.weights(tensor(alphas), progress)
+    assert weights.shape == (len(alphas),)
+    assert bool(((weights >= 0) & (weights <= 1)).all())
+
+
+@every_relaxation
+@given(alphas=ALPHAS, progress=PROGRESS)
+def test_the_gradient_is_finite(relaxation, alphas, progress):
+    free = tensor(alphas).requires_grad_()
+    (gradient,) = torch.autograd.grad(relaxation.weights(free, progress).square().sum(), free)
+    assert gradient.isfinite().all()
+
+
+@every_relaxation
+@given(alphas=ALPHAS, progress=PROGRESS)
+def test_a_larger_alpha_never_weighs_less(relaxation, alphas, progress):
+    weights = relaxation.weights(tensor(sorted(alphas)), progress)
+    assert bool((weights.diff() >= 0).all())
+
+
+@every_relaxation
+@pytest.mark.parametrize("progress", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("n_candidates", [2, 3, 9])
+def test_newborn_candidates_weigh_the_same_and_have_a_gradient(relaxation, n_candidates, progress):
+    alphas = torch.full((n_candidates,), relaxation.initial_alpha(n_candidates)).requires_grad_()
+    weights = relaxation.weights(alphas, progress)
+    assert len(set(weights.tolist())) == 1
+    (gradient,) = torch.autograd.grad(weights[0], alphas)
+    assert gradient[0] > 0
+
+
+@pytest.mark.parametrize("relaxation", [SoftmaxRelaxation(), SigmoidRelaxation()], ids=str)
+@given(n_candidates=st.integers(2, 50), progress=PROGRESS)
+def test_the_weights_of_newborn_candidates_sum_to_one(relaxation, n_candidates, progress):
+    alphas = tensor([relaxation.initial_alpha(n_candidates)] * n_candidates)
+    assert float(relaxation.weights(alphas, progress).sum()) == pytest.approx(1.0, rel=1e-12)
+
+
+@given(n_candidates=st.integers(1, 50), progress=PROGRESS)
+def test_a_scaled_sigmoid_starts_half_open_whenever_it_starts(n_candidates, progress):
+    relaxation = ScaledSigmoidRelaxation()
+    alphas = tensor([relaxation.initial_alpha(n_candidates)] * n_candidates)
+    assert relaxation.weights(alphas, progress).tolist() == [0.5] * n_candidates
+
+
+@given(alphas=ALPHAS, progress=PROGRESS)
+def test_softmax_weights_are_on_the_simplex(alphas, progress):
+    relaxation = SoftmaxRelaxation(temperature=5.0, final_temperature=0.05)
+    weights = relaxation.weights(tensor(alphas), progress)
+    assert float(weights.sum()) == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("relaxation", [SigmoidRelaxation(), ScaledSigmoidRelaxation()], ids=str)
+@given(alphas=ALPHAS, other=st.floats(-20, 20), progress=PROGRESS)
+def test_independent_gates_do_not_push_each_other_out(relaxation, alphas, other, progress):
+    alone = relaxation.weights(tensor(alphas), progress)
+    assert torch.equal(relaxation.weights(tensor([*alphas, other]), progress)[:-1], alone)
+
+
+def test_a_softmax_without_temperature_is_one_hot_and_a_hot_one_is_uniform():
+    relaxation = SoftmaxRelaxation(temperature=1e9, final_temperature=1e-9)
+    alphas = tensor([0.3, -1.0, 0.2])
+    torch.testing.assert_close(relaxation.weights(alphas, 0.0), tensor([1 / 3] * 3))
+    assert relaxation.weights(alphas, 1.0).tolist() == [1.0, 0.0, 0.0]
+
+
+def test_a_softmax_cools_exponentially():
+    relaxation = SoftmaxRelaxation(temperature=4.0, final_temperature=1.0)
+    alphas = tensor([0.7, -0.2, 0.1])
+    halfway = torch.softmax(alphas / 2.0, dim=0)  # 2 is the geometric mean of 4 and 1
+    torch.testing.assert_close(relaxation.weights(alphas, 0.5), halfway)
+
+
+def test_a_scaled_sigmoid_hardens_from_a_sigmoid_into_a_step():
+    relaxation = ScaledSigmoidRelaxation(scale=1.0, final_scale=1e6)
+    alphas = tensor([-0.1, -1e-3, 0.0, 1e-3, 0.1])
+    torch.testing.assert_close(relaxation.weights(alphas, 0.0), torch.sigmoid(alphas))
+    assert relaxation.weights(alphas, 1.0).tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
+
+
+@every_relaxation
+def test_a_relaxation_is_described_by_its_parameters(relaxation):
+    twin = clone(relaxation)
+    assert twin is not relaxation
+    assert twin.get_params() == relaxation.get_params()
+    assert repr(twin) == repr(relaxation)
+
+
+EDGE_CASES = st.tuples(
+    st.lists(st.tuples(st.floats(-50, 50), st.booleans()), min_size=1, max_size=6),
+    st.floats(0.01, 100),
+)
+
+
+@given(case=EDGE_CASES)
+def test_edge_weights_sum_to_one_over_the_open_sources_or_are_all_zero(case):
+    sources, temperature = case
+    logits = tensor([[logit for logit, _ in sources], [-logit for logit, _ in sources]])
+    is_open = torch.tensor([[open_ for _, open_ in sources]] * 2)
+    free = logits.requires_grad_()
+    weights = edge_weights(free, is_open, temperature)
+    assert bool((weights >= 0).all())
+    assert not weights[~is_open].any()
+    total = 1.0 if is_open.any() else 0.0
+    torch.testing.assert_close(weights.sum(dim=1), tensor([total, total]))
+    (gradient,) = torch.autograd.grad(weights.square().sum(), free)
+    assert gradient.isfinite().all()
+
+
+def test_edge_weights_equal_a_softmax_over_the_open_sources():
+    logits = tensor([[0.3, -0.5, 2.0, 0.1], [1.0, 0.0, -1.0, 4.0]])
+    is_open = torch.tensor([[True, True, False, True], [False, False, True, False]])
+    weights = edge_weights(logits, is_open, 0.4)
+    torch.testing.assert_close(weights[0, [0, 1, 3]], torch.softmax(logits[0, [0, 1, 3]] / 0.4, 0))
+    assert weights[1].tolist() == [0.0, 0.0, 1.0, 0.0]

@@ -1,0 +1,248 @@
+"""What every growth and pruning rule owes to the controller: judged on states made by hand."""
+
+import dataclasses
+import math
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+import sknas.search
+from sknas.edits import AddNode, DropEdge, DropOp, Widen
+from sknas.search import (
+    EffectPruning,
+    GrowthRule,
+    MagnitudePruning,
+    PeriodicGrowth,
+    PlateauGrowth,
+    PruningRule,
+    Removal,
+    SearchState,
+)
+from sknas.search.growth import scaled
+from sknas.supernet import NodePlace
+from tests.tiny import members
+
+GROWTH = members(GrowthRule, sknas.search)
+PRUNING = members(PruningRule, sknas.search)
+EDITS = (AddNode(0, 0), Widen(0, 2))
+LOSSES = st.lists(st.floats(0.01, 10), max_size=12).map(tuple)
+
+
+def growth_state(losses, *, edits=EDITS, n_epochs=100, is_last_chance=False):
+    return SearchState(
+        len(losses), n_epochs, tuple(losses), possible_edits=edits, is_last_chance=is_last_chance
+    )
+
+
+# -- any rule ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", GROWTH + PRUNING)
+def test_a_rule_is_described_by_its_parameters(rule):
+    parameters = {name: value + 1 for name, value in rule().get_params().items()}
+    changed = clone(rule().set_params(**parameters))
+    assert changed.get_params() == parameters
+    assert rule(**parameters).get_params() == parameters
+    assert repr(changed) == repr(rule(**parameters))
+    assert pickle.loads(pickle.dumps(changed)).get_params() == parameters
+
+
+@pytest.mark.parametrize("rule", GROWTH + PRUNING)
+def test_a_rule_has_no_parameter_that_must_be_given(rule):
+    assert rule().get_params()
+
+
+# -- growth --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", GROWTH)
+@given(losses=LOSSES, is_last_chance=st.booleans(), n_epochs=st.integers(1, 200))
+def test_a_growth_rule_proposes_at_most_the_first_possible_edit(
+    rule, losses, is_last_chance, n_epochs
+):
+    state = growth_state(losses, n_epochs=n_epochs, is_last_chance=is_last_chance)
+    assert rule().propose(state) in ([], [EDITS[0]])
+
+
+@pytest.mark.parametrize("rule", GROWTH)
+@given(losses=LOSSES, is_last_chance=st.booleans())
+def test_nothing_is_proposed_when_nothing_is_possible(rule, losses, is_last_chance):
+    state = growth_state(losses, edits=(), is_last_chance=is_last_chance)
+    assert rule().propose(state) == []
+
+
+@pytest.mark.parametrize("rule", GROWTH)
+@pytest.mark.parametrize("losses", [(), (1.0,), (3.0, 2.0, 1.0)])
+def test_the_last_chance_is_taken(rule, losses):
+    assert rule().propose(growth_state(losses, is_last_chance=True)) == [EDITS[0]]
+
+
+@pytest.mark.parametrize("rule", GROWTH)
+def test_a_growth_rule_waits_at_the_start(rule):
+    assert rule().propose(growth_state(())) == []
+
+
+@pytest.mark.parametrize("rule", GROWTH)
+def test_a_growth_rule_says_what_the_controller_reads(rule):
+    assert rule().patience >= 1
+    assert 0 <= rule().min_gain < 1
+
+
+@given(n_flat=st.integers(0, 8), patience=st.integers(1, 5))
+def test_a_plateau_is_patience_epochs_without_progress(n_flat, patience):
+    falling = (4.0, 2.0, 1.0)
+    state = growth_state(falling + (1.0,) * n_flat)
+    proposes = bool(PlateauGrowth(patience=patience).propose(state))
+    assert proposes == (n_flat >= patience)
+
+
+@given(n_losses=st.integers(1, 20), share=st.floats(0.01, 0.5))
+def test_a_loss_that_keeps_falling_is_no_plateau(n_losses, share):
+    losses = [(1 - share) ** epoch for epoch in range(n_losses)]
+    assert PlateauGrowth(patience=3, min_gain=0.005).propose(growth_state(losses)) == []
+
+
+@given(share=st.floats(1e-4, 0.3), min_gain=st.floats(1e-4, 0.3))
+def test_a_fall_counts_as_progress_from_min_gain_on(share, min_gain):
+    if math.isclose(share, min_gain, rel_tol=1e-6):
+        return
+    rule = PlateauGrowth(patience=2, min_gain=min_gain)
+    proposes = bool(rule.propose(growth_state([1.0, 1.0, 1.0 - share])))
+    assert proposes == (share < min_gain)
+
+
+def test_a_plateau_looks_back_at_the_best_loss_not_at_the_last():
+    rule = PlateauGrowth(patience=2)
+    assert rule.propose(growth_state([1.0, 5.0, 3.0, 2.0])) == [EDITS[0]]
+
+
+@given(factor=st.floats(1e-6, 1e6), losses=LOSSES)
+def test_a_plateau_does_not_depend_on_the_unit_of_the_loss(factor, losses):
+    rule, factor = PlateauGrowth(), 2.0 ** round(math.log2(factor))
+    there = rule.propose(growth_state(losses))
+    assert rule.propose(growth_state([factor * loss for loss in losses])) == there
+
+
+@given(losses=LOSSES, period=st.integers(1, 10))
+def test_a_period_counts_epochs_whatever_the_loss_does(losses, period):
+    proposes = bool(PeriodicGrowth(period=period).propose(growth_state(losses)))
+    assert proposes == (len(losses) >= period)
+
+
+@given(n=st.integers(1, 50), n_epochs=st.integers(1, 500))
+def test_a_span_is_shortened_to_leave_room_for_several_in_a_search(n, n_epochs):
+    assert 1 <= scaled(n, n_epochs) <= n
+    assert scaled(n, n_epochs) <= max(1, n_epochs / 6)
+    assert scaled(n, 6 * n) == n
+
+
+# -- pruning -------------------------------------------------------------------------------------
+
+
+def group_of(worths, node, kind="operation"):
+    """Return the removals of one choice, whose candidates are worth that much to both rules."""
+    place = NodePlace(0, 0, node)
+    make = DropOp if kind == "operation" else lambda p, name: DropEdge(p, kind, name)
+    return [
+        Removal(make(place, f"{i}"), (place, kind), strength=worth, cost=worth - 0.5)
+        for i, worth in enumerate(worths)
+    ]
+
+
+def pruning_state(groups, n_rounds_left):
+    removals = tuple(removal for group in groups for removal in group)
+    return SearchState(0, 10, (), removals=removals, n_rounds_left=n_rounds_left)
+
+
+WORTHS = st.lists(st.sampled_from([i / 16 for i in range(17)]), min_size=2, max_size=9, unique=True)
+CHOICES = st.lists(WORTHS, min_size=1, max_size=4)
+
+
+def prune(rule, groups, n_rounds):
+    """Let a rule prune round after round, as the controller does; return what is left each time."""
+    history = [groups]
+    for left in range(n_rounds, 0, -1):
+        open_groups = [group for group in groups if len(group) > 1]
+        chosen = rule.propose(pruning_state(open_groups, left))
+        groups = [[r for r in group if r.edit not in chosen] for group in groups]
+        history.append(groups)
+    return history
+
+
+@pytest.mark.parametrize("rule", PRUNING)
+@given(choices=CHOICES, n_rounds=st.integers(1, 6))
+def test_after_its_rounds_exactly_the_most_useful_candidate_of_each_choice_is_left(
+    rule, choices, n_rounds
+):
+    groups = [group_of(worths, node) for node, worths in enumerate(choices)]
+    last = prune(rule(n_rounds=n_rounds), groups, n_rounds)[-1]
+    assert [[removal.strength for removal in group] for group in last] == [
+        [max(worths)] for worths in choices
+    ]
+
+
+@pytest.mark.parametrize("rule", PRUNING)
+@given(choices=CHOICES, n_rounds=st.integers(1, 6))
+def test_no_round_empties_a_choice_and_every_round_takes_the_least_useful(rule, choices, n_rounds):
+    groups = [group_of(worths, node) for node, worths in enumerate(choices)]
+    history = prune(rule(n_rounds=n_rounds), groups, n_rounds)
+    for before, after in zip(history, history[1:], strict=False):
+        for old, new in zip(before, after, strict=True):
+            assert new
+            gone = [removal.strength for removal in old if removal not in new]
+            assert max(gone, default=0.0) <= min(removal.strength for removal in new)
+
+
+@pytest.mark.parametrize("rule", PRUNING)
+@given(n_candidates=st.integers(2, 9), n_rounds=st.integers(1, 6))
+def test_a_choice_shrinks_by_about_the_same_factor_each_round(rule, n_candidates, n_rounds):
+    groups = [group_of([i / 10 for i in range(n_candidates)], 0)]
+    sizes = [len(h[0]) for h in prune(rule(n_rounds=n_rounds), groups, n_rounds)]
+    factor = n_candidates ** (1 / n_rounds)
+    for n_done, size in enumerate(sizes):
+        # Rounding to whole candidates moves a size by half of one a round, and less later on.
+        assert abs(size - n_candidates / factor**n_done) <= 1.0
+
+
+@pytest.mark.parametrize("rule", PRUNING)
+def test_a_planted_useless_candidate_goes_first(rule):
+    for place in range(9):
+        worths = [0.5 + 0.01 * i for i in range(9)]
+        worths[place] = 0.0
+        first = rule().propose(pruning_state([group_of(worths, 0)], 3))
+        assert DropOp(NodePlace(0, 0, 0), f"{place}") in first
+
+
+@pytest.mark.parametrize("rule", PRUNING)
+def test_choices_are_pruned_apart(rule):
+    weak = group_of([0.01, 0.02], 0)
+    strong = group_of([0.8, 0.9, 0.99], 1)
+    edges = group_of([0.3, 0.1], 1, kind="left")
+    together = rule().propose(pruning_state([weak, strong, edges], 1))
+    apart = [e for g in (weak, strong, edges) for e in rule().propose(pruning_state([g], 1))]
+    assert together == apart
+    assert len(together) == 4
+
+
+@pytest.mark.parametrize("rule", PRUNING)
+def test_nothing_is_pruned_when_nothing_may_be(rule):
+    assert rule().propose(pruning_state([], 1)) == []
+
+
+def test_effect_pruning_looks_at_the_cost_and_magnitude_pruning_at_the_strength():
+    strong_but_useless, weak_but_needed = group_of([0.9, 0.1], 0)
+    strong_but_useless = dataclasses.replace(strong_but_useless, cost=-1.0)
+    weak_but_needed = dataclasses.replace(weak_but_needed, cost=math.inf)
+    state = pruning_state([[strong_but_useless, weak_but_needed]], 1)
+    assert EffectPruning().propose(state) == [strong_but_useless.edit]
+    assert MagnitudePruning().propose(state) == [weak_but_needed.edit]
+
+
+def test_a_rule_that_wants_no_costs_can_do_without_them():
+    for rule in PRUNING:
+        if not rule.needs_costs:
+            group = [dataclasses.replace(r, cost=math.nan) for r in group_of([0.3, 0.1, 0.2], 0)]
+            assert len(rule().propose(pruning_state([group], 1))) == 2

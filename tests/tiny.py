@@ -1,0 +1,94 @@
+"""Tiny networks and windows, and the reflection that finds every member of a family."""
+
+import importlib
+import inspect
+import pkgutil
+
+import torch
+
+from sknas.blocks import NetworkShape
+from sknas.edits import AddBranch, AddNode
+from sknas.genotype import NAMED_CELLS, Branch, Cell, Node
+from sknas.search.learner import Learner, LearningRates
+from sknas.supernet import Supernet, SoftmaxRelaxation
+
+SHAPE = NetworkShape(n_channels=3, lookback=7, n_targets=2, horizon=2, target_channels=(2, 0))
+PADDED = NetworkShape(3, 7, 2, 2, (2, 0), has_padding=True)
+OPERATIONS = ("hadamard", "lin_tanh", "gate", "first")
+# The named cells, and one in which every node is an output and x is read in all ways.
+CELLS = {
+    **NAMED_CELLS,
+    "mixture": Cell(
+        (
+            Node("gate", "x", "h"),
+            Node("modulate", "s0", "x"),
+            Node("second", "h", "x"),
+            Node("lin_relu", "s1", "s1"),
+        ),
+        outputs=(0, 1, 2, 3),
+    ),
+}
+
+
+def members(base, package):
+    """Return the concrete subclasses of `base` within sknas, once all of a package is imported."""
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(info.name)
+    found, waiting = [], [base]
+    while waiting:
+        waiting += (subclasses := waiting.pop().__subclasses__())
+        found += [c for c in subclasses if c.__module__.startswith("sknas.")]
+    concrete = {c for c in found if not inspect.isabstract(c)}
+    return sorted(concrete, key=lambda c: c.__name__)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*size, seed, dtype=torch.float64):
+    return torch.randn(*size, generator=generator(seed), dtype=torch.float64).to(dtype)
+
+
+def windows(shape=SHAPE, n=5, *, seed=0, dtype=torch.float64):
+    """Draw windows; where there is padding, sample i lacks its i oldest steps."""
+    past = normal(n, shape.n_channels, shape.lookback, seed=seed, dtype=dtype)
+    if shape.has_padding:
+        for i in range(n):
+            past[i, :, : min(i, shape.lookback - 1)] = torch.nan
+    return past
+
+
+def batch(shape=SHAPE, n=12, *, seed=0):
+    target = normal(n, shape.n_targets, shape.horizon, seed=seed + 1)
+    return windows(shape, n, seed=seed), target, torch.ones(n, dtype=torch.float64)
+
+
+@torch.no_grad()
+def perturb(module, seed=0, scale=0.3):
+    """Move every parameter, architecture included, so that no zero is there by luck."""
+    source = generator(seed)
+    for p in module.parameters():
+        p += scale * torch.randn(p.shape, generator=source, dtype=torch.float64).to(p.dtype)
+
+
+def branch(name="gru", *, hidden_size=4, segment_length=3, channel_mode="mixed", n_layers=1):
+    return Branch((CELLS[name],) * n_layers, hidden_size, segment_length, channel_mode, 3)
+
+
+def supernet(
+    *branches, relaxation=None, shape=SHAPE, dtype=torch.float64, window_norm="last", operations=()
+):
+    """Build a supernet of those branches, with a mixed node at the end of each first cell."""
+    net = Supernet(shape, relaxation or SoftmaxRelaxation(), window_norm=window_norm, dtype=dtype)
+    for place, spec in enumerate(branches):
+        AddBranch(spec).apply(net, generator(place))
+        if operations:
+            AddNode(place, 0, operations).apply(net, generator(place + 100))
+    perturb(net)
+    return net
+
+
+def learner(net=None, *, weight_decay=0.1):
+    net = net or supernet(branch(), operations=OPERATIONS)
+    return Learner.start(net, LearningRates(weight=0.01, arch=0.02, weight_decay=weight_decay))
