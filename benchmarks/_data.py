@@ -17,7 +17,9 @@ def data_folder() -> Path:
     """Return $SKNAS_DATA, by default ../shared/data beside the checkout."""
     folder = Path(os.environ.get("SKNAS_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
-        raise SystemExit(f"set SKNAS_DATA to a folder with ETTh1.csv and the others; {folder} is absent")
+        raise SystemExit(
+            f"set SKNAS_DATA to a folder with ETTh1.csv and the others; {folder} is absent"
+        )
     return folder
 
 

@@ -42,7 +42,9 @@ def carry_optimizer(
         if state is not None:
             optimizer.state[replacement.new] = {
                 key: replacement.carry(value, torch.zeros_like(replacement.new))
-                if isinstance(value, Tensor) and value.shape == replacement.old.shape and value.dim()
+                if isinstance(value, Tensor)
+                and value.shape == replacement.old.shape
+                and value.dim()
                 else value
                 for key, value in state.items()
             }

@@ -153,13 +153,12 @@ class DropNode(Edit):
             node.is_output and sum(other.is_output for other in cell.nodes) == 1
         ):
             raise ValueError(f"place must not be the cell's only way out; got node {node.index}.")
+        if any(n.open_sources(slot) == [node.name] for n in cell.nodes for slot in (0, 1)):
+            raise ValueError(f"place must be read by no settled operand; got {node.name}.")
         change = ParameterChange()
         for other in cell.nodes:
             for slot in (0, 1):
-                names = other.open_sources(slot)
-                if names == [node.name]:
-                    raise ValueError(f"place must be read by no settled operand; got {node.name}.")
-                if node.name in names:
+                if node.name in other.open_sources(slot):
                     other.is_open[slot, other.sources.index(node.name)] = False
             _drop_unread_weights(other, change)
         _remove(cell, node, change)

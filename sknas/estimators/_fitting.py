@@ -37,11 +37,11 @@ from sknas.training import (
 __all__ = ["Outcome", "Settings", "fit_network"]
 
 SEARCH_STEPS = 2400
-TRAIN_STEPS = 1200
-FIXED_STEPS = 2400
+TRAIN_STEPS = 2000
+FIXED_STEPS = 3000
 MIN_EPOCH_STEPS = 20
-MAX_EPOCH_STEPS = 200
-PATIENCE_STEPS = 300
+MAX_EPOCH_STEPS = 100
+PATIENCE_STEPS = 400
 MAX_NORM = 1.0
 MAX_MIXED_FEATURES = 1500
 SEQUENCE_CELLS = ("gru", "highway", "lstm", "product")
@@ -223,9 +223,7 @@ def _first_candidate(
         return None
     if settings.refit == "inherit":
         stages.append(
-            _Stage(
-                "derived", copy.deepcopy(phase.network), phase.loss, phase.network.n_params, 0.0
-            )
+            _Stage("derived", copy.deepcopy(phase.network), phase.loss, phase.network.n_params, 0.0)
         )
     return phase.network
 
@@ -313,9 +311,7 @@ def _refit_full(
     phases.append(("refit", phase))
 
 
-def _outcome(
-    stages: list[_Stage], chosen: _Stage, phases: list[tuple[str, Phase]]
-) -> Outcome:
+def _outcome(stages: list[_Stage], chosen: _Stage, phases: list[tuple[str, Phase]]) -> Outcome:
     rows = [{"phase": name, **row} for name, phase in phases for row in phase.rows]
     moves = [move for _, phase in phases for move in phase.moves]
     ended = next((phase.interruption for _, phase in phases if phase.interruption), None)

@@ -90,7 +90,7 @@ _SHARED = """\
         steps. None for tabular rows, and for 3-D X.
     segment_length : int or "auto", default="auto"
         Time steps that make one recurrent step; ``"auto"`` is the divisor of the lookback next
-        to a quarter of the geometric mean of lookback and horizon.
+        to half the geometric mean of lookback and horizon, at most a quarter of the lookback.
     channel_mode : {"auto", "independent", "mixed"}, default="auto"
         Whether every target reads its own channel, with weights shared, or all channels.
         ``"auto"`` lets the validation loss of the linear seed decide; targets that continue no
@@ -121,7 +121,7 @@ _SHARED = """\
     time_budget : float or None, default=None
         Seconds for the whole fit; the best network so far is kept when they are over.
     batch_size : int or "auto", default="auto"
-        Samples a gradient step; ``"auto"`` is 128, or all samples where they are at most 1024.
+        Samples a gradient step; ``"auto"`` is 64, or all samples where they are at most 1024.
     learning_rate : float, default=0.002
         AdamW's step size for weights.
 {loss}    weight_decay : float, default=0.0
@@ -221,9 +221,7 @@ def document(estimator_class: type) -> type:
     """
     is_classifier = "class_weight" in estimator_class.__init__.__annotations__
     if estimator_class.__doc__ is not None:
-        estimator_class.__doc__ = (
-            estimator_class.__doc__.replace(
-                "%(parameters)s", parameters_section(is_classifier=is_classifier).lstrip()
-            ).replace("%(attributes)s", ATTRIBUTES.lstrip())
-        )
+        estimator_class.__doc__ = estimator_class.__doc__.replace(
+            "%(parameters)s", parameters_section(is_classifier=is_classifier).lstrip()
+        ).replace("%(attributes)s", ATTRIBUTES.lstrip())
     return estimator_class

@@ -30,7 +30,7 @@ __all__ = ["Prepared", "Samples", "default_segment_length", "prepare"]
 Array = NDArray[Any]
 ARCH_FRACTION = 0.25
 FULL_BATCH = 1024
-BATCH = 128
+BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def prepare(
 
 
 def default_segment_length(lookback: int, horizon: int) -> int:
-    """Return the divisor of the lookback next to sqrt(lookback * horizon) / 4, by ratio.
+    """Return the divisor of the lookback next to sqrt(lookback * horizon) / 2, by ratio.
 
     Parameters
     ----------
@@ -168,10 +168,10 @@ def default_segment_length(lookback: int, horizon: int) -> int:
     Returns
     -------
     int
-        A segment length that makes at most 24 recurrent steps, where a divisor does.
+        A segment length that makes 4 to 24 recurrent steps, where a divisor does.
     """
-    wanted = max(1.0, np.sqrt(lookback * horizon) / 4, lookback / 24)
-    wanted = min(wanted, max(1.0, lookback / 4))
+    wanted = float(np.clip(np.sqrt(lookback * horizon) / 2, lookback / 24, lookback / 4))
+    wanted = max(1.0, wanted)
     divisors = [n for n in range(1, lookback + 1) if lookback % n == 0]
     nearest = min(divisors, key=lambda n: abs(np.log(n / wanted)))
     return nearest if 0.5 <= nearest / wanted <= 2.0 else round(wanted)

@@ -70,9 +70,7 @@ class BaseGrowingDARTS(BaseEstimator):
 
     # -- fit ----------------------------------------------------------------------------------
 
-    def _fit(
-        self, given: Any, samples: Samples, objective: Objective, *, start: float
-    ) -> Self:
+    def _fit(self, given: Any, samples: Samples, objective: Objective, *, start: float) -> Self:
         """Search, derive and train on checked samples; `given` is X as the user passed it."""
         settings = self._settings()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -94,9 +92,7 @@ class BaseGrowingDARTS(BaseEstimator):
             raise outcome.interrupt
         return self
 
-    def _keep(
-        self, given: Any, samples: Samples, prepared: Prepared, outcome: Outcome
-    ) -> None:
+    def _keep(self, given: Any, samples: Samples, prepared: Prepared, outcome: Outcome) -> None:
         self.module_ = outcome.network.double().cpu().eval().requires_grad_(requires_grad=False)
         self.genotype_ = outcome.network.spec.genotype
         history = pd.DataFrame(outcome.rows).reindex(columns=list(HISTORY_COLUMNS))
@@ -269,9 +265,7 @@ class BaseGrowingDARTS(BaseEstimator):
         super().__setstate__(state)
         if network is not None:
             spec, weights = network
-            module = DerivedNetwork(
-                spec, generator=Generator().manual_seed(0), dtype=torch.float64
-            )
+            module = DerivedNetwork(spec, generator=Generator().manual_seed(0), dtype=torch.float64)
             module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
             self.module_ = module.eval().requires_grad_(requires_grad=False)
 

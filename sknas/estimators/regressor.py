@@ -210,9 +210,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         values = self._y_scaler.inverse_transform(result)
         return np.ascontiguousarray(values.reshape(len(values), *self._y_shape))
 
-    def score(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return R^2, averaged over targets and steps.
 
         Parameters
@@ -232,7 +230,9 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         predicted = self.predict(X)
         truth = np.asarray(y)
         score = r2_score(
-            truth.reshape(len(truth), -1), predicted.reshape(len(predicted), -1), sample_weight=sample_weight
+            truth.reshape(len(truth), -1),
+            predicted.reshape(len(predicted), -1),
+            sample_weight=sample_weight,
         )
         return float(score)
 

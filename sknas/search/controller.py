@@ -188,8 +188,12 @@ class Controller:
         self._race: Race | None = None
         if self.cells:
             self._race = Race.start(
-                self.learner, [AddBranch(self.space.branch(cell)) for cell in self.cells],
-                self.plan.n_epochs, self.generator, self.probe.outputs, seed_loss,
+                self.learner,
+                [AddBranch(self.space.branch(cell)) for cell in self.cells],
+                self.plan.n_epochs,
+                self.generator,
+                self.probe.outputs,
+                seed_loss,
             )
             self.learner = self._race.current
 
@@ -441,4 +445,3 @@ class Controller:
             edit.apply(without, self.generator)
             cost = self.probe.loss(without, _N_COST_SAMPLES) - loss
         return cost if not math.isnan(cost) else math.inf
-

@@ -127,9 +127,7 @@ class PeriodicGrowth(GrowthRule):
     PeriodicGrowth(period=4)
     """
 
-    def __init__(
-        self, *, period: int = 5, min_gain: float = 0.002, max_refusals: int = 3
-    ) -> None:
+    def __init__(self, *, period: int = 5, min_gain: float = 0.002, max_refusals: int = 3) -> None:
         self.period = period
         self.min_gain = min_gain
         self.max_refusals = max_refusals

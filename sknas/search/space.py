@@ -64,7 +64,9 @@ class SearchSpace:
 
     def mixed_branch(self) -> Branch:
         """Return the frame of a branch that begins with mixed nodes: an identity, and a carry."""
-        return self.branch(Cell((Node("first", INPUT, None),), outputs=(0,), carry=self.is_sequence))
+        return self.branch(
+            Cell((Node("first", INPUT, None),), outputs=(0,), carry=self.is_sequence)
+        )
 
     def possible_edits(self, supernet: Supernet, cell: Cell) -> list[Edit]:
         """Return the moves that the bounds leave open, in order of preference.

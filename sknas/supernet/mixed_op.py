@@ -328,4 +328,6 @@ class MixedNode(nn.Module):
     def _weight_on_hidden(self, projection: Projection, sides: tuple[int, ...]) -> Tensor:
         zero = projection.bias.new_zeros(self.n_hidden, self.n_hidden)
         names = [SLOTS[slot] for slot in sides]
-        return torch.cat([projection.weights[s] if s in projection.weights else zero for s in names])
+        return torch.cat(
+            [projection.weights[s] if s in projection.weights else zero for s in names]
+        )

@@ -19,6 +19,7 @@ from sknas.supernet.relaxation import Relaxation
 
 __all__ = ["TwoInputCell"]
 
+
 @dataclass(frozen=True)
 class _Step:
     """What one time step needs: every node's plan and its part of the projected input.

@@ -143,9 +143,7 @@ def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> 
         )
         trunk.seed.assign(coef, intercept)
     elif is_linear:
-        trunk.seed.assign(
-            *solve_ridge_seed(trunk, problem.data, problem.train, problem.validation)
-        )
+        trunk.seed.assign(*solve_ridge_seed(trunk, problem.data, problem.train, problem.validation))
     return supernet
 
 
@@ -308,7 +306,11 @@ def train_network(
 
 
 def grow_from(
-    supernet: Supernet, genotype: Genotype | None, space: SearchSpace, n_mixed: int, problem: Problem
+    supernet: Supernet,
+    genotype: Genotype | None,
+    space: SearchSpace,
+    n_mixed: int,
+    problem: Problem,
 ) -> None:
     """Give a supernet its first branches before the search, where no race is to be run.
 
