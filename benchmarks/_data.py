@@ -25,7 +25,7 @@ def data_folder() -> Path:
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows (n, lookback, channels) and futures (n, horizon, channels), z-scored by training rows."""
+    """Windows (n, lookback, channels) and futures (n, horizon, channels), in training z-scores."""
 
     X: NDArray[np.float64]
     y: NDArray[np.float64]

@@ -35,6 +35,7 @@ def read_imports():
         (importer.removeprefix("sknas."), imported.removeprefix("sknas."))
         for importer in children
         for imported in graph.find_modules_directly_imported_by(importer) & children
+        if imported != importer
     }
     return {child.removeprefix("sknas.") for child in children}, pairs
 
@@ -64,7 +65,10 @@ def is_implied(pair, pairs):
 
 
 def draw(layers, pairs):
-    """Return the figure: a band a layer, a box a module, an arrow from importer to imported."""
+    """Return the figure: a band a layer, a box a module, an arrow from importer to imported.
+
+    An import that a chain of others implies has no arrow; with it, nobody could read the picture.
+    """
     places = place(layers)
     half_width = max(abs(x) for x, _ in places.values()) + BOX_WIDTH / 2 + 0.6
     height = len(layers) * ROW_HEIGHT
@@ -82,8 +86,8 @@ def draw(layers, pairs):
     color_of = {name: colors[i % len(colors)] for i, name in enumerate(places)}
     shown = {(a, b) for a, b in pairs if a in places and b in places}
     for importer, imported in sorted(shown):
-        implied = is_implied((importer, imported), shown)
-        draw_arrow(axes, places[importer], places[imported], color_of[importer], implied)
+        if not is_implied((importer, imported), shown):
+            draw_arrow(axes, places[importer], places[imported], color_of[importer])
     for name, (x, y) in places.items():
         axes.add_patch(
             FancyBboxPatch(
@@ -101,23 +105,23 @@ def draw(layers, pairs):
     return figure
 
 
-def draw_arrow(axes, start, end, color, implied):
-    """Draw an import: bold, or pale where a chain of bold ones says the same."""
+def draw_arrow(axes, start, end, color):
+    """Draw an import, bent where it passes other layers."""
     (x0, y0), (x1, y1) = start, end
     is_long = y0 - y1 > 1.5 * ROW_HEIGHT
     shift = max(-0.35, min(0.35, 0.12 * (x1 - x0))) * BOX_WIDTH
-    bend = (0.12 if x1 >= x0 else -0.12) if is_long else 0.0
+    bend = min(0.4, 0.07 * (y0 - y1) / ROW_HEIGHT) if is_long else 0.0
+    bend = -bend if x1 >= x0 else bend
     axes.add_patch(
         FancyArrowPatch(
             (x0 + shift, y0 - BOX_HEIGHT / 2 - 0.04),
             (x1 - shift, y1 + BOX_HEIGHT / 2 + 0.06),
             arrowstyle="-|>",
-            mutation_scale=8 if implied else 13,
+            mutation_scale=16,
             connectionstyle=f"arc3,rad={bend}",
             color=color,
-            alpha=0.35 if implied else 1.0,
-            linewidth=0.9 if implied else 1.8,
-            zorder=1 if implied else 2,
+            linewidth=1.8,
+            zorder=2,
         )
     )
 
@@ -125,7 +129,7 @@ def draw_arrow(axes, start, end, color, implied):
 def main(folder):
     """Write layers.svg and layers.png into `folder`."""
     names, pairs = read_imports()
-    figure = draw(read_layers(names), pairs)
+    figure = draw(read_layers(names)[:-1], pairs)  # helpers at the bottom serve every layer
     folder.mkdir(exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": "sknas"}):
         figure.savefig(folder / "layers.svg", metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""Neural architecture search inside `fit`: estimators that grow their network from a linear seed."""
+"""Neural architecture search inside `fit`: estimators that grow from a linear seed."""
 
 from sknas.estimators import GrowingDARTSClassifier, GrowingDARTSRegressor
 from sknas.genotype import Genotype

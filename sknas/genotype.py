@@ -25,7 +25,7 @@ class Node:
     operation : str
         Name of a registered operation, for example ``"hadamard"``.
     left : str
-        ``"x"`` (the cell's input), ``"h"`` (its state), ``"c"`` (its memory) or ``"s<i>"`` (node i).
+        ``"x"`` (the cell's input), ``"h"`` (its state), ``"c"`` (its memory) or ``"s<i>"``, node i.
     right : str or None
         As `left`; None where the operation reads its left operand alone.
 
@@ -237,7 +237,9 @@ class Genotype:
             Operations to draw from.
         n_nodes : int, default=4
             Nodes of the cell.
-        hidden_size, segment_length, channel_mode
+        hidden_size, segment_length : int
+            As in `named`.
+        channel_mode : {"mixed", "independent"}, default="mixed"
             As in `named`.
 
         Returns
@@ -281,7 +283,13 @@ class Genotype:
         return any(operation in MULTIPLICATIVE for operation in self.operations)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain Python that `from_dict` reads back."""
+        """Return plain Python that `from_dict` reads back.
+
+        Returns
+        -------
+        dict
+            Lists, dicts, strings and numbers.
+        """
         return {
             "format": "sknas.genotype",
             "version": SCHEMA_VERSION,
@@ -319,7 +327,13 @@ class Genotype:
             raise ValueError(f"a genotype lacks or misnames an entry: {error}.") from error
 
     def to_json(self) -> str:
-        """Return the genotype as a JSON string."""
+        """Return what `from_json` reads back.
+
+        Returns
+        -------
+        str
+            `to_dict` as indented JSON.
+        """
         return json.dumps(self.to_dict(), indent=1)
 
     @classmethod
@@ -357,7 +371,7 @@ class Genotype:
         return "\n".join(lines)
 
 
-# GRU: 1 - z is the convex carry's gate, so the reset gate and the candidate remain (Cho et al. 2014).
+# GRU: 1 - z is the convex carry's gate, so reset gate and candidate remain (Cho et al. 2014).
 # LSTM: i, f, o, g, then c' = f c + i g and h' = o tanh(c') (Hochreiter & Schmidhuber 1997).
 NAMED_CELLS: dict[str, Cell] = {
     "rnn": Cell((Node("lin_tanh", "x", "h"),), outputs=(0,), carry=False),

@@ -10,7 +10,7 @@ from sknas.blocks import NetworkShape
 from sknas.edits import AddBranch, AddNode
 from sknas.genotype import NAMED_CELLS, Branch, Cell, Node
 from sknas.search.learner import Learner, LearningRates
-from sknas.supernet import Supernet, SoftmaxRelaxation
+from sknas.supernet import SoftmaxRelaxation, Supernet
 
 SHAPE = NetworkShape(n_channels=3, lookback=7, n_targets=2, horizon=2, target_channels=(2, 0))
 PADDED = NetworkShape(3, 7, 2, 2, (2, 0), has_padding=True)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from sknas.blocks.dropout import HeadDropout
 from sknas.blocks.initialization import zero_parameter
+from sknas.blocks.modules import ModuleList
 from sknas.blocks.recurrence import RecurrentCell
 from sknas.blocks.segments import Segments
 from sknas.blocks.shape import NetworkShape
 
 __all__ = ["BranchStack"]
 
+CellT = TypeVar("CellT", bound=RecurrentCell[Any])
 
-class BranchStack(nn.Module):
+
+class BranchStack(nn.Module, Generic[CellT]):
     """Segments -> layers -> the sum of the layers' heads.
 
     Every head starts at zero, so a new branch, or a new layer, leaves the network's function as it
@@ -37,7 +42,7 @@ class BranchStack(nn.Module):
         self,
         shape: NetworkShape,
         segments: Segments,
-        cells: Sequence[RecurrentCell],
+        cells: Sequence[CellT],
         *,
         dtype: torch.dtype,
     ) -> None:
@@ -45,7 +50,8 @@ class BranchStack(nn.Module):
         self.shape = shape
         self.segments = segments
         n_outputs = shape.horizon * (1 if segments.is_independent else shape.n_targets)
-        self.layers = nn.ModuleList(cells)
+        self.layers = ModuleList(cells)
+        self.dropout = HeadDropout()
         self.heads = nn.ParameterList(
             zero_parameter(cell.n_hidden, n_outputs, dtype=dtype) for cell in cells
         )
@@ -86,5 +92,5 @@ class BranchStack(nn.Module):
         for cell in self.layers:
             states = cell(states, mask)
             last_states.append(states[-1])
-        output = torch.cat(last_states, dim=-1) @ torch.cat(list(self.heads))
+        output = self.dropout(torch.cat(last_states, dim=-1)) @ torch.cat(list(self.heads))
         return output.view(-1, self.shape.n_targets, self.shape.horizon)

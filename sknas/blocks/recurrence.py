@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,10 @@ __all__ = ["MEMORY_BOUND", "STATE_BOUND", "RecurrentCell"]
 STATE_BOUND = 4.0
 MEMORY_BOUND = 1e3
 
+Prepared = TypeVar("Prepared")
 
-class RecurrentCell(nn.Module):
+
+class RecurrentCell(nn.Module, Generic[Prepared]):
     """Interface of a cell: what it prepares once a sequence, and its update at one step.
 
     Attributes
@@ -35,7 +37,7 @@ class RecurrentCell(nn.Module):
     has_memory: bool
 
     @abstractmethod
-    def prepare(self, inputs: Tensor) -> Sequence[Any]:
+    def prepare(self, inputs: Tensor) -> Sequence[Prepared]:
         """Compute all that does not depend on the state.
 
         Parameters
@@ -50,7 +52,7 @@ class RecurrentCell(nn.Module):
         """
 
     @abstractmethod
-    def update(self, values: dict[str, Tensor], prepared: Any) -> tuple[Tensor, Tensor | None]:
+    def update(self, values: dict[str, Tensor], prepared: Prepared) -> tuple[Tensor, Tensor | None]:
         """Compute the next state.
 
         Parameters

@@ -75,7 +75,7 @@ class Segments(nn.Module):
             Time-major segments, embedded.
         """
         folded = self._fold(normed)
-        if self.weight is None:
+        if self.weight is None or self.bias is None:
             return folded
         return torch.relu(folded @ self.weight + self.bias)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Generic
 
 from torch import Tensor, nn
 
-from sknas.blocks.branch import BranchStack
+from sknas.blocks.branch import BranchStack, CellT
 from sknas.blocks.linear_seed import LinearSeed
+from sknas.blocks.modules import ModuleList
 from sknas.blocks.window_norm import WindowNorm
 
 __all__ = ["Trunk"]
 
 
-class Trunk(nn.Module):
+class Trunk(nn.Module, Generic[CellT]):
     """Window normalisation around a linear seed and the branches grown beside it.
 
     Parameters
@@ -27,12 +29,12 @@ class Trunk(nn.Module):
     """
 
     def __init__(
-        self, window_norm: WindowNorm, seed: LinearSeed, branches: Sequence[BranchStack] = ()
+        self, window_norm: WindowNorm, seed: LinearSeed, branches: Sequence[BranchStack[CellT]] = ()
     ) -> None:
         super().__init__()
         self.window_norm = window_norm
         self.seed = seed
-        self.branches = nn.ModuleList(branches)
+        self.branches = ModuleList(branches)
 
     def forward(self, past: Tensor) -> Tensor:
         """Predict.

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sknas.blocks import Projection, RecurrentCell
+from sknas.blocks.modules import ModuleDict, ModuleList
 from sknas.genotype import INPUT, STATE, Cell, Node
 from sknas.ops import get_op
 
@@ -59,7 +60,7 @@ class DerivedNode(nn.Module):
             self.projection = Projection(
                 terms, n_inputs, n_hidden, generator=generator, dtype=dtype
             )
-        self.entries = nn.ModuleDict(
+        self.entries = ModuleDict(
             {
                 side: Projection(
                     [f"input_{side}"], n_inputs, n_hidden, generator=generator, dtype=dtype
@@ -78,7 +79,7 @@ class _Step:
     state_keys: tuple[str, ...]
 
 
-class DerivedCell(RecurrentCell):
+class DerivedCell(RecurrentCell[_Step]):
     """The fixed cell of a genotype.
 
     All products with the input are made at once, before the loop over time; inside it, all
@@ -109,7 +110,7 @@ class DerivedCell(RecurrentCell):
         self.genotype = genotype
         self.n_inputs, self.n_hidden = n_inputs, n_hidden
         self.has_memory = genotype.memory is not None
-        self.nodes = nn.ModuleList(
+        self.nodes = ModuleList(
             DerivedNode(node, n_inputs, n_hidden, generator=generator, dtype=dtype)
             for node in genotype.nodes
         )
@@ -124,7 +125,9 @@ class DerivedCell(RecurrentCell):
         """Project the whole sequence once; see `RecurrentCell`."""
         state_keys, state_weights = self._on_state()
         state_weight = torch.cat(state_weights, dim=1) if state_weights else None
-        keys, weights, biases = [], [], []
+        keys: list[str] = []
+        weights: list[Tensor] = []
+        biases: list[Tensor] = []
         for key, projection in self._projections():
             if own := [w for term, w in projection.weights.items() if term.startswith("input_")]:
                 keys.append(key)
@@ -184,12 +187,12 @@ class DerivedCell(RecurrentCell):
         if node.projection is None:
             return node.scale * node.op.combine(left, right, left)
         key = f"{index}"
-        projected = entering[key] if key in entering else node.projection.bias
+        projected = entering.get(key, node.projection.bias)
         if key in from_state:
             projected = projected + from_state[key]
         for side, weight in node.projection.weights.items():
             if side in SIDES and node.operands[side] != STATE:
-                projected = projected + values[node.operands[side]] @ weight
+                projected = projected + operands[SIDES.index(side)] @ weight
         return node.scale * node.op.combine(left, right, projected)
 
     def _projections(self) -> Iterator[tuple[str, Projection]]:

@@ -87,7 +87,7 @@ class DerivedNetwork(nn.Module):
 
 def _build_branch(
     shape: NetworkShape, branch: Branch, generator: Generator, dtype: torch.dtype
-) -> BranchStack:
+) -> BranchStack[DerivedCell]:
     segments = Segments(
         shape,
         branch.segment_length,

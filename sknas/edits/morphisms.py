@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator
 
-from sknas.blocks import BranchStack, Projection
+from sknas.blocks import Projection
 from sknas.blocks.initialization import uniform_parameter, zero_parameter
 from sknas.blocks.projection import INPUT_TERMS
 from sknas.edits.base import Edit, ParameterChange, default_generator
@@ -75,7 +75,7 @@ class AddMixedBranch(Edit):
         """Add the branch."""
         generator = default_generator(generator)
         branch = supernet.build_branch(self.branch, generator=generator)
-        cell: TwoInputCell = branch.layers[0]
+        cell = branch.layers[0]
         del cell.nodes[:]
         cell.memory_node = None
         for _ in range(self.n_nodes):
@@ -227,7 +227,7 @@ class AddLayer(Edit):
 
     def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
         """Stack the layer."""
-        branch: BranchStack = supernet.trunk.branches[self.branch]
+        branch = supernet.trunk.branches[self.branch]
         n_hidden = branch.hidden_size
         layer = TwoInputCell(
             self.cell,
@@ -271,7 +271,7 @@ class Widen(Edit):
         """Widen every layer of the branch."""
         generator = default_generator(generator)
         change = ParameterChange()
-        branch: BranchStack = supernet.trunk.branches[self.branch]
+        branch = supernet.trunk.branches[self.branch]
         n_new = branch.hidden_size + self.n_units
         for depth, cell in enumerate(branch.layers):
             if depth:

@@ -39,10 +39,12 @@ __all__ = ["Outcome", "Settings", "fit_network"]
 SEARCH_STEPS = 2400
 TRAIN_STEPS = 2000
 FIXED_STEPS = 3000
-MIN_EPOCH_STEPS = 20
+MIN_EPOCH_STEPS = 40
 MAX_EPOCH_STEPS = 100
 PATIENCE_STEPS = 400
 MAX_NORM = 1.0
+SMALL_DATA = 5000
+SMALL_DATA_DROPOUT = 0.3
 MAX_MIXED_FEATURES = 1500
 SEQUENCE_CELLS = ("gru", "highway", "lstm", "product")
 TABULAR_CELLS = ("dense", "product")
@@ -76,6 +78,7 @@ class Settings:
     batch_size: int | str
     learning_rate: float
     weight_decay: float
+    dropout: float | str
     early_stopping: bool
     refit: str
     refit_full: bool
@@ -202,10 +205,9 @@ def _first_candidate(
     if not cells:
         is_linear = settings.mode == "fixed" or settings.initial_genotype == "linear"
         n_mixed = settings.max_nodes if settings.mode == "fixed" else settings.initial_nodes
-        genotype = None
-        if not is_linear:
-            genotype = _resolve(settings.initial_genotype, space, settings, problem)
-        grow_from(supernet, genotype, space, min(n_mixed, settings.max_nodes), problem)
+        wanted = settings.initial_genotype
+        initial = None if is_linear else _resolve(wanted, space, settings, problem)
+        grow_from(supernet, initial, space, min(n_mixed, settings.max_nodes), problem)
     phase = run_search(
         problem,
         schedule,
@@ -413,9 +415,20 @@ def _schedule(problem: Problem, settings: Settings, start: float) -> Schedule:
         settings.weight_decay,
         settings.arch_learning_rate,
         max(3, -(-PATIENCE_STEPS // n_steps)) if settings.early_stopping else None,
+        _dropout(problem, settings),
         MAX_NORM,
+        settings.linear_seed,
         start + budget,
     )
+
+
+def _dropout(problem: Problem, settings: Settings) -> float:
+    if settings.dropout != "auto":
+        return float(settings.dropout)
+    n_sequences = len(problem.train)
+    if problem.channel_mode == "independent":
+        n_sequences *= problem.shape.n_targets
+    return SMALL_DATA_DROPOUT if n_sequences < SMALL_DATA else 0.0
 
 
 def _contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:

@@ -65,9 +65,11 @@ class Layout:
         if self.kind == "rows":
             return sliding_windows(X, self.lookback, context)
         past = sequence_view(X, channels_first=False)
-        if self.has_padding or past.shape[2] != self.lookback:
-            return align_right(past, self.lookback)
-        return past
+        if past.shape[2] == self.lookback and not np.isnan(past).any():
+            return past
+        past = align_right(past, self.lookback)
+        # A network that never met a missing step has no mask for it.
+        return past if self.has_padding else _repeat_oldest(past)
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,16 @@ class TrailingRows:
         return self.rows if follows else None
 
 
+def _repeat_oldest(past: Array) -> Array:
+    """Fill the missing steps in front, (n_samples, n_channels, lookback), by the oldest known."""
+    n_missing = np.isnan(past[:, 0]).sum(axis=1)
+    source = np.maximum(np.arange(past.shape[2]), n_missing[:, None])  # (n_samples, lookback)
+    return np.take_along_axis(past, source[:, None], axis=2)
+
+
 def _step(index: pd.Index) -> Any:
     if isinstance(index, pd.DatetimeIndex):
-        if index.freq is not None:
-            return index.freq
-        name = pd.infer_freq(index) if len(index) > 2 else None
-        return None if name is None else pd.tseries.frequencies.to_offset(name)
+        return index.freq if index.freq is not None else pd.DatetimeIndex(index, freq="infer").freq
     if isinstance(index, pd.PeriodIndex):
         return 1
     if np.issubdtype(index.dtype, np.integer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from numbers import Integral, Real
 from typing import Any
 
@@ -52,6 +53,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "learning_rate": [_at_least(Real, 0, "neither")],
     "loss": [StrOptions(set(REGRESSION_LOSSES))],
     "weight_decay": [_at_least(Real, 0)],
+    "dropout": [_AUTO, Interval(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "validation": [
@@ -126,6 +128,9 @@ _SHARED = """\
         AdamW's step size for weights.
 {loss}    weight_decay : float, default=0.0
         AdamW's weight decay.
+    dropout : float or "auto", default="auto"
+        Share of a branch's last states that training drops; ``"auto"`` is 0.3 where fewer than
+        5000 sequences are trained on, else 0.
     early_stopping : bool, default=True
         End the derived network's training when validation no longer improves.
     validation_fraction : float, default=0.2
@@ -202,7 +207,7 @@ ATTRIBUTES = """\
         Epochs in all.
     n_features_in_ : int
         Columns of a 2-D X, channels of a 3-D X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, where X had them."""
 
 
@@ -219,7 +224,7 @@ def document(estimator_class: type) -> type:
     type
         The same class.
     """
-    is_classifier = "class_weight" in estimator_class.__init__.__annotations__
+    is_classifier = "class_weight" in inspect.signature(estimator_class).parameters
     if estimator_class.__doc__ is not None:
         estimator_class.__doc__ = estimator_class.__doc__.replace(
             "%(parameters)s", parameters_section(is_classifier=is_classifier).lstrip()

@@ -116,7 +116,7 @@ def prepare(
         samples = _canonical(samples, seed)
     outer = _split(samples, rule, validation_fraction, seed)
     inner = _inner_split(samples, rule, outer, seed)
-    fitted = np.sort(np.concatenate([outer.train]))
+    fitted = np.sort(outer.train)
     x_scaler = _fit_x_scaler(samples, fitted)
     rows = x_scaler.transform(samples.X)
     y_scaler = _fit_y_scaler(samples, x_scaler, fitted)
@@ -135,7 +135,9 @@ def prepare(
             ),
             torch.from_numpy(samples.weights).to(device, dtype),
         )
-    mapped = samples.target_channels is not None
+    train, weight, arch, held_out = (
+        torch.from_numpy(part).to(device) for part in (outer.train, *inner, outer.validation)
+    )
     problem = Problem(
         data,
         NetworkShape(
@@ -146,13 +148,16 @@ def prepare(
             samples.target_channels,
             samples.layout.has_padding,
         ),
-        *(torch.from_numpy(part).to(device) for part in (outer.train, *inner, outer.validation)),
-        objective,
-        window_norm,
-        channel_mode if mapped else "mixed",
-        dtype,
-        Generator().manual_seed(seed),
-        samples.n_classes,
+        train=train,
+        weight=weight,
+        arch=arch,
+        validation=held_out,
+        objective=objective,
+        window_norm=window_norm,
+        channel_mode="mixed" if samples.target_channels is None else channel_mode,
+        dtype=dtype,
+        generator=Generator().manual_seed(seed),
+        n_classes=samples.n_classes,
     )
     return Prepared(problem, x_scaler, y_scaler, rows)
 

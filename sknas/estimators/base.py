@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
-from collections.abc import Mapping
-from numbers import Integral
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,21 +31,39 @@ from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.ops import DEFAULT_OPERATIONS, get_op
 from sknas.reporting import GrowthEvent
-from sknas.search import EffectPruning, MagnitudePruning, PeriodicGrowth, PlateauGrowth
-from sknas.supernet import ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
+from sknas.search import (
+    EffectPruning,
+    GrowthRule,
+    MagnitudePruning,
+    PeriodicGrowth,
+    PlateauGrowth,
+    PruningRule,
+)
+from sknas.supernet import (
+    Relaxation,
+    ScaledSigmoidRelaxation,
+    SigmoidRelaxation,
+    SoftmaxRelaxation,
+)
 from sknas.training import torch_runtime
 
 __all__ = ["BaseGrowingDARTS"]
 
 Array = NDArray[Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
-GROWTH = {"plateau": PlateauGrowth, "periodic": PeriodicGrowth}
-PRUNING = {"effect": EffectPruning, "magnitude": MagnitudePruning}
-RELAXATION = {
+GROWTH: dict[str, type[GrowthRule]] = {"plateau": PlateauGrowth, "periodic": PeriodicGrowth}
+PRUNING: dict[str, type[PruningRule]] = {
+    "effect": EffectPruning,
+    "magnitude": MagnitudePruning,
+}
+RELAXATION: dict[str, type[Relaxation]] = {
     "softmax": SoftmaxRelaxation,
     "sigmoid": SigmoidRelaxation,
     "scaled_sigmoid": ScaledSigmoidRelaxation,
 }
+VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
     "epoch",
     "phase",
@@ -67,6 +85,7 @@ class BaseGrowingDARTS(BaseEstimator):
 
     _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = CONSTRAINTS
     _doc_link_module = "sknas"
+    n_features_in_: int
 
     # -- fit ----------------------------------------------------------------------------------
 
@@ -121,6 +140,13 @@ class BaseGrowingDARTS(BaseEstimator):
             raise ValueError(f"operations must name at least one; got {self.operations!r}.")
         for name in operations:
             get_op(name)
+        if isinstance(self.validation, str) and self.validation not in VALIDATION:
+            # A string has a method "split" too, so the constraints let every one pass.
+            raise ValueError(
+                f"validation must be one of {list(VALIDATION)} or a splitter; "
+                f"got {self.validation!r}."
+            )
+        _check_device(self.device)
         initial = self.initial_genotype
         if isinstance(initial, str) and initial not in ("auto", "linear", *NAMED_CELLS):
             raise ValueError(
@@ -161,6 +187,7 @@ class BaseGrowingDARTS(BaseEstimator):
             self.batch_size,
             self.learning_rate,
             self.weight_decay,
+            self.dropout,
             self.early_stopping,
             self.refit,
             self.refit_full,
@@ -316,6 +343,41 @@ def is_three_deep(X: Any) -> bool:
     return depth + len(getattr(X, "shape", ())) == 3
 
 
+def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
+    """Let a `fit` that raises an error leave its estimator as it was.
+
+    Parameters
+    ----------
+    fit : callable
+        A method that learns.
+
+    Returns
+    -------
+    callable
+        The method. An interrupt by the user passes through: what was learned until then stays.
+    """
+
+    @functools.wraps(fit)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        state = vars(args[0])
+        before = state.copy()
+        try:
+            return fit(*args, **kwargs)
+        except Exception:
+            state.clear()
+            state.update(before)
+            raise
+
+    return guarded
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(f"device must be one that torch has here; got {device!r}.") from error
+
+
 def _read_genotype(genotype: Any) -> str | Genotype | None:
     """Return a genotype, a known name or None; a path is read as JSON."""
     if genotype is None or isinstance(genotype, Genotype):
@@ -362,7 +424,7 @@ def as_target_channels(
     if not channels:
         return None
     if len(channels) != n_targets or not all(
-        isinstance(c, Integral) and 0 <= c < n_channels for c in channels
+        isinstance(c, (int, np.integer)) and 0 <= c < n_channels for c in channels
     ):
         raise ValueError(
             f"target_channels must name one of the {n_channels} channels for each of the "

@@ -16,7 +16,13 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from sknas.blocks import CrossEntropy
 from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
-from sknas.estimators.base import BaseGrowingDARTS, as_weights, is_three_deep, start_clock
+from sknas.estimators.base import (
+    BaseGrowingDARTS,
+    all_or_nothing,
+    as_weights,
+    is_three_deep,
+    start_clock,
+)
 from sknas.genotype import Genotype
 from sknas.search import GrowthRule, PruningRule
 from sknas.supernet import Relaxation
@@ -81,6 +87,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         batch_size: int | str = "auto",
         learning_rate: float = 0.002,
         weight_decay: float = 0.0,
+        dropout: float | str = "auto",
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         validation: Any = "auto",
@@ -117,6 +124,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.dropout = dropout
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.validation = validation
@@ -127,6 +135,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Search an architecture and train it.
 
@@ -143,7 +152,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
 
         Returns
         -------
-        self : GrowingDARTSClassifier
+        GrowingDARTSClassifier
             The fitted estimator.
 
         Raises

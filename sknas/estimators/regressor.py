@@ -18,6 +18,7 @@ from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import (
     BaseGrowingDARTS,
+    all_or_nothing,
     as_target_channels,
     as_weights,
     is_three_deep,
@@ -98,6 +99,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         learning_rate: float = 0.002,
         loss: str = "mse",
         weight_decay: float = 0.0,
+        dropout: float | str = "auto",
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         validation: Any = "auto",
@@ -135,6 +137,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.learning_rate = learning_rate
         self.loss = loss
         self.weight_decay = weight_decay
+        self.dropout = dropout
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.validation = validation
@@ -144,6 +147,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Search an architecture and train it.
 
@@ -162,7 +166,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
 
         Returns
         -------
-        self : GrowingDARTSRegressor
+        GrowingDARTSRegressor
             The fitted estimator.
 
         Raises
@@ -171,7 +175,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
             If a parameter, a shape or a value breaks its rule; the message names it.
         """
         start = start_clock(self)
-        X_checked, y_checked = self._check_X_y(X, y)
+        X_checked, y_checked = self._check_both(X, y)
         layout = self._make_layout(X_checked)
         weights = as_weights(sample_weight, X_checked)
         self._y_shape = y_checked.shape[1:]
@@ -236,7 +240,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         )
         return float(score)
 
-    def _check_X_y(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _check_both(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         if y is None:
             validate_data(self, X, y)  # raises, in scikit-learn's words
         if not is_three_deep(X) and not is_three_deep(y):

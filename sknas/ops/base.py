@@ -113,5 +113,11 @@ def get_op(name: str) -> Op:
 
 
 def registered_ops() -> tuple[str, ...]:
-    """Return the names of all operations, in order of registration."""
+    """Return the names of all operations.
+
+    Returns
+    -------
+    tuple of str
+        Names, in order of registration.
+    """
     return tuple(_REGISTRY)

@@ -31,7 +31,7 @@ class GrowthEvent:
     val_loss : float
         Best validation loss at the end of its trial.
     output_change : float
-        Measured max |output change| at that moment, in standardised units.
+        Largest measured change of an output at that moment, in standardised units.
     gain : float
         Share of the validation loss that it took off.
     is_accepted : bool
@@ -74,7 +74,7 @@ class GrowthEvent:
         """Return the names of the fields."""
         return iter(self.__dataclass_fields__)
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> object:
         if name not in self.__dataclass_fields__:
             raise KeyError(name)
         return getattr(self, name)

@@ -17,7 +17,7 @@ _STEPS_AFTER_EDIT = 20
 
 
 class WeightAverage:
-    """Exponential average with decay ``min(decay, t / (t + 9))``: about the last tenth of the steps.
+    """Exponential average with decay ``min(decay, t / (t + 9))``: about the last tenth of steps.
 
     Parameters
     ----------

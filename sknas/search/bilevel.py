@@ -31,7 +31,7 @@ def weight_step(learner: Learner, batch: Batch, objective: Objective, max_norm: 
         taken.
     """
     past, target, weight = batch
-    parameters = [p for g in learner.weight_optimizer.param_groups for p in g["params"]]
+    parameters = learner.learning_weights()
     loss = objective.mean(learner.supernet(past), target, weight)
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -67,7 +67,9 @@ def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | N
     past, target, weight = batch
     loss = objective.mean(learner.supernet(past), target, weight)
     gradients = torch.autograd.grad(loss, free)
-    if all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+    # Nothing clips this gradient, and Adam would remember a square that overflows for ever.
+    norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
+    if torch.isfinite(norm) and torch.isfinite(loss):
         for parameter, gradient in zip(free, gradients, strict=True):
             parameter.grad = gradient
         learner.arch_optimizer.step()

@@ -24,6 +24,7 @@ from sknas.supernet import Supernet
 
 __all__ = ["Controller", "Incumbent", "Plan", "Probe"]
 
+_HOPELESS = 1.03  # a move on trial that stands this much above the loss before it is given up
 _N_COST_SAMPLES = 256
 _N_PROBE_SAMPLES = 64
 
@@ -266,7 +267,8 @@ class Controller:
         if not self.learner.supernet.is_settled:
             return False
         # A settled network that nothing can be added to only needs to train, which comes later.
-        return self.plan.mode != "interleaved" and self._rounds_left == 0 or not self._possible()
+        is_pruned = self.plan.mode != "interleaved" and self._rounds_left == 0
+        return is_pruned or not self._possible()
 
     # -- the first branch ---------------------------------------------------------------------
 
@@ -325,13 +327,17 @@ class Controller:
         self.learner = self.learner if self._best is None else self._best
         before = self.learner.snapshot()
         old_outputs = self.probe.outputs(self.learner.supernet)
-        self.learner.apply(edit, self.generator)
+        change = self.learner.apply(edit, self.generator)
         n_params = self.learner.supernet.n_params
         if self.space.max_params is not None and n_params > self.space.max_params:
-            self.learner = self._best = before
+            self.learner, self._best = before, before.snapshot()
             self._refused.add(str(edit))
             return
         new_outputs = self.probe.outputs(self.learner.supernet)
+        if not change.replaced and self.plan.n_trial_epochs > 1:
+            # What fits well already would only overfit while the newborn finds its place.
+            weights = {id(p) for p in self.learner.supernet.weight_parameters()}
+            self.learner.newborn = [p for p in change.added if id(p) in weights]
         self._trial = _Trial(
             edit,
             self.epoch,
@@ -349,12 +355,15 @@ class Controller:
         if trial is None:
             return
         trial.n_epochs_left -= 1
-        if trial.n_epochs_left > 0 or self._rounds_left:
-            return
-        if self.plan.mode == "interleaved" and not self.learner.supernet.is_settled:
+        if trial.n_epochs_left <= 1 and self.learner.supernet.is_settled:
+            self.learner.newborn = None
+        is_hopeless = self._losses[-1] > _HOPELESS * trial.loss_before
+        is_mixed = self.plan.mode == "interleaved" and not self.learner.supernet.is_settled
+        if not is_hopeless and (trial.n_epochs_left > 0 or self._rounds_left or is_mixed):
             return
         loss_after = min(self._losses[-self.plan.n_trial_epochs :])
-        is_accepted = loss_after <= trial.loss_before * (1.0 - self.plan.growth.min_gain)
+        has_gained = loss_after <= trial.loss_before * (1.0 - self.plan.growth.min_gain)
+        is_accepted = has_gained and not is_hopeless
         self.moves.append(
             Move(
                 trial.epoch,
@@ -370,7 +379,7 @@ class Controller:
             self._refused.clear()
             self._n_refusals = 0
         else:
-            self.learner = self._best = trial.before
+            self.learner, self._best = trial.before, trial.before.snapshot()
             self._refused.add(str(trial.edit))
             self._n_refusals += 1
             # The state before the move was flat; the next move need not wait for that again.
@@ -437,7 +446,7 @@ class Controller:
         return self.plan.pruning.needs_costs
 
     def _cost(self, edit: Edit, loss: float) -> float:
-        """Return what validation loses without the candidate; infinite where that cannot be told."""
+        """Return what validation loses without the candidate; infinite where nobody can tell."""
         if not self._needs_costs:
             return math.nan
         with torch.no_grad():

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 
 import torch
-from torch import Generator
+from torch import Generator, nn
 from torch.optim import Optimizer
 
 from sknas.edits import Edit, ParameterChange, carry_optimizer
@@ -47,12 +47,15 @@ class Learner:
         One for each level.
     average : WeightAverage
         Average of the weights.
+    newborn : list of nn.Parameter or None
+        The only weights that learn for now, the others resting; None where all learn.
     """
 
     supernet: Supernet
     weight_optimizer: Optimizer
     arch_optimizer: Optimizer
     average: WeightAverage
+    newborn: list[nn.Parameter] | None = None
 
     @classmethod
     def start(cls, supernet: Supernet, rates: LearningRates) -> Learner:
@@ -102,7 +105,18 @@ class Learner:
         carry_optimizer(self.weight_optimizer, change, weights)
         carry_optimizer(self.arch_optimizer, change, self.supernet.arch_parameters())
         self.average.carry(change, weights)
+        if self.newborn is not None:
+            grown = {id(item.old): item.new for item in change.replaced}
+            held = {id(p) for p in weights}
+            followed = [grown.get(id(p), p) for p in self.newborn]
+            self.newborn = [p for p in followed if id(p) in held]
         return change
+
+    def learning_weights(self) -> list[nn.Parameter]:
+        """Return the weights that a weight step changes."""
+        if self.newborn is not None:
+            return self.newborn
+        return [p for group in self.weight_optimizer.param_groups for p in group["params"]]
 
     def snapshot(self) -> Learner:
         """Return an independent copy, optimizer state included."""

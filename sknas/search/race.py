@@ -15,6 +15,7 @@ from sknas.supernet import Supernet
 __all__ = ["Race", "n_contenders"]
 
 _SHARE = 3  # the race takes at most one epoch in three
+_TOLERANCE = 0.01  # a larger cell must beat a smaller one by this share of the loss
 
 
 def n_contenders(n_cells: int, n_epochs: int) -> int:
@@ -39,11 +40,11 @@ def n_contenders(n_cells: int, n_epochs: int) -> int:
 
 
 def _length(n: int) -> int:
-    """Epochs of a race with rounds of one epoch."""
-    total = 0
+    """Epochs of a race whose first turns are one epoch; turns double from round to round."""
+    total, turn = 0, 1
     while n > 1:
-        total += n
-        n = n // 2
+        total += n * turn
+        n, turn = n // 2, 2 * turn
     return max(total, 1)
 
 
@@ -62,7 +63,7 @@ class _Contender:
 
 @dataclass
 class Race:
-    """Contenders train in turn, a few epochs a round; the better half goes on.
+    """Contenders train in turn; the better half goes on, for turns twice as long.
 
     Attributes
     ----------
@@ -123,8 +124,8 @@ class Race:
             learner.apply(edit, generator)
             change = float((probe(learner.supernet) - before).abs().max())
             contenders.append(_Contender(edit, learner, learner.supernet.n_params, change))
-        n_turn = max(1, n_epochs // (_SHARE * max(1, _length(len(contenders)))))
-        return cls(contenders, min(n_turn, 2), loss_before)
+        n_turn = max(1, n_epochs // (_SHARE * _length(len(contenders))))
+        return cls(contenders, n_turn, loss_before)
 
     @property
     def current(self) -> Learner:
@@ -157,9 +158,18 @@ class Race:
         self._turn += 1
         if self._turn == len(self._running):
             ranked = sorted(self._running, key=lambda place: self.contenders[place].best)
-            self._running = ranked[: max(1, len(ranked) // 2)]
+            self._running = self._survivors(ranked)
             self._turn = 0
+            self.n_epochs_a_turn *= 2
             self.is_over = len(self._running) == 1
+
+    def _survivors(self, ranked: list[int]) -> list[int]:
+        """Keep the better half; at the end, the smallest of those as good as the best."""
+        if len(ranked) > 3:
+            return ranked[: len(ranked) // 2]
+        limit = self.contenders[ranked[0]].best * (1.0 + _TOLERANCE)
+        close = [place for place in ranked if self.contenders[place].best <= limit]
+        return [min(close, key=lambda place: self.contenders[place].n_params)]
 
     @property
     def moves(self) -> list[Move]:

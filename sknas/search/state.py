@@ -22,7 +22,7 @@ class Move:
     n_params : int
         Weights after the edit.
     output_change : float
-        Measured max |output change| at the moment of the edit, in standardised units.
+        Largest measured change of an output by the edit, in standardised units.
     loss_before, loss_after : float
         Best validation loss before the edit and at the end of its trial.
     is_accepted : bool

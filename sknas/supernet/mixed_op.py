@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sknas.blocks import Projection
+from sknas.blocks.modules import ModuleDict
 from sknas.genotype import INPUT, STATE
 from sknas.ops import get_op
 from sknas.supernet.relaxation import Relaxation, edge_weights
@@ -74,6 +75,8 @@ class MixedNode(nn.Module):
         Floating type of the weights.
     """
 
+    is_open: Tensor
+
     def __init__(
         self,
         index: int,
@@ -108,8 +111,8 @@ class MixedNode(nn.Module):
             if side:
                 logits[slot, self.sources.index(side[0])] = _CHAIN_BIAS
         self.edge_logits = nn.Parameter(logits)
-        self.projections = nn.ModuleDict()
-        self.entries = nn.ModuleDict()
+        self.projections: ModuleDict[Projection] = ModuleDict()
+        self.entries: ModuleDict[Projection] = ModuleDict()
         for name in operations:
             self.add_weights(name, generator=generator)
 
@@ -212,7 +215,8 @@ class MixedNode(nn.Module):
             Biases.
         """
         edges = self._edges_of_input()
-        weights, biases = [], []
+        weights: list[Tensor] = []
+        biases: list[Tensor] = []
         for projection in self._ordered_projections():
             weights.append(self._weight_on_input(projection, edges))
             biases.append(projection.bias)
@@ -269,7 +273,7 @@ class MixedNode(nn.Module):
         """
         operands = self._operands(values, plan)
         if entering is None:
-            return self._combine(*operands, operands[0], plan.gates)
+            return self._combine(operands, operands[0], plan.gates)
         n_projected = len(self.projections) * self.n_hidden
         projected = entering[:, :n_projected]
         if plan.hidden_weight is not None:
@@ -278,9 +282,10 @@ class MixedNode(nn.Module):
         pieces = entering[:, n_projected:].split(self.n_hidden, dim=1)
         for side, piece in zip(self._entry_sides(), pieces, strict=False):
             operands[SLOTS.index(side)] = operands[SLOTS.index(side)] + piece
-        return self._combine(*operands, projected, plan.gates)
+        return self._combine(operands, projected, plan.gates)
 
-    def _combine(self, left: Tensor, right: Tensor, projected: Tensor, gates: Tensor) -> Tensor:
+    def _combine(self, operands: Sequence[Tensor], projected: Tensor, gates: Tensor) -> Tensor:
+        left, right = operands
         outputs, column = [], 0
         for name in self.operations:
             op = get_op(name)
@@ -328,6 +333,4 @@ class MixedNode(nn.Module):
     def _weight_on_hidden(self, projection: Projection, sides: tuple[int, ...]) -> Tensor:
         zero = projection.bias.new_zeros(self.n_hidden, self.n_hidden)
         names = [SLOTS[slot] for slot in sides]
-        return torch.cat(
-            [projection.weights[s] if s in projection.weights else zero for s in names]
-        )
+        return torch.cat([projection.weights.get(name, zero) for name in names])

@@ -19,7 +19,15 @@ __all__ = ["NodePlace", "Supernet"]
 
 @dataclass(frozen=True)
 class NodePlace:
-    """Where a node stands: its branch, its layer, and its name within the cell."""
+    """Where a node stands.
+
+    Parameters
+    ----------
+    branch, layer : int
+        The cell.
+    node : int
+        The node's name within the cell.
+    """
 
     branch: int
     layer: int
@@ -59,7 +67,7 @@ class Supernet(nn.Module):
         self.relaxation = relaxation
         self.dtype = dtype
         self.progress = 0.0
-        self.trunk = Trunk(
+        self.trunk: Trunk[TwoInputCell] = Trunk(
             WindowNorm(window_norm, shape), LinearSeed(shape, channel_mode, dtype=dtype)
         )
 
@@ -82,8 +90,7 @@ class Supernet(nn.Module):
         TwoInputCell
             The cell.
         """
-        cell: TwoInputCell = self.trunk.branches[branch].layers[layer]
-        return cell
+        return self.trunk.branches[branch].layers[layer]
 
     def cells(self) -> Iterator[tuple[int, int, TwoInputCell]]:
         """Iterate over (branch, layer, cell)."""
@@ -112,7 +119,7 @@ class Supernet(nn.Module):
         """
         return self.cell(place.branch, place.layer).node(place.node)
 
-    def build_branch(self, spec: Branch, *, generator: Generator) -> BranchStack:
+    def build_branch(self, spec: Branch, *, generator: Generator) -> BranchStack[TwoInputCell]:
         """Build a branch of settled nodes, its heads at zero, without adding it.
 
         Parameters
@@ -207,7 +214,7 @@ class Supernet(nn.Module):
         return sum(len(node.operations) for _, node in self.nodes())
 
     def gate_entropy(self) -> float:
-        """Return the mean entropy of the undecided nodes' gates, in nats; 0 where all are decided."""
+        """Return the mean entropy of the undecided nodes' gates, in nats; 0 without any."""
         entropies = []
         with torch.no_grad():
             for _, node in self.nodes():

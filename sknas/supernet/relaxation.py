@@ -99,7 +99,7 @@ class SigmoidRelaxation(Relaxation):
 class ScaledSigmoidRelaxation(Relaxation):
     """Independent gates sigmoid(delta * alpha) that harden into steps as delta grows.
 
-    The continuation of DNAL (Guo et al. 2021), with the scale growing exponentially over the search.
+    The continuation of DNAL (Guo et al. 2021); the scale grows exponentially over the search.
 
     Parameters
     ----------

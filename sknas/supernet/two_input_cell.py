@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from sknas.blocks import Projection, RecurrentCell
+from sknas.blocks.modules import ModuleList
 from sknas.genotype import INPUT, MEMORY, STATE, Cell
 from sknas.supernet.mixed_op import MixedNode, NodePlan
 from sknas.supernet.relaxation import Relaxation
@@ -31,7 +32,7 @@ class _Step:
     pieces: list[Tensor | None]
 
 
-class TwoInputCell(RecurrentCell):
+class TwoInputCell(RecurrentCell[_Step]):
     """Nodes in order; ``v = sum_j w_j s_j``; ``h' = h + sigmoid(z(x, h)) * (v - h)``.
 
     Parameters
@@ -65,12 +66,11 @@ class TwoInputCell(RecurrentCell):
         self.dtype = dtype
         self.next_index = 0
         self.progress = 0.0
-        self.nodes = nn.ModuleList()
-        for node in genotype.nodes:
-            right = () if node.right is None else (node.right,)
-            self.append_node([node.operation], ((node.left,), right), generator=generator)
-        for node in self.nodes:
-            node.is_output = node.index in genotype.outputs
+        self.nodes: ModuleList[MixedNode] = ModuleList()
+        for index, spec in enumerate(genotype.nodes):
+            right = () if spec.right is None else (spec.right,)
+            node = self.append_node([spec.operation], ((spec.left,), right), generator=generator)
+            node.is_output = index in genotype.outputs
         self.carry = None
         if genotype.carry:
             self.carry = Projection(
@@ -78,7 +78,7 @@ class TwoInputCell(RecurrentCell):
             )
 
     def sources(self) -> list[str]:
-        """Return what a new node may read, the newest node first, so that it continues the chain."""
+        """Return what a new node may read, the newest node first, to continue the chain."""
         memory = [] if self.memory_node is None else [MEMORY]
         newest, *older = [node.name for node in reversed(self.nodes)] or [STATE]
         return [newest, INPUT, *([STATE] if newest != STATE else []), *memory, *older]
@@ -106,7 +106,6 @@ class TwoInputCell(RecurrentCell):
         MixedNode
             The new node.
         """
-        dtype = self.dtype
         node = MixedNode(
             self.next_index,
             operations,
@@ -115,7 +114,7 @@ class TwoInputCell(RecurrentCell):
             self.n_hidden,
             relaxation=self.relaxation,
             generator=generator,
-            dtype=dtype,
+            dtype=self.dtype,
         )
         node.progress = self.progress
         self.next_index += 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ from skorch import NeuralNet
 from torch import Generator, Tensor, nn
 
 from sknas.blocks import Batch, Objective, WindowData
+from sknas.blocks.dropout import dropping
 from sknas.blocks.window_data import epoch_batches
 from sknas.derived import DerivedNetwork
 from sknas.search.averaging import WeightAverage
@@ -21,7 +24,7 @@ from sknas.search.bilevel import arch_step, weight_step
 from sknas.search.controller import Controller
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
 
-__all__ = ["DerivedNet", "Feed", "SearchFeed", "SearchNet"]
+__all__ = ["DerivedNet", "Dropout", "Feed", "SearchFeed", "SearchNet"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,37 @@ class Feed:
         """Iterate over epoch after epoch."""
         while True:
             yield from self
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """How many of the last states training drops, drawn by the fit's generator.
+
+    Parameters
+    ----------
+    rate : float
+        Share of the entries, in [0, 1).
+    generator : torch.Generator
+        Source of the draws.
+    """
+
+    rate: float
+    generator: Generator
+
+    def applied_to(self, network: nn.Module) -> AbstractContextManager[None]:
+        """Return the context in which a network drops.
+
+        Parameters
+        ----------
+        network : nn.Module
+            The network in training.
+
+        Returns
+        -------
+        context manager
+            Outside of it the network drops nothing.
+        """
+        return dropping(network, self.rate, self.generator)
 
 
 @dataclass(frozen=True)
@@ -119,7 +153,11 @@ class _QuietNet(NeuralNet):
     def _default_callbacks(self) -> list[Any]:
         return []
 
-    def get_iterator(self, dataset: Any, training: bool = False) -> Feed | SearchFeed:
+    def get_iterator(
+        self,
+        dataset: Any,
+        training: bool = False,  # noqa: FBT001, FBT002 (skorch's signature)
+    ) -> Feed | SearchFeed:
         """Return the feed: skorch's data loader would gather window by window."""
         del dataset, training
         return self.feed
@@ -132,10 +170,8 @@ class _QuietNet(NeuralNet):
     def run(self, n_epochs: int) -> None:
         """Train until the phase is over; an interrupt by the user passes through."""
         self.initialize()
-        try:
+        with contextlib.suppress(PhaseOverError):
             self.fit_loop(self.feed.data.past, y=self.feed.data.weight, epochs=n_epochs)
-        except PhaseOverError:
-            pass
 
 
 class SearchNet(_QuietNet):
@@ -149,6 +185,8 @@ class SearchNet(_QuietNet):
         Batches of the architecture split.
     objective : Objective
         The loss of both levels.
+    dropout : Dropout
+        What training drops.
     max_norm : float
         Largest norm of a weight gradient.
     **kwargs : dict
@@ -162,12 +200,14 @@ class SearchNet(_QuietNet):
         controller: Controller,
         arch_feed: Feed,
         objective: Objective,
+        dropout: Dropout,
         max_norm: float,
         **kwargs: Any,
     ) -> None:
         self.controller = controller
         self.arch_feed = arch_feed
         self.objective = objective
+        self.dropout = dropout
         self.max_norm = max_norm
         self.n_arch_steps = 0
         self.epoch_start = time.monotonic()
@@ -194,7 +234,8 @@ class SearchNet(_QuietNet):
         if learner.supernet.free_arch_parameters():
             arch_step(learner, next(self.arch_batches), self.objective)
             self.n_arch_steps += 1
-        loss = weight_step(learner, batch, self.objective, self.max_norm)
+        with self.dropout.applied_to(learner.supernet):
+            loss = weight_step(learner, batch, self.objective, self.max_norm)
         return {"loss": torch.tensor(loss), "y_pred": None}
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
@@ -222,6 +263,8 @@ class DerivedNet(_QuietNet):
         AdamW's.
     objective : Objective
         The loss.
+    dropout : Dropout
+        What training drops.
     max_norm : float
         Largest norm of a gradient.
     validate : callable or None
@@ -239,6 +282,7 @@ class DerivedNet(_QuietNet):
         learning_rate: float,
         weight_decay: float,
         objective: Objective,
+        dropout: Dropout,
         max_norm: float,
         validate: Callable[[nn.Module], float] | None,
         patience: int | None,
@@ -247,10 +291,11 @@ class DerivedNet(_QuietNet):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.objective = objective
+        self.dropout = dropout
         self.max_norm = max_norm
         self.validate = validate
         self.patience = patience
-        self.average = WeightAverage(module.parameters())
+        self.average = WeightAverage(p for p in module.parameters() if p.requires_grad)
         self.best_loss = math.inf if validate is None else validate(module)
         self.best_epoch = 0
         self.best_state: dict[str, Tensor] = copy.deepcopy(module.state_dict())
@@ -267,7 +312,7 @@ class DerivedNet(_QuietNet):
         """Start AdamW over all weights, the seed's among them."""
         del args, kwargs
         self.optimizer_ = torch.optim.AdamW(
-            self.module_.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+            self.average.averages, lr=self.learning_rate, weight_decay=self.weight_decay
         )
         return self
 
@@ -276,7 +321,8 @@ class DerivedNet(_QuietNet):
         del fit_params
         self.check_time()
         past, target, weight = batch
-        loss = self.objective.mean(self.module_(past), target, weight)
+        with self.dropout.applied_to(self.module_):
+            loss = self.objective.mean(self.module_(past), target, weight)
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_norm)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sknas.blocks import LinearSeed
 from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork
 from sknas.edits import AddMixedBranch
@@ -21,7 +22,7 @@ from sknas.search.learner import Learner, LearningRates
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
 from sknas.supernet import Relaxation, Supernet
-from sknas.training.nets import DerivedNet, Feed, SearchFeed, SearchNet
+from sknas.training.nets import DerivedNet, Dropout, Feed, SearchFeed, SearchNet
 from sknas.training.problem import Problem, Schedule
 from sknas.training.runtime import TimeIsUpError
 from sknas.training.seeding import solve_logistic_seed, solve_ridge_seed
@@ -122,7 +123,8 @@ def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> 
     relaxation : Relaxation
         How the nodes that it grows will mix.
     is_linear : bool
-        Solve the linear seed; otherwise it starts at zero. Either way it learns along.
+        Solve the linear seed; otherwise it starts at zero and learns along. A solved one learns
+        along where all channels share its weights.
 
     Returns
     -------
@@ -144,6 +146,7 @@ def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> 
         trunk.seed.assign(coef, intercept)
     elif is_linear:
         trunk.seed.assign(*solve_ridge_seed(trunk, problem.data, problem.train, problem.validation))
+    trunk.seed.requires_grad_(_seed_learns(trunk.seed, is_linear=is_linear))
     return supernet
 
 
@@ -207,6 +210,7 @@ def run_search(
         feed=SearchFeed(feeds[0], feeds[1], controller),
         arch_feed=feeds[2],
         objective=problem.objective,
+        dropout=Dropout(schedule.dropout, problem.generator),
         max_norm=schedule.max_norm,
         deadline=schedule.deadline,
         on_epoch=on_epoch,
@@ -275,6 +279,8 @@ def train_network(
         return loss if math.isfinite(loss) else math.inf
 
     network.requires_grad_(requires_grad=True)
+    seed = network.trunk.seed
+    seed.requires_grad_(_seed_learns(seed, is_linear=schedule.linear_seed))
     net = DerivedNet(
         network,
         feed=Feed(
@@ -283,6 +289,7 @@ def train_network(
         learning_rate=schedule.learning_rate,
         weight_decay=schedule.weight_decay,
         objective=problem.objective,
+        dropout=Dropout(schedule.dropout, problem.generator),
         max_norm=schedule.max_norm,
         validate=validate if validates else None,
         patience=schedule.patience if validates else None,
@@ -303,6 +310,15 @@ def train_network(
         best_epoch=net.best_epoch,
         interruption=interruption,
     )
+
+
+def _seed_learns(seed: LinearSeed, *, is_linear: bool) -> bool:
+    """Say whether the seed learns along with the branches.
+
+    A solved seed with weights of its own for every channel is at its best already, and would only
+    overfit.
+    """
+    return seed.is_shared or not is_linear
 
 
 def grow_from(

@@ -30,8 +30,12 @@ class Schedule:
         Adam's, for architecture parameters.
     patience : int or None
         Epochs without progress that end the derived network's training; None never does.
+    dropout : float
+        Share of the last states that training drops before the heads.
     max_norm : float
         Largest norm of a gradient.
+    linear_seed : bool
+        Whether the seed was solved.
     deadline : float
         Reading of the monotonic clock at which the time budget is spent; may be infinite.
     """
@@ -44,7 +48,9 @@ class Schedule:
     weight_decay: float
     arch_learning_rate: float
     patience: int | None
+    dropout: float
     max_norm: float
+    linear_seed: bool
     deadline: float
 
 

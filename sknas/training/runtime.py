@@ -50,12 +50,18 @@ def torch_runtime() -> Iterator[None]:
 
     One thread is faster at the sizes met here, and arithmetic must not depend on how many there
     happen to be. Gradients that vanish over time turn denormal, which halves the speed of a step.
+
+    Yields
+    ------
+    None
+        For as long as the settings are borrowed.
     """
     flushes_already = float(torch.tensor(1e-40, dtype=torch.float32) * 0.5) == 0.0
     _BORROWED.enter()
     torch.set_flush_denormal(True)
     try:
-        yield
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            yield
     finally:
         torch.set_flush_denormal(flushes_already)
         _BORROWED.leave()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,12 +24,13 @@ FloatArray = NDArray[np.float64]
 _RIDGE_PENALTIES = tuple(10.0**k for k in range(-8, 3))
 _LOGISTIC_STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 _CHUNK = 1024
+_MIN_SIZE = 1e-200  # of equal rows; the smallest penalty times it must not vanish
 
 
 class _Moments:
     """Weighted sums over the rows of a design matrix X and targets Y, gathered chunk by chunk."""
 
-    def __init__(self, trunk: Trunk, data: WindowData, index: Tensor) -> None:
+    def __init__(self, trunk: Trunk[Any], data: WindowData, index: Tensor) -> None:
         self.weight = 0.0
         self.x = self.y = self.xx = self.xy = np.zeros(())
         self.yy = 0.0
@@ -50,7 +52,7 @@ class _Moments:
 
 
 def solve_ridge_seed(
-    trunk: Trunk, data: WindowData, train: Tensor, validation: Tensor
+    trunk: Trunk[Any], data: WindowData, train: Tensor, validation: Tensor
 ) -> tuple[FloatArray, FloatArray]:
     """Solve the ridge regression that a trunk is at birth.
 
@@ -83,7 +85,7 @@ def solve_ridge_seed(
     values, vectors = linalg.eigh(gram)
     values = np.maximum(values, 0.0)
     rotated = vectors.T @ cross
-    size = max(float(values.mean()), np.finfo(float).tiny)
+    size = max(float(values.mean()), _MIN_SIZE)
     solutions = []
     for penalty in _RIDGE_PENALTIES:
         coef = vectors @ (rotated / (values + penalty * size)[:, None])
@@ -96,7 +98,7 @@ def solve_ridge_seed(
 
 
 def _rows(
-    trunk: Trunk, data: WindowData, index: Tensor
+    trunk: Trunk[Any], data: WindowData, index: Tensor
 ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
     """Yield design rows, target rows and weights, in float64."""
     for part in index.split(_CHUNK):
@@ -132,7 +134,7 @@ def _normalised(
 
 
 def solve_logistic_seed(
-    trunk: Trunk, data: WindowData, train: Tensor, validation: Tensor, n_classes: int
+    trunk: Trunk[Any], data: WindowData, train: Tensor, validation: Tensor, n_classes: int
 ) -> tuple[FloatArray, FloatArray]:
     """Solve the multinomial logistic regression that a classifier's trunk is at birth.
 
@@ -183,7 +185,7 @@ def solve_logistic_seed(
 
 
 def _design(
-    trunk: Trunk, data: WindowData, index: Tensor
+    trunk: Trunk[Any], data: WindowData, index: Tensor
 ) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
     past, target, weight = data.take(index)
     normed, _, _ = trunk.window_norm(past.double())

@@ -82,9 +82,7 @@ def newborn_gradients(net, change, past):
     parameters = [*change.added, *[replacement.new for replacement in change.replaced]]
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
     newborn = [gradient.flatten() for gradient in gradients[: len(change.added)]]
-    for replacement, gradient in zip(
-        change.replaced, gradients[len(change.added) :], strict=True
-    ):
+    for replacement, gradient in zip(change.replaced, gradients[len(change.added) :], strict=True):
         is_new = torch.ones_like(gradient, dtype=torch.bool)
         is_new[tuple(slice(0, size) for size in replacement.old.shape)] = False
         newborn.append(gradient[is_new])

@@ -9,7 +9,7 @@ import torch
 from sknas.edits import AddBranch, AddOp, Widen
 from sknas.genotype import Branch, Cell, Node
 from sknas.ops import DEFAULT_OPERATIONS, Op, get_op, register_op, registered_ops
-from sknas.supernet import NodePlace, Supernet, SigmoidRelaxation
+from sknas.supernet import NodePlace, SigmoidRelaxation, Supernet
 from tests.tiny import SHAPE, generator, normal, perturb, windows
 
 every_op = pytest.mark.parametrize("name", registered_ops())

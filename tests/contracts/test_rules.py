@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import pickle
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -189,7 +190,7 @@ def test_after_its_rounds_exactly_the_most_useful_candidate_of_each_choice_is_le
 def test_no_round_empties_a_choice_and_every_round_takes_the_least_useful(rule, choices, n_rounds):
     groups = [group_of(worths, node) for node, worths in enumerate(choices)]
     history = prune(rule(n_rounds=n_rounds), groups, n_rounds)
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in pairwise(history):
         for old, new in zip(before, after, strict=True):
             assert new
             gone = [removal.strength for removal in old if removal not in new]

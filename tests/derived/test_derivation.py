@@ -1,5 +1,6 @@
 """The derived network is the settled supernet: same outputs, nothing of the search in it."""
 
+import contextlib
 import copy
 import dataclasses
 import pickle
@@ -55,8 +56,8 @@ def random_growth(net, rng):
     return edits[rng.integers(len(edits))]
 
 
-def removals(net):
-    """Return every removal there is, those included that may be refused."""
+def choices(net):
+    """Return every removal of a candidate or of a source."""
     edits = []
     for place, node in net.nodes():
         if len(node.operations) > 1:
@@ -64,18 +65,19 @@ def removals(net):
         for slot, side in enumerate(("left", "right")):
             if len(names := node.open_sources(slot)) > 1:
                 edits += [DropEdge(place, side, name) for name in names]
-        edits += [DropNode(place), DropOutput(place)] if not node.is_settled else []
     return edits
 
 
 def settle(net, rng):
-    while not net.is_settled:
-        edits = removals(net)
-        edit = edits[rng.integers(len(edits))]
-        try:
-            edit.apply(net)
-        except ValueError:  # the only way out of a cell, or read by a settled operand
-            assert isinstance(edit, DropNode | DropOutput)
+    while edits := choices(net):
+        edits[rng.integers(len(edits))].apply(net)
+        if rng.random() < 0.05:
+            places = [place for place, _ in net.nodes()]
+            kind = (DropNode, DropOutput)[rng.integers(2)]
+            # The only way out of a cell, or what a settled operand reads, may not go.
+            with contextlib.suppress(ValueError):
+                kind(places[rng.integers(len(places))]).apply(net)
+    assert net.is_settled
 
 
 def random_settled(seed, shape=SHAPE, segment_length=3):

@@ -33,7 +33,9 @@ def relaxed(name, n_inputs, dtype):
 
 def projection_of(cell, place):
     node = cell.nodes[place]
-    return node.projection if isinstance(cell, DerivedCell) else next(iter(node.projections.values()))
+    return (
+        node.projection if isinstance(cell, DerivedCell) else next(iter(node.projections.values()))
+    )
 
 
 def reference(name, n_inputs, dtype):

@@ -175,7 +175,7 @@ def test_newborn_parameters_count_their_steps_from_the_edit(edit):
 
 
 def adam_step(value, gradient, state, group, *, is_decoupled):
-    """Take one Adam(W) step of a scalar, written out (Kingma & Ba 2015; Loshchilov & Hutter 2019)."""
+    """Take one step of a scalar (Kingma & Ba 2015; decoupled: Loshchilov & Hutter 2019)."""
     beta1, beta2 = group["betas"]
     n = state["step"] + 1
     m = beta1 * state["exp_avg"] + (1 - beta1) * gradient

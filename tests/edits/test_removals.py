@@ -151,9 +151,7 @@ def test_a_dropped_node_is_forgotten_by_its_readers():
     AddNode(0, 0, ("add", "gate")).apply(net, generator())
     perturb(net)
     reader = net.node(NodePlace(0, 0, 2))
-    logits = {
-        name: reader.edge_logits[:, i].tolist() for i, name in enumerate(reader.sources)
-    }
+    logits = {name: reader.edge_logits[:, i].tolist() for i, name in enumerate(reader.sources)}
     DropNode(MIXED).apply(net)
     assert [node.index for _, node in net.nodes()] == [0, 2]
     assert "s1" not in reader.sources

@@ -1,0 +1,71 @@
+"""Estimators with a tiny budget, small data for them, and what two fits may be compared by."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from sknas import GrowingDARTSClassifier, GrowingDARTSRegressor
+from sknas.datasets import make_coupled_oscillation, make_gated_memory, make_product
+
+ROOT = Path(__file__).resolve().parents[1]
+N_EPOCH_STEPS = 20  # where the fixture short_epochs is used
+TINY = {"hidden_size": 4, "search_epochs": 3, "max_epochs": 3, "random_state": 0}
+
+
+def regressor(**parameters):
+    return GrowingDARTSRegressor(**{**TINY, **parameters})
+
+
+def classifier(**parameters):
+    return GrowingDARTSClassifier(**{**TINY, **parameters})
+
+
+def product(n_samples=120, n_features=2, seed=0):
+    return make_product(n_samples, n_features, random_state=seed)
+
+
+def sequences(n_samples=100, n_steps=8, seed=0):
+    return make_gated_memory(n_samples, n_steps, random_state=seed)
+
+
+def futures(n_rows=120, horizon=3, seed=0):
+    """Return a frame of rows in time order, and the `horizon` rows that follow each."""
+    series = make_coupled_oscillation(n_rows + horizon, random_state=seed)
+    values = series.to_numpy()
+    y = np.stack([values[k : n_rows + k] for k in range(1, horizon + 1)], axis=1)
+    return series.iloc[:n_rows], y
+
+
+def search_rows(model, column, phase="search"):
+    history = model.search_history_
+    return history.loc[history["phase"] == phase, column].to_numpy()
+
+
+def run_python(code, *arguments, **environment):
+    """Run code in a fresh interpreter; return what it printed."""
+    result = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def predictions_in_a_fresh_process(model, X, folder):
+    """Pickle a model and its input, load both elsewhere, and return the bytes predicted there."""
+    path = Path(folder) / "model.pkl"
+    path.write_bytes(pickle.dumps((model, X)))
+    code = (
+        "import pickle, sys; from pathlib import Path\n"
+        "model, X = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
+        "print(model.predict(X).tobytes().hex())"
+    )
+    return bytes.fromhex(run_python(code, path))
