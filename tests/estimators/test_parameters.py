@@ -13,7 +13,6 @@ from sknas.search import EffectPruning, MagnitudePruning, PeriodicGrowth, Platea
 from sknas.supernet import ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
 from tests.small import classifier, futures, product, regressor, search_rows, sequences
 
-
 pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
 FEW = ("hadamard", "lin_tanh", "first")
