@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,9 @@ import torch
 from torch import Tensor
 
 from sknas.derived import DerivedNetwork, NetworkSpec
+from sknas.edits import AddBranch
 from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
+from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
 from sknas.reporting import SearchReport
 from sknas.search import GrowthRule, Move, PruningRule
@@ -60,7 +63,7 @@ class Settings:
     initial_genotype: str | Genotype
     initial_nodes: int
     max_nodes: int
-    hidden_size: int
+    hidden_size: int | str
     n_layers: int
     genotype: str | Genotype | None
     segment_length: int | str
@@ -191,23 +194,22 @@ def _first_candidate(
 ) -> DerivedNetwork | None:
     """Return the network to train: a given genotype's, or what the search derives."""
     if settings.genotype is not None:
-        genotype = _resolve(settings.genotype, space, settings, problem)
-        if not genotype.branches:
-            return None
-        spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
-        network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
-        with torch.no_grad():
-            copy_parameters(supernet.trunk.seed, network.trunk.seed)
-        return network
+        return _given_network(problem, settings, space, supernet)
     if settings.max_nodes == 0:
         return None
-    cells = _contenders(settings, problem)
+    cells = tuple(
+        cell for cell in _contenders(settings, problem) if _has_room(supernet, space, cell)
+    )
     if not cells:
-        is_linear = settings.mode == "fixed" or settings.initial_genotype == "linear"
-        n_mixed = settings.max_nodes if settings.mode == "fixed" else settings.initial_nodes
-        wanted = settings.initial_genotype
-        initial = None if is_linear else _resolve(wanted, space, settings, problem)
-        grow_from(supernet, initial, space, min(n_mixed, settings.max_nodes), problem)
+        _start_without_race(problem, settings, space, supernet)
+    if not space.fits(supernet.n_params) or not (cells or len(supernet.trunk.branches)):
+        warnings.warn(
+            f"max_params={settings.max_params} leaves no room for a branch, so the linear seed "
+            "is the result. Raise max_params, or lower hidden_size.",
+            SearchWarning,
+            stacklevel=6,
+        )
+        return None
     phase = run_search(
         problem,
         schedule,
@@ -228,6 +230,44 @@ def _first_candidate(
             _Stage("derived", copy.deepcopy(phase.network), phase.loss, phase.network.n_params, 0.0)
         )
     return phase.network
+
+
+def _given_network(
+    problem: Problem, settings: Settings, space: SearchSpace, supernet: Supernet
+) -> DerivedNetwork | None:
+    """Build the network of the given genotype on the solved seed; None for the seed alone."""
+    genotype = _resolve(settings.genotype or "linear", space, settings, problem)
+    if not genotype.branches:
+        return None
+    spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
+    network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
+    with torch.no_grad():
+        copy_parameters(supernet.trunk.seed, network.trunk.seed)
+    if not space.fits(network.n_params):
+        raise ValueError(
+            f"max_params must be at least the {network.n_params} weights of the given "
+            f"genotype; got {settings.max_params!r}."
+        )
+    return network
+
+
+def _has_room(supernet: Supernet, space: SearchSpace, cell: Cell) -> bool:
+    grown = copy.deepcopy(supernet)
+    AddBranch(space.branch(cell)).apply(grown)
+    return space.fits(grown.n_params)
+
+
+def _start_without_race(
+    problem: Problem, settings: Settings, space: SearchSpace, supernet: Supernet
+) -> None:
+    """Put the branches that the search starts with beside the seed."""
+    if settings.mode == "fixed":
+        grow_from(supernet, None, space, settings.max_nodes, problem)
+    elif settings.initial_genotype == "linear":
+        n_mixed = min(settings.initial_nodes, settings.max_nodes)
+        grow_from(supernet, None, space, n_mixed, problem)
+    elif isinstance(settings.initial_genotype, Genotype):
+        grow_from(supernet, settings.initial_genotype, space, 0, problem)
 
 
 def _train(
@@ -383,7 +423,7 @@ def _space(problem: Problem, settings: Settings, supernet: Supernet) -> SearchSp
         settings.operations,
         settings.max_nodes,
         settings.max_params,
-        settings.hidden_size,
+        _hidden_size(problem, settings),
         settings.n_layers + 1,
         tuple(n for n in lengths if 1 <= n <= shape.lookback),
         problem.channel_mode,
@@ -425,10 +465,18 @@ def _schedule(problem: Problem, settings: Settings, start: float) -> Schedule:
 def _dropout(problem: Problem, settings: Settings) -> float:
     if settings.dropout != "auto":
         return float(settings.dropout)
-    n_sequences = len(problem.train)
-    if problem.channel_mode == "independent":
-        n_sequences *= problem.shape.n_targets
-    return SMALL_DATA_DROPOUT if n_sequences < SMALL_DATA else 0.0
+    return SMALL_DATA_DROPOUT if _n_sequences(problem) < SMALL_DATA else 0.0
+
+
+def _hidden_size(problem: Problem, settings: Settings) -> int:
+    if settings.hidden_size != "auto":
+        return int(settings.hidden_size)
+    return 64 if _n_sequences(problem) < SMALL_DATA else 128
+
+
+def _n_sequences(problem: Problem) -> int:
+    is_independent = problem.channel_mode == "independent"
+    return len(problem.train) * (problem.shape.n_targets if is_independent else 1)
 
 
 def _contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
@@ -453,7 +501,7 @@ def _resolve(
         return genotype
     return Genotype.named(
         genotype,
-        hidden_size=settings.hidden_size,
+        hidden_size=space.hidden_size,
         segment_length=space.segment_lengths[0],
         channel_mode=problem.channel_mode,
         n_layers=settings.n_layers,

@@ -30,7 +30,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "initial_genotype": [str, Genotype],
     "initial_nodes": [_at_least(Integral, 1)],
     "max_nodes": [_at_least(Integral, 0)],
-    "hidden_size": [_at_least(Integral, 1)],
+    "hidden_size": [_AUTO, _at_least(Integral, 1)],
     "n_layers": [_at_least(Integral, 1)],
     "genotype": [None, str, Genotype],
     "lookback": [None, _at_least(Integral, 1)],
@@ -80,8 +80,9 @@ _SHARED = """\
         Mixed nodes to start from where growth starts from ``"linear"``; at most `max_nodes`.
     max_nodes : int, default=12
         Largest number of nodes over all cells; 0 is the linear seed alone.
-    hidden_size : int, default=64
-        Width of the states of a new branch.
+    hidden_size : int or "auto", default="auto"
+        Width of the states of a new branch; ``"auto"`` is 64 where fewer than 5000 sequences are
+        trained on, else 128.
     n_layers : int, default=1
         Layers of a branch at birth; growth may add one more.
     genotype : None, str or Genotype, default=None

@@ -153,6 +153,13 @@ class BaseGrowingDARTS(BaseEstimator):
                 f"initial_genotype must be 'auto', 'linear', one of {sorted(NAMED_CELLS)} or a "
                 f"Genotype; got {initial!r}."
             )
+        n_initial = len(NAMED_CELLS[initial].nodes) if initial in NAMED_CELLS else 0
+        n_initial = initial.n_nodes if isinstance(initial, Genotype) else n_initial
+        if self.genotype is None and n_initial > self.max_nodes > 0:
+            raise ValueError(
+                f"initial_genotype must have at most max_nodes={self.max_nodes} nodes; "
+                f"got {n_initial} nodes."
+            )
         if self.initial_nodes > max(self.max_nodes, 1):
             warnings.warn(
                 f"initial_nodes={self.initial_nodes} exceeds max_nodes={self.max_nodes}; the "

@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, column_or_1d, compute_sample_weight
+from sklearn.utils.extmath import softmax
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
 
@@ -66,7 +66,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         initial_genotype: str | Genotype = "auto",
         initial_nodes: int = 1,
         max_nodes: int = 12,
-        hidden_size: int = 64,
+        hidden_size: int | str = "auto",
         n_layers: int = 1,
         genotype: str | Genotype | None = None,
         lookback: int | None = None,
@@ -211,7 +211,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of `classes_`.
         """
-        probabilities: NDArray[np.float64] = softmax(self._outputs(X)[:, :, 0], axis=1)
+        probabilities: NDArray[np.float64] = softmax(self._outputs(X)[:, :, 0])
         return probabilities
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

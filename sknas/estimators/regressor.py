@@ -76,7 +76,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         initial_genotype: str | Genotype = "auto",
         initial_nodes: int = 1,
         max_nodes: int = 12,
-        hidden_size: int = 64,
+        hidden_size: int | str = "auto",
         n_layers: int = 1,
         genotype: str | Genotype | None = None,
         lookback: int | None = None,

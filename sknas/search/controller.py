@@ -183,9 +183,13 @@ class Controller:
         self._refused: set[str] = set()
         self._trial: _Trial | None = None
         self._rounds_left: int | None = None
-        seed_loss = self.probe.loss(self.learner.supernet)
-        self.incumbent = Incumbent(copy.deepcopy(self.learner.supernet), seed_loss)
-        self._cell = self.cells[0] if self.cells else None
+        start = copy.deepcopy(self.learner.supernet)
+        if not start.is_settled:
+            # Newborn heads are zero: the mixed start predicts what the seed alone does.
+            del start.trunk.branches[:]
+        seed_loss = self.probe.loss(start)
+        self.incumbent = Incumbent(start, seed_loss)
+        self._cell = self.space.plain_cell
         self._race: Race | None = None
         if self.cells:
             self._race = Race.start(
@@ -280,15 +284,16 @@ class Controller:
         self.learner = race.current
         if race.is_over:
             self.moves += race.moves
-            self._cell = self.cells[race.winner]
+            self._cell = race.winning_cell
             self._losses = list(race.winner_losses)
             self._race = None
+            self._grow()
 
     # -- moves --------------------------------------------------------------------------------
 
     def _possible(self) -> tuple[Edit, ...]:
         is_done = self._n_refusals >= self.plan.growth.max_refusals
-        if is_done or self.plan.mode == "fixed" or self._cell is None:
+        if is_done or self.plan.mode == "fixed":
             return ()
         edits = self.space.possible_edits(self.learner.supernet, self._cell)
         return tuple(edit for edit in edits if str(edit) not in self._refused)
@@ -329,7 +334,7 @@ class Controller:
         old_outputs = self.probe.outputs(self.learner.supernet)
         change = self.learner.apply(edit, self.generator)
         n_params = self.learner.supernet.n_params
-        if self.space.max_params is not None and n_params > self.space.max_params:
+        if not self.space.fits(n_params):
             self.learner, self._best = before, before.snapshot()
             self._refused.add(str(edit))
             return

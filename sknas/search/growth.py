@@ -74,7 +74,7 @@ class PlateauGrowth(GrowthRule):
     patience : int, default=3
         Epochs without progress before the next move, and epochs a move gets. Shorter where the
         search has few epochs, so that at least one move is tried.
-    min_gain : float, default=0.002
+    min_gain : float, default=0.005
         Share of the validation loss that counts as progress, and that a move must take off.
     max_refusals : int, default=3
         Moves in a row that did not pay, after which growth is over.
@@ -87,7 +87,7 @@ class PlateauGrowth(GrowthRule):
     """
 
     def __init__(
-        self, *, patience: int = 3, min_gain: float = 0.002, max_refusals: int = 3
+        self, *, patience: int = 3, min_gain: float = 0.005, max_refusals: int = 3
     ) -> None:
         self.patience = patience
         self.min_gain = min_gain
@@ -114,7 +114,7 @@ class PeriodicGrowth(GrowthRule):
     ----------
     period : int, default=5
         Epochs from one move to the next; fewer where the search has few epochs.
-    min_gain : float, default=0.002
+    min_gain : float, default=0.005
         Share of the validation loss that a move must take off. Since the loss may be falling when
         the move is made, its gain includes what training alone would have brought.
     max_refusals : int, default=3
@@ -127,7 +127,7 @@ class PeriodicGrowth(GrowthRule):
     PeriodicGrowth(period=4)
     """
 
-    def __init__(self, *, period: int = 5, min_gain: float = 0.002, max_refusals: int = 3) -> None:
+    def __init__(self, *, period: int = 5, min_gain: float = 0.005, max_refusals: int = 3) -> None:
         self.period = period
         self.min_gain = min_gain
         self.max_refusals = max_refusals

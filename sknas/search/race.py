@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Generator, Tensor
 
-from sknas.edits import Edit
+from sknas.edits import AddBranch
+from sknas.genotype import Cell
 from sknas.search.learner import Learner
 from sknas.search.state import Move
 from sknas.supernet import Supernet
@@ -50,7 +51,7 @@ def _length(n: int) -> int:
 
 @dataclass
 class _Contender:
-    edit: Edit
+    edit: AddBranch
     learner: Learner
     n_params: int
     output_change: float
@@ -89,7 +90,7 @@ class Race:
     def start(
         cls,
         seed: Learner,
-        edits: Sequence[Edit],
+        edits: Sequence[AddBranch],
         n_epochs: int,
         generator: Generator,
         probe: Callable[[Supernet], Tensor],
@@ -101,7 +102,7 @@ class Race:
         ----------
         seed : Learner
             What all start from.
-        edits : sequence of Edit
+        edits : sequence of AddBranch
             One for each contender.
         n_epochs : int
             Epochs of the whole search.
@@ -136,6 +137,11 @@ class Race:
     def winner(self) -> int:
         """Place of the winner in the list of edits."""
         return self._running[0]
+
+    @property
+    def winning_cell(self) -> Cell:
+        """The winner's cell."""
+        return self.contenders[self.winner].edit.branch.layers[0]
 
     @property
     def winner_losses(self) -> list[float]:

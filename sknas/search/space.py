@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sknas.edits import AddBranch, AddHadamard, AddLayer, AddNode, AddOp, Edit, Widen
-from sknas.genotype import INPUT, Branch, Cell, Node
+from sknas.genotype import INPUT, NAMED_CELLS, Branch, Cell, Node
 from sknas.supernet import Supernet
 
 __all__ = ["SearchSpace"]
@@ -61,6 +61,26 @@ class SearchSpace:
         """
         length = self.segment_lengths[0] if segment_length is None else segment_length
         return Branch((cell,), self.hidden_size, length, self.channel_mode, self.hidden_size)
+
+    @property
+    def plain_cell(self) -> Cell:
+        """The smallest cell that a further branch may start from."""
+        return NAMED_CELLS["highway" if self.is_sequence else "dense"]
+
+    def fits(self, n_params: int) -> bool:
+        """Say whether a network of that many weights is within bounds.
+
+        Parameters
+        ----------
+        n_params : int
+            Weights.
+
+        Returns
+        -------
+        bool
+            Whether `max_params` allows it.
+        """
+        return self.max_params is None or n_params <= self.max_params
 
     def mixed_branch(self) -> Branch:
         """Return the frame of a branch that begins with mixed nodes: an identity, and a carry."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import linalg
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
@@ -82,7 +81,7 @@ def solve_ridge_seed(
     mean_x, mean_y = moments.x / moments.weight, moments.y / moments.weight
     gram = moments.xx / moments.weight - np.outer(mean_x, mean_x)
     cross = moments.xy / moments.weight - np.outer(mean_x, mean_y)
-    values, vectors = linalg.eigh(gram)
+    values, vectors = np.linalg.eigh(gram)
     values = np.maximum(values, 0.0)
     rotated = vectors.T @ cross
     size = max(float(values.mean()), _MIN_SIZE)

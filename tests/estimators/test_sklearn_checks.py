@@ -10,7 +10,8 @@ from sklearn.utils.estimator_checks import (
 
 from tests.small import classifier, regressor
 
-BUDGET = {"hidden_size": 8, "search_epochs": 3, "max_epochs": 3}
+pytestmark = pytest.mark.usefixtures("short_epochs")
+BUDGET = {"hidden_size": 4, "max_nodes": 2, "search_epochs": 3, "max_epochs": 3}
 
 
 @pytest.mark.slow
