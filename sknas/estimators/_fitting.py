@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,15 +15,21 @@ from torch import Tensor
 
 from sknas.derived import DerivedNetwork, NetworkSpec
 from sknas.edits import AddBranch
-from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
+from sknas.estimators._settings import (
+    Settings,
+    contenders,
+    make_schedule,
+    make_space,
+    resolve_genotype,
+)
 from sknas.exceptions import SearchWarning
-from sknas.genotype import NAMED_CELLS, Cell, Genotype
+from sknas.genotype import Cell, Genotype
 from sknas.reporting import SearchReport
-from sknas.search import GrowthRule, Move, PruningRule
-from sknas.search.controller import Plan
+from sknas.search import Move
 from sknas.search.inheritance import copy_parameters, derive
+from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
-from sknas.supernet import Relaxation, Supernet
+from sknas.supernet import Supernet
 from sknas.training import (
     Phase,
     Problem,
@@ -37,54 +42,11 @@ from sknas.training import (
     validation_losses,
 )
 
-__all__ = ["Outcome", "Settings", "fit_network"]
+__all__ = ["Outcome", "fit_network"]
 
-SEARCH_STEPS = 2400
-TRAIN_STEPS = 2000
-FIXED_STEPS = 3000
-MIN_EPOCH_STEPS = 40
-MAX_EPOCH_STEPS = 100
-PATIENCE_STEPS = 400
-MAX_NORM = 1.0
-SMALL_DATA = 5000
-SMALL_DATA_DROPOUT = 0.3
 MAX_MIXED_FEATURES = 1500
-SEQUENCE_CELLS = ("gru", "highway", "lstm", "product")
-TABULAR_CELLS = ("dense", "product")
 
 Progress = Callable[[str, dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """An estimator's parameters, resolved to objects; the names are those of the parameters."""
-
-    operations: tuple[str, ...]
-    initial_genotype: str | Genotype
-    initial_nodes: int
-    max_nodes: int
-    hidden_size: int | str
-    n_layers: int
-    genotype: str | Genotype | None
-    segment_length: int | str
-    channel_mode: str
-    linear_seed: bool
-    mode: str
-    growth: GrowthRule
-    pruning: PruningRule
-    relaxation: Relaxation
-    arch_learning_rate: float
-    max_params: int | None
-    search_epochs: int | str
-    max_epochs: int | str
-    time_budget: float | None
-    batch_size: int | str
-    learning_rate: float
-    weight_decay: float
-    dropout: float | str
-    early_stopping: bool
-    refit: str
-    refit_full: bool
 
 
 @dataclass(frozen=True)
@@ -142,8 +104,8 @@ def fit_network(problem: Problem, settings: Settings, progress: Progress, start:
     """
     begun = time.monotonic()
     supernet, problem = _plant(problem, settings)
-    schedule = _schedule(problem, settings, start)
-    space = _space(problem, settings, supernet)
+    schedule = make_schedule(problem, settings, start)
+    space = make_space(problem, settings, supernet)
     seed = derive(supernet, inherit=True, generator=problem.generator)
     seed_losses = validation_losses(seed, problem)
     stages = [
@@ -198,7 +160,7 @@ def _first_candidate(
     if settings.max_nodes == 0:
         return None
     cells = tuple(
-        cell for cell in _contenders(settings, problem) if _has_room(supernet, space, cell)
+        cell for cell in contenders(settings, problem) if _has_room(supernet, space, cell)
     )
     if not cells:
         _start_without_race(problem, settings, space, supernet)
@@ -236,7 +198,7 @@ def _given_network(
     problem: Problem, settings: Settings, space: SearchSpace, supernet: Supernet
 ) -> DerivedNetwork | None:
     """Build the network of the given genotype on the solved seed; None for the seed alone."""
-    genotype = _resolve(settings.genotype or "linear", space, settings, problem)
+    genotype = resolve_genotype(settings.genotype or "linear", space, settings, problem)
     if not genotype.branches:
         return None
     spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
@@ -384,9 +346,6 @@ def _is_interrupted(phases: Sequence[tuple[str, Phase]]) -> bool:
     return any(phase.interruption is not None for _, phase in phases)
 
 
-# -- resolved settings ------------------------------------------------------------------------
-
-
 def _naive_loss(problem: Problem) -> float:
     """Return the loss of the last value (targets that continue a channel), or of the mean."""
     past, target, weight = problem.data.take(problem.validation)
@@ -402,107 +361,3 @@ def _naive_loss(problem: Problem) -> float:
     if problem.shape.target_channels is not None:
         guess = guess + past[:, list(problem.shape.target_channels), -1:]
     return float(problem.objective.mean(guess, target, weight))
-
-
-def _space(problem: Problem, settings: Settings, supernet: Supernet) -> SearchSpace:
-    shape = problem.shape
-    length = settings.segment_length
-    if length == "auto":
-        length = default_segment_length(shape.lookback, shape.horizon)
-    if int(length) > shape.lookback:
-        raise ValueError(
-            f"segment_length must be at most the lookback {shape.lookback}; got {length!r}."
-        )
-    lengths = [int(length), int(length) // 2, 2 * int(length)]
-    if settings.max_params is not None and settings.max_params < supernet.n_params:
-        raise ValueError(
-            f"max_params must be at least the linear seed's {supernet.n_params} weights; "
-            f"got {settings.max_params!r}."
-        )
-    return SearchSpace(
-        settings.operations,
-        settings.max_nodes,
-        settings.max_params,
-        _hidden_size(problem, settings),
-        settings.n_layers + 1,
-        tuple(n for n in lengths if 1 <= n <= shape.lookback),
-        problem.channel_mode,
-        shape.is_sequence,
-    )
-
-
-def _schedule(problem: Problem, settings: Settings, start: float) -> Schedule:
-    n_train = len(problem.weight)
-    batch_size = settings.batch_size
-    if batch_size == "auto":
-        batch_size = n_train if len(problem.data.past) <= FULL_BATCH else BATCH
-    n_batches = max(1, -(-n_train // int(batch_size)))
-    n_steps = max(MIN_EPOCH_STEPS, n_batches)
-    if settings.search_epochs == "auto" and settings.max_epochs == "auto":
-        n_steps = min(n_steps, MAX_EPOCH_STEPS)
-
-    def epochs(wanted: int | str, auto_steps: int) -> int:
-        return max(1, -(-auto_steps // n_steps)) if wanted == "auto" else int(wanted)
-
-    train_steps = TRAIN_STEPS if settings.genotype is None else FIXED_STEPS
-    budget = math.inf if settings.time_budget is None else settings.time_budget
-    return Schedule(
-        epochs(settings.search_epochs, SEARCH_STEPS),
-        epochs(settings.max_epochs, train_steps),
-        n_steps,
-        max(1, int(batch_size)),
-        settings.learning_rate,
-        settings.weight_decay,
-        settings.arch_learning_rate,
-        max(3, -(-PATIENCE_STEPS // n_steps)) if settings.early_stopping else None,
-        _dropout(problem, settings),
-        MAX_NORM,
-        settings.linear_seed,
-        start + budget,
-    )
-
-
-def _dropout(problem: Problem, settings: Settings) -> float:
-    if settings.dropout != "auto":
-        return float(settings.dropout)
-    return SMALL_DATA_DROPOUT if _n_sequences(problem) < SMALL_DATA else 0.0
-
-
-def _hidden_size(problem: Problem, settings: Settings) -> int:
-    if settings.hidden_size != "auto":
-        return int(settings.hidden_size)
-    return 64 if _n_sequences(problem) < SMALL_DATA else 128
-
-
-def _n_sequences(problem: Problem) -> int:
-    is_independent = problem.channel_mode == "independent"
-    return len(problem.train) * (problem.shape.n_targets if is_independent else 1)
-
-
-def _contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
-    """Return the cells that race for the first branch; none where the start is given."""
-    if settings.mode == "fixed" or settings.initial_genotype != "auto":
-        initial = settings.initial_genotype
-        if isinstance(initial, str) and initial in NAMED_CELLS and settings.mode != "fixed":
-            return (NAMED_CELLS[initial],)
-        return ()
-    if not problem.shape.is_sequence:
-        # Without time there is no state to carry.
-        cells = [dataclasses.replace(NAMED_CELLS[name], carry=False) for name in TABULAR_CELLS]
-    else:
-        cells = [NAMED_CELLS[name] for name in SEQUENCE_CELLS]
-    return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
-
-
-def _resolve(
-    genotype: str | Genotype, space: SearchSpace, settings: Settings, problem: Problem
-) -> Genotype:
-    if isinstance(genotype, Genotype):
-        return genotype
-    return Genotype.named(
-        genotype,
-        hidden_size=space.hidden_size,
-        segment_length=space.segment_lengths[0],
-        channel_mode=problem.channel_mode,
-        n_layers=settings.n_layers,
-    )

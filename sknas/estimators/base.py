@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 import numpy as np
@@ -17,16 +15,18 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Generator
-from tqdm import tqdm
 
-from sknas._validation import check_weights, validate_parameters
+from sknas._validation import validate_parameters
 from sknas.blocks import Objective
 from sknas.blocks.window_data import outputs
 from sknas.derived import DerivedNetwork
-from sknas.estimators._fitting import Outcome, Settings, fit_network
+from sknas.estimators._checks import check_device, is_three_deep, read_genotype
+from sknas.estimators._fitting import Outcome, fit_network
 from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._parameters import CONSTRAINTS
 from sknas.estimators._preparation import Prepared, Samples, prepare
+from sknas.estimators._progress import ProgressBar
+from sknas.estimators._settings import Settings
 from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.ops import DEFAULT_OPERATIONS, get_op
@@ -146,7 +146,7 @@ class BaseGrowingDARTS(BaseEstimator):
                 f"validation must be one of {list(VALIDATION)} or a splitter; "
                 f"got {self.validation!r}."
             )
-        _check_device(self.device)
+        check_device(self.device)
         initial = self.initial_genotype
         if isinstance(initial, str) and initial not in ("auto", "linear", *NAMED_CELLS):
             raise ValueError(
@@ -174,7 +174,7 @@ class BaseGrowingDARTS(BaseEstimator):
             self.max_nodes,
             self.hidden_size,
             self.n_layers,
-            _read_genotype(self.genotype),
+            read_genotype(self.genotype),
             self.segment_length,
             self.channel_mode,
             self.linear_seed,
@@ -200,8 +200,8 @@ class BaseGrowingDARTS(BaseEstimator):
             self.refit_full,
         )
 
-    def _progress(self) -> _ProgressBar:
-        return _ProgressBar(is_shown=bool(self.verbose))
+    def _progress(self) -> ProgressBar:
+        return ProgressBar(is_shown=bool(self.verbose))
 
     # -- input --------------------------------------------------------------------------------
 
@@ -302,160 +302,6 @@ class BaseGrowingDARTS(BaseEstimator):
             module = DerivedNetwork(spec, generator=Generator().manual_seed(0), dtype=torch.float64)
             module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
             self.module_ = module.eval().requires_grad_(requires_grad=False)
-
-
-class _ProgressBar:
-    """A bar over the epochs of the phases, on standard error; nothing where not shown."""
-
-    def __init__(self, *, is_shown: bool) -> None:
-        self.is_shown = is_shown
-        self.bar: Any = None
-
-    def __enter__(self) -> Self:
-        if self.is_shown:
-            self.bar = tqdm(unit="epoch", leave=False)
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def __call__(self, phase: str, row: dict[str, Any]) -> None:
-        if self.bar is not None:
-            self.bar.set_description(phase)
-            self.bar.set_postfix(
-                val_loss=f"{row['val_loss']:.4g}",
-                nodes=int(row.get("n_nodes", 0)),
-                params=int(row["n_params"]),
-            )
-            self.bar.update()
-
-
-def is_three_deep(X: Any) -> bool:
-    """Say whether input is 3-D, without converting it.
-
-    Parameters
-    ----------
-    X : object
-        An array, a frame or nested lists.
-
-    Returns
-    -------
-    bool
-        Whether it has three dimensions.
-    """
-    depth = 0
-    while isinstance(X, (list, tuple)) and len(X):
-        X, depth = X[0], depth + 1
-    return depth + len(getattr(X, "shape", ())) == 3
-
-
-def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
-    """Let a `fit` that raises an error leave its estimator as it was.
-
-    Parameters
-    ----------
-    fit : callable
-        A method that learns.
-
-    Returns
-    -------
-    callable
-        The method. An interrupt by the user passes through: what was learned until then stays.
-    """
-
-    @functools.wraps(fit)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-        state = vars(args[0])
-        before = state.copy()
-        try:
-            return fit(*args, **kwargs)
-        except Exception:
-            state.clear()
-            state.update(before)
-            raise
-
-    return guarded
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:
-        raise ValueError(f"device must be one that torch has here; got {device!r}.") from error
-
-
-def _read_genotype(genotype: Any) -> str | Genotype | None:
-    """Return a genotype, a known name or None; a path is read as JSON."""
-    if genotype is None or isinstance(genotype, Genotype):
-        return genotype
-    if genotype == "linear" or genotype in NAMED_CELLS:
-        name: str = genotype
-        return name
-    path = Path(genotype)
-    if not path.is_file():
-        raise ValueError(
-            f"genotype must be one of {['linear', *sorted(NAMED_CELLS)]}, a Genotype or the path "
-            f"of a JSON file; got {genotype!r}."
-        )
-    return Genotype.from_json(path.read_text(encoding="utf-8"))
-
-
-def as_target_channels(
-    target_channels: Any, *, n_targets: int, n_channels: int, is_mapped_by_default: bool
-) -> tuple[int, ...] | None:
-    """Return the channel that each target continues, or None.
-
-    Parameters
-    ----------
-    target_channels : None or sequence of int
-        The estimator's parameter.
-    n_targets, n_channels : int
-        Sizes of y and X.
-    is_mapped_by_default : bool
-        Whether None maps target j to channel j.
-
-    Returns
-    -------
-    tuple of int or None
-        One channel a target.
-
-    Raises
-    ------
-    ValueError
-        If the list has another length than y has targets, or names a channel that X lacks.
-    """
-    if target_channels is None:
-        return tuple(range(n_targets)) if is_mapped_by_default and n_targets == n_channels else None
-    channels = list(target_channels)
-    if not channels:
-        return None
-    if len(channels) != n_targets or not all(
-        isinstance(c, (int, np.integer)) and 0 <= c < n_channels for c in channels
-    ):
-        raise ValueError(
-            f"target_channels must name one of the {n_channels} channels for each of the "
-            f"{n_targets} targets; got {channels!r}."
-        )
-    return tuple(int(c) for c in channels)
-
-
-def as_weights(sample_weight: ArrayLike | None, X: Array) -> NDArray[np.float64]:
-    """Return checked sample weights; 3-D X is allowed.
-
-    Parameters
-    ----------
-    sample_weight : array-like or None
-        Weights.
-    X : ndarray
-        Samples.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        Weights.
-    """
-    return check_weights(sample_weight, X.reshape(len(X), -1) if X.ndim > 2 else X)
 
 
 def start_clock(estimator: BaseGrowingDARTS) -> float:

@@ -14,15 +14,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from sknas.blocks import CrossEntropy
+from sknas.estimators._checks import all_or_nothing, as_weights, is_three_deep
 from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
-from sknas.estimators.base import (
-    BaseGrowingDARTS,
-    all_or_nothing,
-    as_weights,
-    is_three_deep,
-    start_clock,
-)
+from sknas.estimators.base import BaseGrowingDARTS, start_clock
 from sknas.genotype import Genotype
 from sknas.search import GrowthRule, PruningRule
 from sknas.supernet import Relaxation

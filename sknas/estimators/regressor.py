@@ -13,17 +13,16 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from sknas.blocks import REGRESSION_LOSSES
-from sknas.estimators._layout import Layout
-from sknas.estimators._parameters import document
-from sknas.estimators._preparation import Samples
-from sknas.estimators.base import (
-    BaseGrowingDARTS,
+from sknas.estimators._checks import (
     all_or_nothing,
     as_target_channels,
     as_weights,
     is_three_deep,
-    start_clock,
 )
+from sknas.estimators._layout import Layout
+from sknas.estimators._parameters import document
+from sknas.estimators._preparation import Samples
+from sknas.estimators.base import BaseGrowingDARTS, start_clock
 from sknas.genotype import Genotype
 from sknas.search import GrowthRule, PruningRule
 from sknas.supernet import Relaxation

@@ -7,117 +7,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
-from torch import Generator, Tensor
+from torch import Generator
 
-from sknas.blocks import Objective, WindowData
-from sknas.blocks.window_data import losses, outputs
-from sknas.edits import AddBranch, DropEdge, DropOp, Edit
+from sknas.edits import AddBranch, Edit
 from sknas.genotype import Cell
-from sknas.search.growth import GrowthRule, scaled
 from sknas.search.learner import Learner
-from sknas.search.pruning import PruningRule
+from sknas.search.plan import Plan
+from sknas.search.probe import Probe, measure_removals
 from sknas.search.race import Race
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move, Removal, SearchState
 from sknas.supernet import Supernet
 
-__all__ = ["Controller", "Incumbent", "Plan", "Probe"]
+__all__ = ["Controller", "Incumbent"]
 
 _HOPELESS = 1.03  # a move on trial that stands this much above the loss before it is given up
-_N_COST_SAMPLES = 256
-_N_PROBE_SAMPLES = 64
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a search is to go.
-
-    Parameters
-    ----------
-    mode : {"sequential", "interleaved", "fixed"}
-        Grow, then prune; prune after every growth; no growth.
-    n_epochs : int
-        Epochs of the search.
-    growth : GrowthRule
-        When to grow.
-    pruning : PruningRule
-        What to remove.
-    """
-
-    mode: str
-    n_epochs: int
-    growth: GrowthRule
-    pruning: PruningRule
-
-    @property
-    def n_trial_epochs(self) -> int:
-        """Epochs that a move gets before it is pruned or judged."""
-        n_epochs = scaled(self.growth.patience, self.n_epochs)
-        return max(n_epochs, scaled(self.pruning.protection, self.n_epochs))
-
-    @property
-    def n_rounds(self) -> int:
-        """Pruning rounds, one an epoch."""
-        return scaled(self.pruning.n_rounds, self.n_epochs)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """The held-out samples that judge a search.
-
-    Parameters
-    ----------
-    data : WindowData
-        All samples.
-    index : Tensor of int64
-        The validation part, or an even selection of it.
-    objective : Objective
-        The loss.
-    """
-
-    data: WindowData
-    index: Tensor
-    objective: Objective
-
-    def loss(self, supernet: Supernet, n_samples: int | None = None) -> float:
-        """Return the weighted validation loss; infinite where it is not finite.
-
-        Parameters
-        ----------
-        supernet : Supernet
-            What to judge.
-        n_samples : int or None, default=None
-            Judge by an even selection of about that many samples.
-
-        Returns
-        -------
-        float
-            The loss.
-        """
-        index = self.index if n_samples is None else self._some(n_samples)
-        weight = self.data.weight[index]
-        each = losses(supernet, self.data, index, self.objective)
-        loss = float((each * weight).sum() / weight.sum().clamp_min(1e-300))
-        return loss if math.isfinite(loss) else math.inf
-
-    def outputs(self, supernet: Supernet) -> Tensor:
-        """Return outputs on a few samples, to measure what an edit changes.
-
-        Parameters
-        ----------
-        supernet : Supernet
-            What predicts.
-
-        Returns
-        -------
-        Tensor of shape (n, targets, horizon)
-            Outputs.
-        """
-        return outputs(supernet, self.data.past, self._some(_N_PROBE_SAMPLES))
-
-    def _some(self, n_samples: int) -> Tensor:
-        return self.index[:: -(-len(self.index) // n_samples)]
 
 
 @dataclass(frozen=True)
@@ -400,7 +304,11 @@ class Controller:
             self._rounds_left = self.plan.n_rounds
         if not self._rounds_left:
             return
-        state = self._state(removals=self._removals(), n_rounds_left=self._rounds_left)
+        with self.learner.average.swapped_in():
+            removals = measure_removals(
+                self.learner.supernet, self.probe, is_measured=self.plan.pruning.needs_costs
+            )
+        state = self._state(removals=removals, n_rounds_left=self._rounds_left)
         for edit in self.plan.pruning.propose(state):
             self.learner.apply(edit, self.generator)
         self._rounds_left -= 1
@@ -421,41 +329,3 @@ class Controller:
         if self.plan.mode == "fixed":
             return n_left > 0
         return bool(self._possible()) and n_left >= self._n_epochs_of_a_move()
-
-    def _removals(self) -> list[Removal]:
-        supernet = self.learner.supernet
-        removals = []
-        with self.learner.average.swapped_in():
-            loss = self.probe.loss(supernet, _N_COST_SAMPLES) if self._needs_costs else math.nan
-            for place, node in supernet.nodes():
-                if len(node.operations) > 1:
-                    strengths = (node.mixing_weights() * node.births).abs().tolist()
-                    for name, strength in zip(node.operations, strengths, strict=True):
-                        edit = DropOp(place, name)
-                        removals.append(
-                            Removal(edit, (place, "operation"), strength, self._cost(edit, loss))
-                        )
-                weights = node.edge_mixing_weights().tolist()
-                for slot, side in enumerate(("left", "right")):
-                    if len(node.open_sources(slot)) > 1:
-                        for name in node.open_sources(slot):
-                            drop = DropEdge(place, side, name)
-                            strength = weights[slot][node.sources.index(name)]
-                            removals.append(
-                                Removal(drop, (place, side), strength, self._cost(drop, loss))
-                            )
-        return removals
-
-    @property
-    def _needs_costs(self) -> bool:
-        return self.plan.pruning.needs_costs
-
-    def _cost(self, edit: Edit, loss: float) -> float:
-        """Return what validation loses without the candidate; infinite where nobody can tell."""
-        if not self._needs_costs:
-            return math.nan
-        with torch.no_grad():
-            without = copy.deepcopy(self.learner.supernet)
-            edit.apply(without, self.generator)
-            cost = self.probe.loss(without, _N_COST_SAMPLES) - loss
-        return cost if not math.isnan(cost) else math.inf

@@ -16,9 +16,11 @@ from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork
 from sknas.edits import AddMixedBranch
 from sknas.genotype import Cell, Genotype
-from sknas.search.controller import Controller, Plan, Probe
+from sknas.search.controller import Controller
 from sknas.search.inheritance import derive
 from sknas.search.learner import Learner, LearningRates
+from sknas.search.plan import Plan
+from sknas.search.probe import Probe
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
 from sknas.supernet import Relaxation, Supernet

@@ -15,7 +15,7 @@ from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork, NetworkSpec
 from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.search import EffectPruning, PeriodicGrowth
-from sknas.search.controller import Plan
+from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.supernet import SoftmaxRelaxation
 from sknas.training import (

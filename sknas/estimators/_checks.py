@@ -1,0 +1,183 @@
+"""Checks of what a user hands over, beyond those of scikit-learn."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from sknas._validation import check_weights
+from sknas.genotype import NAMED_CELLS, Genotype
+
+__all__ = [
+    "all_or_nothing",
+    "as_target_channels",
+    "as_weights",
+    "check_device",
+    "is_three_deep",
+    "read_genotype",
+]
+
+Array = NDArray[Any]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def is_three_deep(X: Any) -> bool:
+    """Say whether input is 3-D, without converting it.
+
+    Parameters
+    ----------
+    X : object
+        An array, a frame or nested lists.
+
+    Returns
+    -------
+    bool
+        Whether it has three dimensions.
+    """
+    depth = 0
+    while isinstance(X, (list, tuple)) and len(X):
+        X, depth = X[0], depth + 1
+    return depth + len(getattr(X, "shape", ())) == 3
+
+
+def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
+    """Let a `fit` that raises an error leave its estimator as it was.
+
+    Parameters
+    ----------
+    fit : callable
+        A method that learns.
+
+    Returns
+    -------
+    callable
+        The method. An interrupt by the user passes through: what was learned until then stays.
+    """
+
+    @functools.wraps(fit)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        state = vars(args[0])
+        before = state.copy()
+        try:
+            return fit(*args, **kwargs)
+        except Exception:
+            state.clear()
+            state.update(before)
+            raise
+
+    return guarded
+
+
+def check_device(device: str) -> None:
+    """Raise unless torch has the device here.
+
+    Parameters
+    ----------
+    device : str
+        The estimator's parameter.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the device, or it is not on this machine.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(f"device must be one that torch has here; got {device!r}.") from error
+
+
+def as_target_channels(
+    target_channels: Any, *, n_targets: int, n_channels: int, is_mapped_by_default: bool
+) -> tuple[int, ...] | None:
+    """Return the channel that each target continues, or None.
+
+    Parameters
+    ----------
+    target_channels : None or sequence of int
+        The estimator's parameter.
+    n_targets, n_channels : int
+        Sizes of y and X.
+    is_mapped_by_default : bool
+        Whether None maps target j to channel j.
+
+    Returns
+    -------
+    tuple of int or None
+        One channel a target.
+
+    Raises
+    ------
+    ValueError
+        If the list has another length than y has targets, or names a channel that X lacks.
+    """
+    if target_channels is None:
+        return tuple(range(n_targets)) if is_mapped_by_default and n_targets == n_channels else None
+    channels = list(target_channels)
+    if not channels:
+        return None
+    if len(channels) != n_targets or not all(
+        isinstance(c, (int, np.integer)) and 0 <= c < n_channels for c in channels
+    ):
+        raise ValueError(
+            f"target_channels must name one of the {n_channels} channels for each of the "
+            f"{n_targets} targets; got {channels!r}."
+        )
+    return tuple(int(c) for c in channels)
+
+
+def as_weights(sample_weight: ArrayLike | None, X: Array) -> NDArray[np.float64]:
+    """Return checked sample weights; 3-D X is allowed.
+
+    Parameters
+    ----------
+    sample_weight : array-like or None
+        Weights.
+    X : ndarray
+        Samples.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Weights.
+    """
+    return check_weights(sample_weight, X.reshape(len(X), -1) if X.ndim > 2 else X)
+
+
+def read_genotype(genotype: Any) -> str | Genotype | None:
+    """Return a genotype, a known name or None; a path is read as JSON.
+
+    Parameters
+    ----------
+    genotype : None, str or Genotype
+        The estimator's parameter.
+
+    Returns
+    -------
+    str, Genotype or None
+        What to build.
+
+    Raises
+    ------
+    ValueError
+        If a string is neither a known name nor a file of genotype JSON.
+    """
+    if genotype is None or isinstance(genotype, Genotype):
+        return genotype
+    if genotype == "linear" or genotype in NAMED_CELLS:
+        name: str = genotype
+        return name
+    path = Path(genotype)
+    if not path.is_file():
+        raise ValueError(
+            f"genotype must be one of {['linear', *sorted(NAMED_CELLS)]}, a Genotype or the path "
+            f"of a JSON file; got {genotype!r}."
+        )
+    return Genotype.from_json(path.read_text(encoding="utf-8"))

@@ -1,0 +1,43 @@
+"""How a search is to go: its mode, its length and its rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sknas.search.growth import GrowthRule, scaled
+from sknas.search.pruning import PruningRule
+
+__all__ = ["Plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a search is to go.
+
+    Parameters
+    ----------
+    mode : {"sequential", "interleaved", "fixed"}
+        Grow, then prune; prune after every growth; no growth.
+    n_epochs : int
+        Epochs of the search.
+    growth : GrowthRule
+        When to grow.
+    pruning : PruningRule
+        What to remove.
+    """
+
+    mode: str
+    n_epochs: int
+    growth: GrowthRule
+    pruning: PruningRule
+
+    @property
+    def n_trial_epochs(self) -> int:
+        """Epochs that a move gets before it is pruned or judged."""
+        n_epochs = scaled(self.growth.patience, self.n_epochs)
+        return max(n_epochs, scaled(self.pruning.protection, self.n_epochs))
+
+    @property
+    def n_rounds(self) -> int:
+        """Pruning rounds, one an epoch."""
+        return scaled(self.pruning.n_rounds, self.n_epochs)

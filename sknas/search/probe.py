@@ -1,0 +1,126 @@
+"""What judges a search: the validation loss, what an edit changes, what a removal costs."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sknas.blocks import Objective, WindowData
+from sknas.blocks.window_data import losses, outputs
+from sknas.edits import DropEdge, DropOp, Edit
+from sknas.search.state import Removal
+from sknas.supernet import Supernet
+
+__all__ = ["Probe", "measure_removals"]
+
+_N_COST_SAMPLES = 256
+_N_PROBE_SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The held-out samples that judge a search.
+
+    Parameters
+    ----------
+    data : WindowData
+        All samples.
+    index : Tensor of int64
+        The validation part, or an even selection of it.
+    objective : Objective
+        The loss.
+    """
+
+    data: WindowData
+    index: Tensor
+    objective: Objective
+
+    def loss(self, supernet: Supernet, n_samples: int | None = None) -> float:
+        """Return the weighted validation loss; infinite where it is not finite.
+
+        Parameters
+        ----------
+        supernet : Supernet
+            What to judge.
+        n_samples : int or None, default=None
+            Judge by an even selection of about that many samples.
+
+        Returns
+        -------
+        float
+            The loss.
+        """
+        index = self.index if n_samples is None else self._some(n_samples)
+        weight = self.data.weight[index]
+        each = losses(supernet, self.data, index, self.objective)
+        loss = float((each * weight).sum() / weight.sum().clamp_min(1e-300))
+        return loss if math.isfinite(loss) else math.inf
+
+    def outputs(self, supernet: Supernet) -> Tensor:
+        """Return outputs on a few samples, to measure what an edit changes.
+
+        Parameters
+        ----------
+        supernet : Supernet
+            What predicts.
+
+        Returns
+        -------
+        Tensor of shape (n, targets, horizon)
+            Outputs.
+        """
+        return outputs(supernet, self.data.past, self._some(_N_PROBE_SAMPLES))
+
+    def _some(self, n_samples: int) -> Tensor:
+        return self.index[:: -(-len(self.index) // n_samples)]
+
+
+def measure_removals(supernet: Supernet, probe: Probe, *, is_measured: bool) -> list[Removal]:
+    """List the candidates that may be removed, with what speaks for each.
+
+    Parameters
+    ----------
+    supernet : Supernet
+        The network as it is.
+    probe : Probe
+        What judges.
+    is_measured : bool
+        Whether to measure what each removal costs; otherwise the cost is NaN.
+
+    Returns
+    -------
+    list of Removal
+        A removal for every candidate of every open choice.
+    """
+    loss = probe.loss(supernet, _N_COST_SAMPLES) if is_measured else math.nan
+
+    def cost(edit: Edit) -> float:
+        return _cost(edit, supernet, probe) - loss if is_measured else math.nan
+
+    removals = []
+    for place, node in supernet.nodes():
+        if len(node.operations) > 1:
+            strengths = (node.mixing_weights() * node.births).abs().tolist()
+            for name, strength in zip(node.operations, strengths, strict=True):
+                drop_op = DropOp(place, name)
+                removals.append(Removal(drop_op, (place, "operation"), strength, cost(drop_op)))
+        edges = node.edge_mixing_weights().tolist()
+        for slot, side in enumerate(("left", "right")):
+            names = node.open_sources(slot)
+            for name in names if len(names) > 1 else ():
+                drop_edge = DropEdge(place, side, name)
+                strength = edges[slot][node.sources.index(name)]
+                removals.append(Removal(drop_edge, (place, side), strength, cost(drop_edge)))
+    return removals
+
+
+def _cost(edit: Edit, supernet: Supernet, probe: Probe) -> float:
+    """Return the loss without the candidate; infinite where nobody can tell."""
+    with torch.no_grad():
+        without = copy.deepcopy(supernet)
+        edit.apply(without)
+        return probe.loss(without, _N_COST_SAMPLES)
