@@ -35,6 +35,7 @@ from sknas.training import (
     Problem,
     Schedule,
     grow_from,
+    make_probe,
     mean_loss,
     plant_seed,
     run_search,
@@ -268,26 +269,9 @@ def _choose(stages: Sequence[_Stage], seed_losses: Tensor, problem: Problem) -> 
     if best is seed or best.network is None:
         return seed
     gains = seed_losses - validation_losses(best.network, problem)
-    weight = problem.data.weight[problem.validation]
-    error = _standard_error(gains, weight, problem.shape.lookback + problem.shape.horizon - 1)
+    error = make_probe(problem).standard_error(gains)
     gain = mean_loss(gains, problem)
     return best if gain > max(0.005 * seed.loss, 2.0 * error) else seed
-
-
-def _standard_error(gains: Tensor, weight: Tensor, n_overlapping: int) -> float:
-    """Return the standard error of a weighted mean whose neighbours within a block overlap."""
-    total = weight.sum()
-    if n_overlapping <= 1:
-        # A row of weight k counts as k rows.
-        variance = ((gains - (gains * weight).sum() / total).square() * weight).sum() / total
-        return float((variance / total).sqrt())
-    n_blocks = max(2, len(gains) // n_overlapping)
-    if len(gains) < n_blocks:
-        return 0.0
-    pairs = zip(gains.tensor_split(n_blocks), weight.tensor_split(n_blocks), strict=True)
-    sums = torch.stack([torch.stack([(gain * w).sum(), w.sum()]) for gain, w in pairs])
-    residuals = sums[:, 0] - sums[:, 1] * (sums[:, 0].sum() / total)
-    return float((residuals.square().sum() * n_blocks / (n_blocks - 1)).sqrt() / total)
 
 
 def _refit_full(

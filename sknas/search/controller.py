@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from torch import Generator
+from torch import Generator, Tensor
 
 from sknas.edits import AddBranch, Edit
 from sknas.genotype import Cell
@@ -42,7 +42,9 @@ class _Trial:
     output_change: float
     before: Learner
     loss_before: float
+    each_before: Tensor
     n_epochs_left: int
+    incumbent: Incumbent
 
 
 @dataclass
@@ -83,6 +85,7 @@ class Controller:
         self.best_supernet_loss = math.inf
         self._losses: list[float] = []
         self._best: Learner | None = None
+        self._best_each = self.probe.each(self.learner.supernet)
         self._n_refusals = 0
         self._refused: set[str] = set()
         self._trial: _Trial | None = None
@@ -141,12 +144,15 @@ class Controller:
     def _validate(self) -> float:
         supernet = self.learner.supernet
         with self.learner.average.swapped_in():
-            loss = self.probe.loss(supernet)
+            each = self.probe.each(supernet)
+            loss = self.probe.mean(each)
             self.best_supernet_loss = min(self.best_supernet_loss, loss)
-            if supernet.is_settled and loss < self.incumbent.loss:
-                self.incumbent = Incumbent(copy.deepcopy(supernet), loss)
+            # A move has to be accepted before what it led to may be the result.
+            holder = self if self._trial is None else self._trial
+            if supernet.is_settled and loss < holder.incumbent.loss:
+                holder.incumbent = Incumbent(copy.deepcopy(supernet), loss)
         if self._race is None and loss < min(self._losses, default=math.inf):
-            self._best = self.learner.averaged_snapshot()
+            self._best, self._best_each = self.learner.averaged_snapshot(), each
         return loss
 
     def _record(self, train_loss: float, loss: float, n_arch_steps: int, seconds: float) -> None:
@@ -190,6 +196,8 @@ class Controller:
             self.moves += race.moves
             self._cell = race.winning_cell
             self._losses = list(race.winner_losses)
+            with self.learner.average.swapped_in():
+                self._best_each = self.probe.each(self.learner.supernet)
             self._race = None
             self._grow()
 
@@ -254,7 +262,9 @@ class Controller:
             float((new_outputs - old_outputs).abs().max()),
             before,
             min(self._losses),
+            self._best_each,
             self.plan.n_trial_epochs,
+            self.incumbent,
         )
         self._losses, self._best = [], None
 
@@ -271,7 +281,9 @@ class Controller:
         if not is_hopeless and (trial.n_epochs_left > 0 or self._rounds_left or is_mixed):
             return
         loss_after = min(self._losses[-self.plan.n_trial_epochs :])
-        has_gained = loss_after <= trial.loss_before * (1.0 - self.plan.growth.min_gain)
+        error = self.probe.standard_error(trial.each_before - self._best_each)
+        wanted = max(self.plan.growth.min_gain * trial.loss_before, error)
+        has_gained = trial.loss_before - loss_after >= wanted
         is_accepted = has_gained and not is_hopeless
         self.moves.append(
             Move(
@@ -285,6 +297,7 @@ class Controller:
             )
         )
         if is_accepted:
+            self.incumbent = trial.incumbent
             self._refused.clear()
             self._n_refusals = 0
         else:

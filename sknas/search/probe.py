@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sknas.blocks import Objective, WindowData
 from sknas.blocks.window_data import losses, outputs
@@ -33,11 +33,76 @@ class Probe:
         The validation part, or an even selection of it.
     objective : Objective
         The loss.
+    n_overlapping : int, default=1
+        Neighbouring samples that share time steps, so that their losses are not independent.
     """
 
     data: WindowData
     index: Tensor
     objective: Objective
+    n_overlapping: int = 1
+
+    @property
+    def weight(self) -> Tensor:
+        """Weights of the samples."""
+        return self.data.weight[self.index]
+
+    def each(self, network: nn.Module) -> Tensor:
+        """Return each sample's loss.
+
+        Parameters
+        ----------
+        network : nn.Module
+            What to judge.
+
+        Returns
+        -------
+        Tensor of shape (n_samples,)
+            Losses, unweighted.
+        """
+        return losses(network, self.data, self.index, self.objective)
+
+    def mean(self, each: Tensor) -> float:
+        """Return the weighted mean of the samples' losses; infinite where it is not finite.
+
+        Parameters
+        ----------
+        each : Tensor of shape (n_samples,)
+            Losses.
+
+        Returns
+        -------
+        float
+            The mean.
+        """
+        loss = float((each * self.weight).sum() / self.weight.sum().clamp_min(1e-300))
+        return loss if math.isfinite(loss) else math.inf
+
+    def standard_error(self, gains: Tensor) -> float:
+        """Return the standard error of the mean of paired differences of losses.
+
+        Where samples overlap it is that of the means of blocks as long as the overlap. A sample
+        of weight k counts as k samples.
+
+        Parameters
+        ----------
+        gains : Tensor of shape (n_samples,)
+            Loss of one network minus loss of another.
+
+        Returns
+        -------
+        float
+            The standard error.
+        """
+        weight = self.weight
+        total = weight.sum()
+        mean = (gains * weight).sum() / total
+        n_blocks = max(2, len(gains) // self.n_overlapping)
+        if self.n_overlapping <= 1 or len(gains) < n_blocks:
+            return float((((gains - mean).square() * weight).sum()).sqrt() / total)
+        pairs = zip(gains.tensor_split(n_blocks), weight.tensor_split(n_blocks), strict=True)
+        residuals = torch.stack([((gain - mean) * w).sum() for gain, w in pairs])
+        return float((residuals.square().sum() * n_blocks / (n_blocks - 1)).sqrt() / total)
 
     def loss(self, supernet: Supernet, n_samples: int | None = None) -> float:
         """Return the weighted validation loss; infinite where it is not finite.

@@ -33,6 +33,7 @@ __all__ = [
     "Phase",
     "float_type",
     "grow_from",
+    "make_probe",
     "mean_loss",
     "plant_seed",
     "run_search",
@@ -115,6 +116,29 @@ def mean_loss(each: Tensor, problem: Problem) -> float:
     return float((each * weight).sum()) / total if total > 0 else math.nan
 
 
+def make_probe(problem: Problem, n_samples: int | None = None) -> Probe:
+    """Return what judges by validation.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    n_samples : int or None, default=None
+        Judge by an even selection of at most that many samples; None takes all.
+
+    Returns
+    -------
+    Probe
+        The judge.
+    """
+    step = 1 if n_samples is None else max(1, -(-len(problem.validation) // n_samples))
+    # Neighbouring windows share all but one step; tabular rows share none.
+    n_overlapping = problem.shape.lookback + problem.shape.horizon - 1
+    return Probe(
+        problem.data, problem.validation[::step], problem.objective, -(-n_overlapping // step)
+    )
+
+
 def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> Supernet:
     """Return the supernet at birth.
 
@@ -193,12 +217,11 @@ def run_search(
     rates = LearningRates(
         schedule.learning_rate, schedule.arch_learning_rate, schedule.weight_decay
     )
-    step = -(-len(problem.validation) // _N_JUDGE_SAMPLES) if len(problem.validation) else 1
     controller = Controller(
         Learner.start(supernet, rates),
         plan,
         space,
-        Probe(problem.data, problem.validation[::step], problem.objective),
+        make_probe(problem, _N_JUDGE_SAMPLES),
         problem.generator,
         cells,
     )

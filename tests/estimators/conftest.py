@@ -9,5 +9,5 @@ from tests.small import N_EPOCH_STEPS
 def short_epochs():
     """Give an epoch of small data that many steps, whatever suits larger budgets."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sknas.estimators._fitting.MIN_EPOCH_STEPS", N_EPOCH_STEPS)
+        patch.setattr("sknas.estimators._settings.MIN_EPOCH_STEPS", N_EPOCH_STEPS)
         yield

@@ -250,6 +250,7 @@ def test_the_race_admits_cells_within_the_bound_only():
 
 @pytest.mark.parametrize("initial", ["auto", "linear", "product"])
 @pytest.mark.parametrize("max_params", [3, 60, 200])
+@pytest.mark.filterwarnings("ignore:max_params=.* leaves no room:sknas.exceptions.SearchWarning")
 def test_weights_never_exceed_their_bound(initial, max_params):
     common = {**EAGER, "initial_genotype": initial, "search_epochs": 12}
     model = regressor(**common, max_params=max_params).fit(X, Y)
@@ -266,6 +267,14 @@ def test_a_given_genotype_beyond_the_bound_is_refused_or_not_returned(genotype):
         assert "max_params" in str(error)  # noqa: PT017 (either a clear error or a small model)
     else:
         assert model.n_params_ <= 10
+
+
+def test_a_bound_that_leaves_no_room_for_a_branch_warns():
+    from sknas.exceptions import SearchWarning
+
+    with pytest.warns(SearchWarning, match="max_params=4 leaves no room"):
+        model = regressor(max_params=4).fit(X, Y)
+    assert model.genotype_ == Genotype.named("linear")
 
 
 def test_a_bound_below_the_linear_seed_is_an_error():
@@ -333,12 +342,24 @@ def test_smaller_batches_make_more_steps_an_epoch():
 def test_a_faster_rate_learns_faster_at_first():
     first = [
         search_rows(
-            trained(genotype="product", learning_rate=rate).fit(X, Y), "train_loss", "train"
+            trained(genotype="product", learning_rate=rate, dropout=0.0).fit(X, Y),
+            "train_loss",
+            "train",
         )
         for rate in (1e-6, 1e-2)
     ]
     assert first[1][-1] < first[0][-1]
     assert first[0][0] == pytest.approx(first[0][-1], rel=1e-3)
+
+
+def test_dropout_disturbs_training_and_not_prediction():
+    loss = {}
+    for dropout in (0.0, 0.5):
+        model = trained(genotype="product", dropout=dropout, max_epochs=8, learning_rate=0.02)
+        model.fit(X, Y)
+        np.testing.assert_array_equal(model.predict(X), model.predict(X))
+        loss[dropout] = search_rows(model, "train_loss", "train")[-1]
+    assert loss[0.0] < loss[0.5]
 
 
 def test_refit_decides_whether_the_weights_are_taken_over():
@@ -358,9 +379,15 @@ def test_refit_decides_whether_the_weights_are_taken_over():
 
 def test_refitting_on_all_rows_is_a_phase_of_its_own():
     for is_full in (False, True):
-        model = regressor(genotype="product", refit_full=is_full).fit(X, Y)
+        model = trained(genotype="product", refit_full=is_full, learning_rate=0.02, max_epochs=8)
+        model.fit(X, Y)
         assert ("refit" in set(model.search_history_["phase"])) == is_full
     assert (model.search_history_["phase"].iloc[-1]) == "refit"
+
+
+def test_a_linear_result_can_be_refitted_on_all_rows():
+    model = regressor(max_nodes=0, refit_full=True).fit(X, Y)
+    assert np.isfinite(model.predict(X)).all()
 
 
 def test_weight_decay_shrinks_the_weights():

@@ -38,9 +38,9 @@ MAKERS = [regressor, classifier]
 SEARCH = {"max_nodes": 3, "search_epochs": 8, "max_epochs": 3}
 CUT = """
 import hashlib
-import sknas.estimators._fitting
+import sknas.estimators._settings
 from tests.small import N_EPOCH_STEPS, regressor, product, classifier, futures
-sknas.estimators._fitting.MIN_EPOCH_STEPS = N_EPOCH_STEPS
+sknas.estimators._settings.MIN_EPOCH_STEPS = N_EPOCH_STEPS
 X, y = product()
 frame, Y = futures()
 settings = dict(max_nodes=3, search_epochs=8, max_epochs=3)
@@ -174,20 +174,21 @@ def settings_of_the_process():
 
 
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads, denormals flushed"])
-def found(request):
-    """Set unusual settings; give them as found, and put the usual ones back at the end."""
+def unusual_settings(request):
+    """Change settings that a fit borrows, and put the usual ones back at the end."""
     # The first optimizer of a process lets torch import sympy, which adds a filter of its own.
     torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0).step()
     threads, flushes = torch.get_num_threads(), flushes_denormals()
     torch.set_num_threads(request.param)
     torch.set_flush_denormal(request.param == 2)
-    yield settings_of_the_process()
+    yield
     torch.set_num_threads(threads)
     torch.set_flush_denormal(flushes)
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_fit_and_predict_leave_the_callers_settings_as_found(make, found):
+def test_fit_and_predict_leave_the_callers_settings_as_found(make, unusual_settings):
+    found = settings_of_the_process()
     X, y = data_for(make)
     model = make(**SEARCH).fit(X, y)
     assert settings_of_the_process() == found
@@ -198,7 +199,10 @@ def test_fit_and_predict_leave_the_callers_settings_as_found(make, found):
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, MemoryError])
-def test_a_fit_that_raises_leaves_the_callers_settings_as_found(error, found, monkeypatch):
+def test_a_fit_that_raises_leaves_the_callers_settings_as_found(
+    error, unusual_settings, monkeypatch
+):
+    found = settings_of_the_process()
     X, y = product()
     raise_at(monkeypatch, 5, error)
     with pytest.raises(error):

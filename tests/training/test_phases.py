@@ -65,6 +65,8 @@ def schedule(**changes):
         "weight_decay": 0.0,
         "arch_learning_rate": 0.01,
         "patience": None,
+        "dropout": 0.0,
+        "linear_seed": True,
         "max_norm": 1.0,
         "deadline": math.inf,
     }
