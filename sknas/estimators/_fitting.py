@@ -260,7 +260,8 @@ def _choose(stages: Sequence[_Stage], seed_losses: Tensor, problem: Problem) -> 
     """Take the stage with the least validation loss, and the seed unless the gain is clear.
 
     A gain is clear where it exceeds half a percent and two standard errors of the paired
-    differences, taken over blocks as long as a window where samples overlap.
+    differences. Where samples overlap, the error is that of blocks as long as a window, which
+    overstates it, so one is asked for.
     """
     seed = stages[1]
     best = min(
@@ -269,9 +270,11 @@ def _choose(stages: Sequence[_Stage], seed_losses: Tensor, problem: Problem) -> 
     if best is seed or best.network is None:
         return seed
     gains = seed_losses - validation_losses(best.network, problem)
-    error = make_probe(problem).standard_error(gains)
+    probe = make_probe(problem)
+    n_errors = 2.0 if probe.n_overlapping == 1 else 1.0
     gain = mean_loss(gains, problem)
-    return best if gain > max(0.005 * seed.loss, 2.0 * error) else seed
+    is_clear = gain > max(0.005 * seed.loss, n_errors * probe.standard_error(gains))
+    return best if is_clear else seed
 
 
 def _refit_full(
