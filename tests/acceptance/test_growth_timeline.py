@@ -31,6 +31,8 @@ def oscillation():
         growth="periodic",
         max_nodes=4,
         hidden_size=16,
+        search_epochs=24,
+        max_epochs=8,
         batch_size=64,  # trained in single precision
         random_state=0,
     )
