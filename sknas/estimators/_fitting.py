@@ -39,6 +39,7 @@ from sknas.training import (
     mean_loss,
     plant_seed,
     run_search,
+    solve_seed,
     train_network,
     validation_losses,
 )
@@ -290,6 +291,9 @@ def _refit_full(
     trained = dict(phases).get("train")
     n_epochs = trained.best_epoch if trained is not None and chosen.name == "trained" else 0
     everything = torch.cat([problem.train, problem.validation]).unique()
+    if chosen.name == "seed" and schedule.linear_seed:
+        solve_seed(problem, chosen.network.trunk, everything)
+        return
     phase = train_network(
         problem,
         schedule,

@@ -139,7 +139,10 @@ class Controller:
             self._prune()
             self._grow()
         self.learner.supernet.set_progress(min(1.0, self.epoch / self.plan.n_epochs))
-        return self._is_over()
+        is_over = self._is_over()
+        if is_over and not self.learner.supernet.is_settled:
+            self._settle()
+        return is_over
 
     def _validate(self) -> float:
         supernet = self.learner.supernet
@@ -182,7 +185,17 @@ class Controller:
             return False
         # A settled network that nothing can be added to only needs to train, which comes later.
         is_pruned = self.plan.mode != "interleaved" and self._rounds_left == 0
-        return is_pruned or not self._possible()
+        has_trained = bool(self._losses)
+        return has_trained and (is_pruned or not self._possible())
+
+    def _settle(self) -> None:
+        """Prune what is still open at the end in one round, and validate what comes of it."""
+        if self._trial is not None:
+            self.learner = self._trial.before
+            self._trial = None
+        self._rounds_left = 1
+        self._prune_once()
+        self._validate()
 
     # -- the first branch ---------------------------------------------------------------------
 
@@ -228,12 +241,15 @@ class Controller:
         return self.plan.n_trial_epochs + (self.plan.n_rounds if prunes else 0)
 
     def _n_epochs_reserved(self) -> int:
-        return self.plan.n_rounds if self.plan.mode != "interleaved" else 0
+        # After its last round a pruned network trains for an epoch before it is judged.
+        return self.plan.n_rounds + 1 if self.plan.mode != "interleaved" else 0
 
     def _grow(self) -> None:
         """Ask the growth rule, and put what it proposes on trial."""
         n_left = self.plan.n_epochs - self.epoch - self._n_epochs_reserved()
         is_busy = self._trial is not None or self._rounds_left is not None
+        if self.plan.mode == "interleaved" and not self.learner.supernet.is_settled:
+            is_busy = True
         if is_busy or n_left < self._n_epochs_of_a_move():
             return
         for edit in self.plan.growth.propose(self._state())[:1]:
@@ -315,27 +331,37 @@ class Controller:
         """Start pruning when it is time, and do one round of it an epoch."""
         if self._rounds_left is None and self._is_pruning_due():
             self._rounds_left = self.plan.n_rounds
-        if not self._rounds_left:
-            return
+        if self._rounds_left:
+            self._prune_once()
+
+    def _prune_once(self) -> None:
+        """Remove what the rule proposes, down to one candidate a choice in the last round."""
+        rounds_left = self._rounds_left or 1
         with self.learner.average.swapped_in():
             removals = measure_removals(
                 self.learner.supernet, self.probe, is_measured=self.plan.pruning.needs_costs
             )
-        state = self._state(removals=removals, n_rounds_left=self._rounds_left)
+        state = self._state(removals=removals, n_rounds_left=rounds_left)
         for edit in self.plan.pruning.propose(state):
             self.learner.apply(edit, self.generator)
-        self._rounds_left -= 1
+        self._rounds_left = rounds_left - 1
         self._losses, self._best = [], None
         if self._rounds_left == 0 and self._trial is not None:
             self._trial.n_epochs_left = 1
+        elif self._rounds_left == 0 and self.plan.mode == "interleaved":
+            self._rounds_left = None  # a mixed start is settled, and may grow
 
     def _is_pruning_due(self) -> bool:
         if self.learner.supernet.is_settled:
             return False
         if self.plan.mode == "interleaved":
-            return self._trial is not None and self._trial.n_epochs_left <= 0
+            if self._trial is None:
+                return self.epoch >= self.plan.n_trial_epochs
+            return self._trial.n_epochs_left <= 0
         n_left = self.plan.n_epochs - self.epoch
-        return n_left <= self.plan.n_rounds or (self._trial is None and not self._can_still_grow())
+        return n_left <= self.plan.n_rounds + 1 or (
+            self._trial is None and not self._can_still_grow()
+        )
 
     def _can_still_grow(self) -> bool:
         n_left = self.plan.n_epochs - self.epoch - self._n_epochs_reserved()

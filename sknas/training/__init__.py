@@ -8,6 +8,7 @@ from sknas.training.phases import (
     mean_loss,
     plant_seed,
     run_search,
+    solve_seed,
     train_network,
     validation_losses,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "mean_loss",
     "plant_seed",
     "run_search",
+    "solve_seed",
     "torch_runtime",
     "train_network",
     "validation_losses",

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sknas.blocks import LinearSeed
+from sknas.blocks import LinearSeed, Trunk
 from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork
 from sknas.edits import AddMixedBranch
@@ -37,6 +37,7 @@ __all__ = [
     "mean_loss",
     "plant_seed",
     "run_search",
+    "solve_seed",
     "train_network",
     "validation_losses",
 ]
@@ -165,15 +166,30 @@ def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> 
         dtype=problem.dtype,
     )
     trunk = supernet.trunk
-    if is_linear and problem.n_classes:
-        coef, intercept = solve_logistic_seed(
-            trunk, problem.data, problem.train, problem.validation, problem.n_classes
-        )
-        trunk.seed.assign(coef, intercept)
-    elif is_linear:
-        trunk.seed.assign(*solve_ridge_seed(trunk, problem.data, problem.train, problem.validation))
+    if is_linear:
+        solve_seed(problem, trunk, problem.train)
     trunk.seed.requires_grad_(_seed_learns(trunk.seed, is_linear=is_linear))
     return supernet
+
+
+def solve_seed(problem: Problem, trunk: Trunk[Any], index: Tensor) -> None:
+    """Solve the linear seed in place; validation chooses its penalty.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    trunk : Trunk
+        Whose seed to solve.
+    index : Tensor of int64
+        Samples to solve on.
+    """
+    data, validation = problem.data, problem.validation
+    if problem.n_classes:
+        solution = solve_logistic_seed(trunk, data, index, validation, problem.n_classes)
+    else:
+        solution = solve_ridge_seed(trunk, data, index, validation)
+    trunk.seed.assign(*solution)
 
 
 def run_search(
