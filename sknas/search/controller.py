@@ -247,7 +247,7 @@ class Controller:
     def _grow(self) -> None:
         """Ask the growth rule, and put what it proposes on trial."""
         n_left = self.plan.n_epochs - self.epoch - self._n_epochs_reserved()
-        is_busy = self._trial is not None or self._rounds_left is not None
+        is_busy = self._trial is not None or self._rounds_left is not None or not self._losses
         if self.plan.mode == "interleaved" and not self.learner.supernet.is_settled:
             is_busy = True
         if is_busy or n_left < self._n_epochs_of_a_move():

@@ -153,7 +153,7 @@ def test_a_growth_rules_patience_can_be_set_from_outside():
 
 @pytest.mark.slow
 def test_pruning_by_effect_and_by_magnitude_may_keep_different_candidates():
-    common = {**EAGER, "mode": "fixed", "operations": "default", "max_nodes": 1}
+    common = {**EAGER, "mode": "fixed", "operations": "default", "max_nodes": 3}
     found = {
         name: [
             trained(
@@ -167,22 +167,24 @@ def test_pruning_by_effect_and_by_magnitude_may_keep_different_candidates():
             )
             .fit(X, Y)
             .genotype_
-            for seed in range(3)
+            for seed in range(2)
         ]
         for name in ("effect", "magnitude")
     }
     assert found["effect"] != found["magnitude"]
 
 
-def test_pruning_takes_as_many_rounds_as_the_rule_says():
+def test_pruning_takes_at_most_as_many_rounds_as_the_rule_says():
+    n_falls = []
     for n_rounds in (1, 3):
         rule = EffectPruning(n_rounds=n_rounds)
         common = {**EAGER, "mode": "fixed", "operations": FEW, "max_nodes": 1}
         model = regressor(**{**common, "pruning": rule, "search_epochs": 18}).fit(X, Y)
         counts = search_rows(model, "n_candidates")
-        fallen = np.flatnonzero(np.diff(counts) < 0)
-        # The last round's effect is seen in no row of the search.
-        assert len(fallen) == n_rounds - 1
+        n_falls.append(int((np.diff(counts) < 0).sum()))
+        assert n_falls[-1] <= n_rounds
+        assert counts[-1] == 1
+    assert n_falls[0] == 1 < n_falls[1]
 
 
 @pytest.mark.parametrize(
