@@ -1,0 +1,41 @@
+"""The cells that have a name: recurrent classics, and the smallest of this space."""
+
+from __future__ import annotations
+
+from sknas.genotype.parts import Cell, Node
+
+__all__ = ["NAMED_CELLS"]
+
+# GRU: 1 - z is the convex carry's gate, so reset gate and candidate remain (Cho et al. 2014).
+# LSTM: i, f, o, g, then c' = f c + i g and h' = o tanh(c') (Hochreiter & Schmidhuber 1997).
+NAMED_CELLS: dict[str, Cell] = {
+    "rnn": Cell((Node("lin_tanh", "x", "h"),), outputs=(0,), carry=False),
+    "dense": Cell((Node("lin_tanh", "x", None),), outputs=(0,), carry=False),
+    "highway": Cell((Node("lin_tanh", "x", "h"),), outputs=(0,)),
+    "product": Cell((Node("hadamard", "x", "x"),), outputs=(0,)),
+    "gru": Cell(
+        (
+            Node("lin_sigmoid", "x", "h"),
+            Node("lin_identity", "h", None),
+            Node("hadamard", "s0", "s1"),
+            Node("add_tanh", "x", "s2"),
+        ),
+        outputs=(3,),
+    ),
+    "lstm": Cell(
+        (
+            Node("lin_sigmoid", "x", "h"),
+            Node("lin_sigmoid", "x", "h"),
+            Node("lin_sigmoid", "x", "h"),
+            Node("lin_tanh", "x", "h"),
+            Node("hadamard", "s1", "c"),
+            Node("hadamard", "s0", "s3"),
+            Node("add", "s4", "s5"),
+            Node("add_tanh", "s6", None),
+            Node("hadamard", "s2", "s7"),
+        ),
+        outputs=(8,),
+        memory=6,
+        carry=False,
+    ),
+}
