@@ -121,8 +121,9 @@ def test_the_linear_genotype_has_no_branch():
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match=r"genotype must be one of \[.*'gru'.*\]; got 'grue'"):
-        Genotype.named("grue")
+    for name in ("linear", *NAMED_CELLS):
+        with pytest.raises(ValueError, match=rf"name must be one of \[.*{name!r}.*\]; got 'grue'"):
+            Genotype.named("grue")
 
 
 @given(
@@ -187,6 +188,18 @@ def test_the_operations_called_multiplicative_are_those_that_multiply_their_oper
         (lambda: Cell((NODE,), (1,)), "must name nodes 0 to 0; got 1"),
         (lambda: Cell((NODE,), (-1,)), "must name nodes 0 to 0; got -1"),
         (lambda: Cell((NODE,), (0,), memory=2), "must name nodes 0 to 0; got 2"),
+        (
+            lambda: Cell((NODE, NODE), (0, 1, 0)),
+            r"outputs must name each node once; got \(0, 1, 0\)",
+        ),
+        (lambda: Cell((NODE,), (0.0,)), r"outputs must name nodes by integers; got 0\.0"),
+        (lambda: Cell((NODE, NODE), (0, True)), "outputs must name nodes by integers; got True"),
+        (lambda: Cell((NODE,), ("0",)), "outputs must name nodes by integers; got '0'"),
+        (lambda: Cell((NODE,), (0,), memory=0.0), r"memory must name nodes by integers; got 0\.0"),
+        (
+            lambda: Cell((NODE,), (0,), memory=False),
+            "memory must name nodes by integers; got False",
+        ),
         (lambda: Branch((), 4, 1, "mixed"), "at least one layer"),
         (lambda: Branch((CELL,), 0, 1, "mixed"), "hidden_size must be .* at least 1; got 0"),
         (lambda: Branch((CELL,), 4, 1.5, "mixed"), "segment_length must be an integer .* got 1.5"),
@@ -228,8 +241,10 @@ def broken_cell(**entries):
         (broken_branch(layers=[]), "at least one layer"),
         (broken_cell(nodes=[["add", "x"]]), "lacks or misnames an entry"),
         (broken_cell(nodes=[["add", 5, "x"]]), "may read"),
-        (broken_cell(outputs=["0"]), "lacks or misnames an entry"),
+        (broken_cell(outputs=["0"]), "outputs must name nodes by integers; got '0'"),
+        (broken_cell(outputs=[2, 2]), r"outputs must name each node once; got \(2, 2\)"),
         (broken_cell(outputs=[7]), "must name nodes 0 to 3; got 7"),
+        (broken_cell(memory=1.0), r"memory must name nodes by integers; got 1\.0"),
     ],
 )
 def test_data_that_are_no_genotype_are_refused_with_what_is_wrong(data, message):

@@ -84,7 +84,8 @@ class Genotype:
         if name == "linear":
             return cls()
         if name not in NAMED_CELLS:
-            raise ValueError(f"genotype must be one of {sorted(NAMED_CELLS)}; got {name!r}.")
+            names = sorted(["linear", *NAMED_CELLS])
+            raise ValueError(f"name must be one of {names}; got {name!r}.")
         layers = (NAMED_CELLS[name],) * n_layers
         return cls((Branch(layers, hidden_size, segment_length, channel_mode, hidden_size),))
 

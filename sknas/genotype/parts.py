@@ -51,7 +51,7 @@ class Cell:
     nodes : tuple of Node
         Node i may read ``x``, ``h``, ``c`` and the nodes before it.
     outputs : tuple of int
-        The nodes whose weighted sum is the proposal v for the next state.
+        The nodes whose weighted sum is the proposal v for the next state, each once.
     memory : int or None, default=None
         The node that becomes the next memory c; None for a cell without a memory.
     carry : bool, default=True
@@ -74,17 +74,21 @@ class Cell:
     def __post_init__(self) -> None:
         if not self.nodes or not self.outputs:
             raise ValueError(f"a Cell needs at least one node and one output; got {self!r}.")
+        self._check_operands()
+        for index in self.outputs:
+            _check_index("outputs", index, len(self.nodes))
+        if len(set(self.outputs)) < len(self.outputs):
+            raise ValueError(f"outputs must name each node once; got {self.outputs!r}.")
+        if self.memory is not None:
+            _check_index("memory", self.memory, len(self.nodes))
+
+    def _check_operands(self) -> None:
         for index, node in enumerate(self.nodes):
             allowed = {INPUT, STATE, *(f"s{i}" for i in range(index))}
             allowed |= {MEMORY} if self.memory is not None else set()
             if bad := [name for name in node.operands if name not in allowed]:
                 raise ValueError(
                     f"node {index} may read {sorted(allowed)}; got {bad[0]!r} in {node}."
-                )
-        for index in (*self.outputs, *(() if self.memory is None else (self.memory,))):
-            if not 0 <= index < len(self.nodes):
-                raise ValueError(
-                    f"outputs and memory must name nodes 0 to {len(self.nodes) - 1}; got {index}."
                 )
 
     def __str__(self) -> str:
@@ -138,3 +142,11 @@ class Branch:
             raise ValueError(
                 f"channel_mode must be 'independent' or 'mixed'; got {self.channel_mode!r}."
             )
+
+
+def _check_index(name: str, index: int, n_nodes: int) -> None:
+    # JSON may hold anything, and True or 0.0 would index a node as well as 1 or 0 do.
+    if not isinstance(index, int) or isinstance(index, bool):
+        raise ValueError(f"{name} must name nodes by integers; got {index!r}.")
+    if not 0 <= index < n_nodes:
+        raise ValueError(f"{name} must name nodes 0 to {n_nodes - 1}; got {index}.")
