@@ -220,6 +220,7 @@ class Supernet(nn.Module):
             for _, node in self.nodes():
                 if len(node.operations) > 1:
                     weights = node.mixing_weights()
-                    share = (weights / weights.sum()).clamp_min(1e-12)
-                    entropies.append(float(-(share * share.log()).sum()))
+                    # Gates that have all closed to zero are equal; others do not notice the least.
+                    weights = weights + torch.finfo(weights.dtype).tiny
+                    entropies.append(float(torch.special.entr(weights / weights.sum()).sum()))
         return sum(entropies) / len(entropies) if entropies else 0.0

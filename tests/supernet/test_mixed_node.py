@@ -1,6 +1,7 @@
 """Mixed nodes and two-input cells against an oracle that follows the formulas term by term."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -243,6 +244,31 @@ def test_the_gate_entropy_of_equal_gates_is_that_of_a_uniform_choice(n_candidate
         assert net.gate_entropy() == 0.0
         AddNode(0, 0, registered_ops()[:n_candidates]).apply(net)
         assert net.gate_entropy() == pytest.approx(torch.tensor(n_candidates).log().item())
+
+
+@pytest.fixture(params=[False, True], ids=["denormals", "denormals flushed"])
+def flushed(request):
+    """Flush denormal numbers to zero, as a fit does, or not."""
+    was_flushed = float(torch.tensor(1e-310, dtype=torch.float64) * 0.5) == 0.0
+    torch.set_flush_denormal(request.param)
+    yield
+    torch.set_flush_denormal(was_flushed)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("relaxation", RELAXATIONS, ids=lambda r: type(r).__name__)
+def test_the_gate_entropy_counts_the_open_gates_and_all_where_none_is_open(
+    relaxation, dtype, flushed
+):
+    net = supernet(branch("gru"), relaxation=relaxation, dtype=dtype)
+    AddNode(0, 0, ("add", "gate", "first")).apply(net)
+    net.set_progress(1.0)
+    node = list(net.nodes())[-1][1]
+    for n_open, n_counted in [(0, 3), (1, 1), (2, 2), (3, 3)]:
+        with torch.no_grad():
+            node.alphas[:] = -1e3  # a sigmoid of it is zero in any precision
+            node.alphas[:n_open] = 1e3
+        assert net.gate_entropy() == pytest.approx(math.log(n_counted), abs=1e-6)
 
 
 def test_a_supernet_at_birth_is_its_linear_seed():
