@@ -17,8 +17,8 @@ from sknas.blocks.initialization import uniform_parameter, zero_parameter
 from sknas.blocks.projection import INPUT_TERMS
 from sknas.edits.base import Edit, ParameterChange, default_generator
 from sknas.genotype import Branch, Cell
-from sknas.ops import DEFAULT_OPERATIONS
-from sknas.supernet import NodePlace, Supernet, TwoInputCell
+from sknas.ops import DEFAULT_OPERATIONS, get_op
+from sknas.supernet import MixedNode, NodePlace, Supernet, TwoInputCell
 
 __all__ = ["AddBranch", "AddHadamard", "AddLayer", "AddMixedBranch", "AddNode", "AddOp", "Widen"]
 
@@ -138,7 +138,8 @@ class AddOp(Edit):
     place : NodePlace
         The node.
     operation : str
-        The candidate.
+        The candidate; new to the node, and not one that is zero without an operand that the node
+        lacks.
     """
 
     place: NodePlace
@@ -150,6 +151,7 @@ class AddOp(Edit):
         node = supernet.node(self.place)
         if self.operation in node.operations:
             raise ValueError(f"operation must be new to the node; got {self.operation!r} again.")
+        _check_operands(node, self.operation)
         change = ParameterChange()
         n_before = len(node.operations)
         with torch.no_grad():
@@ -293,6 +295,17 @@ def _sources(supernet: Supernet, cell: TwoInputCell) -> list[str]:
     """Return what a newborn node may read; a state that never moves from zero is left out."""
     sources = cell.sources()
     return sources if supernet.shape.is_sequence else [s for s in sources if s not in ("h", "c")]
+
+
+def _check_operands(node: MixedNode, operation: str) -> None:
+    # Neither the newborn nor its gate would have a gradient.
+    op = get_op(operation)
+    for slot, (side, is_needed) in enumerate((("left", op.needs_left), ("right", op.needs_right))):
+        if is_needed and not node.open_sources(slot):
+            raise ValueError(
+                f"operation must have the operands it needs; got {operation!r}, and {node.name} "
+                f"has no {side} one."
+            )
 
 
 def _projections(cell: TwoInputCell) -> Iterator[Projection]:

@@ -24,6 +24,8 @@ class Op(ABC):
         Whether the operand enters the operation's own affine projection.
     reads_left, reads_right : bool
         Whether `combine` reads the operand itself.
+    needs_left, needs_right : bool
+        Whether the value is zero, whatever the weights, where the operand is.
     is_modulation : bool
         Whether a zero projection makes the operation return its left operand exactly.
     """
@@ -32,6 +34,8 @@ class Op(ABC):
     projects_right: ClassVar[bool] = False
     reads_left: ClassVar[bool] = False
     reads_right: ClassVar[bool] = False
+    needs_left: ClassVar[bool] = False
+    needs_right: ClassVar[bool] = False
     is_modulation: ClassVar[bool] = False
 
     @property

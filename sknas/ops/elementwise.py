@@ -14,7 +14,7 @@ __all__ = ["Add", "AddTanh", "First", "Hadamard", "Second"]
 class First(Op):
     """The identity mapping, a: what keeps a chain of nodes open."""
 
-    reads_left = True
+    reads_left = needs_left = True
 
     def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
         """Return the left operand."""
@@ -26,7 +26,7 @@ class First(Op):
 class Second(Op):
     """The right operand, b."""
 
-    reads_right = True
+    reads_right = needs_right = True
 
     def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
         """Return the right operand."""
@@ -63,6 +63,7 @@ class Hadamard(Op):
     """The elementwise product of a and b, which DARTS's space lacks and LSTM and GRU need."""
 
     reads_left = reads_right = True
+    needs_left = needs_right = True
 
     def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
         """Return the elementwise product of the operands."""

@@ -31,7 +31,7 @@ class Modulate(Op):
     """
 
     projects_right = True
-    reads_left = True
+    reads_left = needs_left = True
     is_modulation = True
 
     def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from sknas.edits import (
 )
 from sknas.edits.base import Edit
 from sknas.genotype import NAMED_CELLS
+from sknas.ops import get_op, registered_ops
 from sknas.supernet import NodePlace, Relaxation, ScaledSigmoidRelaxation, SoftmaxRelaxation
 from tests.tiny import (
     CELLS,
@@ -42,13 +43,10 @@ ANNEALED = [*RELAXATIONS, SoftmaxRelaxation(temperature=2.0, final_temperature=0
 def op_cases(net):
     for place, node in net.nodes():
         if node.is_output:
-            # A product with an operand that is not there would be zero, whatever its weights.
-            wanted = ("add", "gate", "lin_relu", "modulate", *(["hadamard"] * bool(right(node))))
+            # Refused where there is no right operand: see below.
+            product = ["hadamard"] if node.open_sources(1) else []
+            wanted = ("add", "gate", "lin_relu", "modulate", *product)
             yield from [AddOp(place, name) for name in wanted if name not in node.operations][:2]
-
-
-def right(node):
-    return node.open_sources(1)
 
 
 # What each morphism is tried with; a new morphism needs a line here.
@@ -261,6 +259,20 @@ def test_newborn_nodes_of_tabular_rows_do_not_read_a_state_that_is_always_zero()
         check(net, edit, past)
         node = list(net.nodes())[-1][1]
         assert not {"h", "c"} & set(node.sources)
+
+
+def test_a_candidate_is_refused_where_an_operand_is_missing_that_it_is_zero_without():
+    place = NodePlace(0, 0, 0)
+    for name in registered_ops():
+        net = supernet(branch("dense"))  # one node, lin_tanh(x, -)
+        before = [id(p) for p in net.parameters()]
+        if get_op(name).needs_right:
+            with pytest.raises(ValueError, match=f"operands it needs; got '{name}'.* no right one"):
+                AddOp(place, name).apply(net)
+            assert [id(p) for p in net.parameters()] == before
+            assert net.node(place).operations == ["lin_tanh"]
+        elif name != "lin_tanh":
+            check(net, AddOp(place, name), windows())
 
 
 def test_adding_what_is_there_already_or_modulating_what_is_no_output_is_refused():

@@ -61,6 +61,14 @@ def test_the_value_depends_on_exactly_what_the_operation_says_it_reads(name):
 
 
 @every_op
+def test_the_value_is_zero_without_exactly_the_operands_the_operation_says_it_needs(name):
+    op, (left, right, projected) = get_op(name), operands()
+    zero = torch.zeros_like(left)
+    assert (not op.combine(zero, right, projected).any()) == op.needs_left
+    assert (not op.combine(left, zero, projected).any()) == op.needs_right
+
+
+@every_op
 def test_each_row_of_a_batch_is_computed_for_itself(name):
     inputs = operands()
     together = get_op(name).combine(*inputs)

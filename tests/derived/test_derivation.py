@@ -23,7 +23,7 @@ from sknas.edits import (
     Widen,
 )
 from sknas.genotype import NAMED_CELLS, Genotype
-from sknas.ops import registered_ops
+from sknas.ops import get_op, registered_ops
 from sknas.search.discretization import discretize
 from sknas.search.inheritance import derive
 from sknas.supernet import ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
@@ -42,7 +42,9 @@ def random_growth(net, rng):
     places = [place for place, node in net.nodes() if node.is_output]
     place = places[rng.integers(len(places))]
     b, depth = place.branch, place.layer
-    new = [name for name in registered_ops() if name not in net.node(place).operations]
+    node = net.node(place)
+    new = [name for name in registered_ops() if name not in node.operations]
+    new = [name for name in new if node.open_sources(1) or not get_op(name).needs_right]
     cells = list(CELLS.values())
     edits = [
         AddNode(b, depth, random_operations(rng)),
