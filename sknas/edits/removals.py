@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -36,9 +37,10 @@ class DropOp(Edit):
     preserves_function = False
 
     def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
-        """Drop the candidate."""
+        """Drop the candidate, and every settled node that nothing reads any more."""
         del generator
-        node = supernet.node(self.place)
+        cell = supernet.cell(self.place.branch, self.place.layer)
+        node = cell.node(self.place.node)
         if self.operation not in node.operations or len(node.operations) == 1:
             raise ValueError(
                 f"operation must be one of several candidates {node.operations}; "
@@ -57,6 +59,7 @@ class DropOp(Edit):
             change.remove(node.projections[self.operation].parameters())
             del node.projections[self.operation]
         _drop_unread_entries(node, change)
+        drop_unread_nodes(cell, change, spared=_undecided(cell))
         return change
 
     def __str__(self) -> str:
@@ -83,9 +86,10 @@ class DropEdge(Edit):
     preserves_function = False
 
     def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
-        """Close the source."""
+        """Close the source, and drop every settled node that nothing reads any more."""
         del generator
-        node = supernet.node(self.place)
+        cell = supernet.cell(self.place.branch, self.place.layer)
+        node = cell.node(self.place.node)
         slot = SIDES.index(self.side)
         open_sources = node.open_sources(slot)
         if self.source not in open_sources or len(open_sources) == 1:
@@ -96,6 +100,7 @@ class DropEdge(Edit):
         change = ParameterChange()
         _drop_unread_weights(node, change)
         _drop_unread_entries(node, change)
+        drop_unread_nodes(cell, change, spared=_undecided(cell))
         return change
 
     def __str__(self) -> str:
@@ -169,8 +174,10 @@ class DropNode(Edit):
         return f"DropNode(s{self.place.node})"
 
 
-def drop_unread_nodes(cell: TwoInputCell, change: ParameterChange) -> None:
-    """Remove, last first, the nodes that nothing reads.
+def drop_unread_nodes(
+    cell: TwoInputCell, change: ParameterChange, spared: Collection[MixedNode] = ()
+) -> None:
+    """Remove, last first, the nodes that neither state nor memory depends on.
 
     Parameters
     ----------
@@ -178,15 +185,22 @@ def drop_unread_nodes(cell: TwoInputCell, change: ParameterChange) -> None:
         The cell.
     change : ParameterChange
         Where the removed parameters are noted.
+    spared : collection of MixedNode, default=()
+        Nodes that stay, read or not.
     """
+    wanted = {node.name for node in cell.nodes if node.is_output} | {n.name for n in spared}
+    if cell.memory_node is not None:
+        wanted.add(f"s{cell.memory_node}")
     for node in list(reversed(cell.nodes)):
-        is_read = any(
-            node.name in reader.open_sources(slot) and _reads(reader, slot)
-            for reader in cell.nodes
-            for slot in (0, 1)
-        )
-        if not (node.is_output or is_read or node.index == cell.memory_node):
+        if node.name in wanted:
+            wanted.update(name for slot in (0, 1) for name in _read_sources(node, slot))
+        else:
             _remove(cell, node, change)
+
+
+def _undecided(cell: TwoInputCell) -> list[MixedNode]:
+    # A round of pruning may have more to say about these.
+    return [node for node in cell.nodes if not node.is_settled]
 
 
 def _remove(cell: TwoInputCell, node: MixedNode, change: ParameterChange) -> None:
@@ -200,16 +214,23 @@ def _remove(cell: TwoInputCell, node: MixedNode, change: ParameterChange) -> Non
 def _forget_source(node: MixedNode, name: str, change: ParameterChange) -> None:
     kept = [i for i, source in enumerate(node.sources) if source != name]
     index = torch.tensor(kept, dtype=torch.int64)
+    had_source = node.is_open.any(dim=1).tolist()
     node.edge_logits = change.select(node.edge_logits, index)
     node.is_open = node.is_open[:, index]
     node.sources = [node.sources[i] for i in kept]
+    for slot in (0, 1):
+        if had_source[slot] and not node.open_sources(slot):
+            # Only an operand that the operation ignores can lose its last source. It gets the
+            # other operand's, so that a further candidate has both.
+            node.is_open[slot] = node.is_open[1 - slot]
 
 
-def _reads(node: MixedNode, slot: int) -> bool:
-    return any(
-        (op.projects_left or op.reads_left) if slot == 0 else (op.projects_right or op.reads_right)
-        for op in map(get_op, node.operations)
-    )
+def _read_sources(node: MixedNode, slot: int) -> list[str]:
+    """Return the sources of an operand; none where a settled node ignores it for the other one."""
+    op = get_op(node.operations[0])
+    reads = (op.projects_left or op.reads_left, op.projects_right or op.reads_right)[slot]
+    is_ignored = node.is_settled and not reads and node.open_sources(1 - slot)
+    return [] if is_ignored else node.open_sources(slot)
 
 
 def _drop_unread_weights(node: MixedNode, change: ParameterChange) -> None:

@@ -14,7 +14,8 @@ from torch import Generator, Tensor
 
 from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleList
-from sknas.genotype import INPUT, MEMORY, STATE, Cell
+from sknas.genotype import INPUT, MEMORY, STATE, Cell, Node
+from sknas.ops import get_op
 from sknas.supernet.mixed_op import MixedNode, NodePlan
 from sknas.supernet.relaxation import Relaxation
 
@@ -38,7 +39,8 @@ class TwoInputCell(RecurrentCell[_Step]):
     Parameters
     ----------
     genotype : Cell
-        The cell to start from, every node settled on its one operation.
+        The cell to start from, every node settled on its one operation. Nodes that neither state
+        nor memory depends on are left out.
     n_inputs, n_hidden : int
         Widths of input and state.
     relaxation : Relaxation
@@ -67,7 +69,8 @@ class TwoInputCell(RecurrentCell[_Step]):
         self.next_index = 0
         self.progress = 0.0
         self.nodes: ModuleList[MixedNode] = ModuleList()
-        for index, spec in enumerate(genotype.nodes):
+        for index, spec in _live_nodes(genotype):
+            self.next_index = index
             right = () if spec.right is None else (spec.right,)
             node = self.append_node([spec.operation], ((spec.left,), right), generator=generator)
             node.is_output = index in genotype.outputs
@@ -190,3 +193,32 @@ class TwoInputCell(RecurrentCell[_Step]):
         flat = flat.view(*inputs.shape[:2], -1)  # (n_steps, batch, all pieces)
         pieces = iter(flat.split([weight.shape[1] for weight in weights], dim=-1))
         return [None if weight is None else next(pieces).unbind(0) for weight, _ in parts]
+
+
+def _live_nodes(genotype: Cell) -> list[tuple[int, Node]]:
+    """Return, with their places, the nodes that the cell's state or memory depends on.
+
+    Where an operation ignores an operand whose node is left out, the other operand takes its place.
+    """
+    wanted = {f"s{index}" for index in (*genotype.outputs, genotype.memory)}
+    live = []
+    for index, node in reversed(list(enumerate(genotype.nodes))):
+        if f"s{index}" in wanted:
+            wanted.update(_read_operands(node))
+            live.append((index, node))
+    gone = {f"s{index}" for index in range(len(genotype.nodes))} - wanted
+    return [(index, _without(gone, node)) for index, node in reversed(live)]
+
+
+def _read_operands(node: Node) -> tuple[str, ...]:
+    op = get_op(node.operation)
+    reads_left, reads_right = op.projects_left or op.reads_left, op.projects_right or op.reads_right
+    if node.right is None or not reads_right:
+        return (node.left,)
+    return (node.left, node.right) if reads_left else (node.right,)
+
+
+def _without(gone: set[str], node: Node) -> Node:
+    if node.left in gone and node.right is not None:
+        return Node(node.operation, node.right, node.right)
+    return Node(node.operation, node.left, node.left if node.right in gone else node.right)

@@ -127,6 +127,29 @@ def test_a_genotype_has_no_node_that_nothing_depends_on(seed):
                 assert f"s{index}" in read or index in (*cell.outputs, cell.memory)
 
 
+def n_silent(net):
+    """Return the number of output weights that are not read, which a derived network leaves out."""
+    return sum(not node.is_output for _, node in net.nodes())
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_a_settled_supernet_is_as_large_as_what_is_derived_from_it(seed):
+    net = random_settled(seed)
+    derived = derive(net, inherit=True, generator=generator())
+    assert net.n_nodes == discretize(net).n_nodes
+    assert net.n_params - n_silent(net) == derived.n_params
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_a_branch_is_born_without_the_nodes_of_its_genotype_that_nothing_reads(seed):
+    genotype = Genotype.random(seed, operations=registered_ops(), n_nodes=6, hidden_size=4)
+    net = supernet(*genotype.branches)
+    AddLayer(0, genotype.branches[0].layers[0]).apply(net, generator())
+    derived = derive(net, inherit=True, generator=generator())
+    assert net.n_nodes == discretize(net).n_nodes
+    assert net.n_params - n_silent(net) == derived.n_params
+
+
 @pytest.mark.parametrize("name", NAMED_CELLS)
 def test_a_named_cell_is_its_own_genotype(name):
     spec = branch(name, n_layers=2)

@@ -1,11 +1,13 @@
 """Removals take away what they name, and with it every parameter that nothing reads any more."""
 
+import numpy as np
 import pytest
 import torch
 
 from sknas.edits import AddHadamard, AddNode, AddOp, DropEdge, DropNode, DropOp, DropOutput
 from sknas.genotype import Cell, Node
 from sknas.ops import get_op, registered_ops
+from sknas.search.discretization import discretize
 from sknas.supernet import NodePlace, ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
 from tests.tiny import CELLS, branch, generator, perturb, supernet, windows
 
@@ -144,6 +146,64 @@ def test_a_dropped_output_takes_with_it_what_only_it_read():
     assert [node.index for _, node in net.nodes()] == [0, 3]
     assert change.removed
     assert net(windows()).isfinite().all()
+
+
+def chosen_beforehand(net, rng):
+    """Return removals that leave one candidate of every choice, as one round of pruning does."""
+    edits = []
+    for place, node in net.nodes():
+        groups = [[DropOp(place, name) for name in node.operations]]
+        for slot, side in enumerate(("left", "right")):
+            groups.append([DropEdge(place, side, name) for name in node.open_sources(slot)])
+        for group in groups:
+            kept = rng.integers(max(1, len(group)))
+            edits += [edit for i, edit in enumerate(group) if i != kept]
+    return edits
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_round_of_removals_can_be_carried_out_and_leaves_no_node_that_nothing_reads(seed):
+    rng = np.random.default_rng(seed)
+    net = supernet(branch("mixture"))
+    for step in range(4):
+        AddNode(0, 0, ("first", "second", "lin_tanh")).apply(net, generator(step))
+    for _, node in list(net.nodes())[:-1]:
+        node.is_output = bool(rng.random() < 0.2)
+    for edit in chosen_beforehand(net, rng):
+        change = edit.apply(net)
+        present = {id(p) for p in net.parameters()}
+        assert not present & {id(p) for p in change.removed}
+        assert net(windows()).isfinite().all()
+    assert net.is_settled
+    assert net.n_nodes == discretize(net).n_nodes
+
+
+def test_a_node_stays_while_a_choice_may_still_fall_on_it():
+    net = supernet(branch("highway"))
+    AddNode(0, 0, ("first",)).apply(net)
+    net.node(NodePlace(0, 0, 0)).is_output = False
+    node = net.node(MIXED)
+    for side, source in [("left", "s0"), ("right", "x"), ("left", "h")]:
+        assert not node.is_settled
+        DropEdge(MIXED, side, source).apply(net)
+        assert [place.node for place, _ in net.nodes()] == [0, 1]
+    # The last choice falls on s0, but as an operand that the operation ignores.
+    DropEdge(MIXED, "right", "h").apply(net)
+    assert node.is_settled
+    assert [place.node for place, _ in net.nodes()] == [1]
+
+
+def test_an_operand_that_is_ignored_reads_what_the_other_one_does_when_its_node_is_gone():
+    net = supernet(branch("highway"))
+    AddNode(0, 0, ("first", "second")).apply(net)
+    net.node(NodePlace(0, 0, 0)).is_output = False
+    drop_all_but(net, "first", "x", "s0")
+    assert [place.node for place, _ in net.nodes()] == [1]
+    assert (net.node(MIXED).open_sources(0), net.node(MIXED).open_sources(1)) == (["x"], ["x"])
+    past = windows()
+    before = net(past)
+    AddOp(MIXED, "hadamard").apply(net)
+    torch.testing.assert_close(net(past), before, rtol=0, atol=1e-12)
 
 
 def test_a_dropped_node_is_forgotten_by_its_readers():
