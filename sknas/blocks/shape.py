@@ -24,7 +24,7 @@ class NetworkShape:
     target_channels : tuple of int or None
         The channel each target continues; None where targets are not channels of the input.
     has_padding : bool, default=False
-        Whether leading steps of a window may be NaN, which means "not there".
+        Whether leading steps of a window may be NaN in all channels, which means "not there".
     """
 
     n_channels: int

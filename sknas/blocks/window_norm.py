@@ -27,8 +27,8 @@ class WindowNorm(nn.Module):
     """Subtract each window's last value, or its mean and scale, channel by channel.
 
     ``"last"`` is the normalisation of NLinear (Zeng et al. 2023), ``"revin"`` that of RevIN without
-    its affine parameters (Kim et al. 2022). Leading NaN steps are padding: they do not count, and
-    they come out as zero.
+    its affine parameters (Kim et al. 2022). Leading steps that are NaN in all channels are padding:
+    they do not count, and they come out as zero. No other value may be NaN.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class WindowNorm(nn.Module):
         Parameters
         ----------
         past : Tensor of shape (batch, channels, lookback)
-            Windows, oldest step first.
+            Windows, oldest step first; NaN only in whole steps in front, where there is padding.
 
         Returns
         -------
@@ -63,6 +63,7 @@ class WindowNorm(nn.Module):
         present : Tensor of shape (batch, lookback) or None
             Which steps are there; None where all are.
         """
+        # A step is missing in all channels or in none (`align_right` sees to it): one tells.
         present = ~past[:, 0].isnan() if self.has_padding else None  # (batch, lookback)
         stats = self._stats(past)
         if stats.center is not None:
