@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 from sklearn.base import BaseEstimator
@@ -102,8 +103,9 @@ class PlateauGrowth(GrowthRule):
         patience = scaled(self.patience, state.n_epochs)
         if len(state.losses) <= patience:
             return []
-        best_before = min(state.losses[:-patience])
-        is_flat = min(state.losses[-patience:]) > best_before * (1.0 - self.min_gain)
+        before, since = min(state.losses[:-patience]), min(state.losses[-patience:])
+        # Infinity is a share of itself: a loss that stays there has not fallen.
+        is_flat = math.isinf(since) or since > before * (1.0 - self.min_gain)
         return [state.possible_edits[0]] if is_flat else []
 
 

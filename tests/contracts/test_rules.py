@@ -120,6 +120,19 @@ def test_a_plateau_looks_back_at_the_best_loss_not_at_the_last():
     assert rule.propose(growth_state([1.0, 5.0, 3.0, 2.0])) == [EDITS[0]]
 
 
+@given(n_flat=st.integers(0, 8), patience=st.integers(1, 5), first=st.sampled_from([1.0, math.inf]))
+def test_a_loss_that_stays_infinite_is_a_plateau(n_flat, patience, first):
+    rule = PlateauGrowth(patience=patience)
+    proposes = bool(rule.propose(growth_state((first,) + (math.inf,) * n_flat)))
+    assert proposes == (n_flat >= patience)
+
+
+@given(n_infinite=st.integers(1, 5), patience=st.integers(1, 5))
+def test_a_loss_that_becomes_finite_is_no_plateau(n_infinite, patience):
+    losses = (math.inf,) * n_infinite + (7.0,) * patience
+    assert PlateauGrowth(patience=patience).propose(growth_state(losses)) == []
+
+
 @given(factor=st.floats(1e-6, 1e6), losses=LOSSES)
 def test_a_plateau_does_not_depend_on_the_unit_of_the_loss(factor, losses):
     rule, factor = PlateauGrowth(), 2.0 ** round(math.log2(factor))
