@@ -7,13 +7,28 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from sknas import GrowingDARTSClassifier, GrowingDARTSRegressor
 from sknas.datasets import make_coupled_oscillation, make_gated_memory, make_product
+from sknas.search import PeriodicGrowth
 
 ROOT = Path(__file__).resolve().parents[1]
 N_EPOCH_STEPS = 20  # where the fixture short_epochs is used
 TINY = {"hidden_size": 4, "search_epochs": 3, "max_epochs": 3, "random_state": 0}
+SEARCH = {"max_nodes": 3, "search_epochs": 8, "max_epochs": 3}  # long enough for a move
+FEW = ("hadamard", "lin_tanh", "first")
+# Grown from one mixed node, every few epochs, whatever it brings: what happens is known before.
+EAGER = {
+    "initial_genotype": "linear",
+    "operations": FEW,
+    "growth": PeriodicGrowth(period=2, min_gain=-1e9),
+    "search_epochs": 14,
+    "max_nodes": 3,
+    "max_epochs": 1,
+}
+GRU = {"genotype": "gru", "linear_seed": False, "segment_length": 2}
+LOOKBACK = 6
 
 
 def regressor(**parameters):
@@ -24,8 +39,26 @@ def classifier(**parameters):
     return GrowingDARTSClassifier(**{**TINY, **parameters})
 
 
+MAKERS = [regressor, classifier]
+
+
+def trained(**parameters):
+    """Build a regressor of a branch that surely wins, for the seed beside it starts at zero."""
+    return regressor(linear_seed=False, **parameters)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
 def product(n_samples=120, n_features=2, seed=0):
     return make_product(n_samples, n_features, random_state=seed)
+
+
+def data_for(make, n_samples=120):
+    """Return the product as numbers, or its sign as classes, as the estimator wants it."""
+    X, y = product(n_samples)
+    return (X, y > 0) if make is classifier else (X, y)
 
 
 def sequences(n_samples=100, n_steps=8, seed=0):
@@ -43,6 +76,10 @@ def futures(n_rows=120, horizon=3, seed=0):
 def search_rows(model, column, phase="search"):
     history = model.search_history_
     return history.loc[history["phase"] == phase, column].to_numpy()
+
+
+def flushes_denormals():
+    return float(torch.tensor(1e-310, dtype=torch.float64) * 0.5) == 0.0
 
 
 def run_python(code, *arguments, **environment):

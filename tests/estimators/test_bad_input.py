@@ -9,9 +9,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from tests.small import classifier, product, regressor, sequences
-
-MAKERS = [regressor, classifier]
+from tests.small import MAKERS, classifier, data_for, product, regressor, sequences
 
 
 class Absent:
@@ -92,8 +90,7 @@ IMPOSSIBLE = [
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize(("name", "value", "told"), IMPOSSIBLE, ids=lambda v: str(v)[:20])
 def test_an_impossible_parameter_is_named_with_its_value(make, name, value, told):
-    X, y = product(40)
-    y = y > 0 if make is classifier else y
+    X, y = data_for(make, 40)
     model = make(**{name: value})
     before = joblib.hash(model.get_params())
     with pytest.raises((ValueError, TypeError)) as raised:
@@ -187,9 +184,8 @@ def test_data_that_cannot_be_fitted_are_refused_with_the_reason(name):
     ],
 )
 def test_impossible_weights_are_refused(make, weight, message):
-    y = Y > 0 if make is classifier else Y
     with pytest.raises(ValueError, match=f"(?s){message}"):
-        make().fit(X, y, sample_weight=weight)
+        make().fit(*data_for(make, 40), sample_weight=weight)
 
 
 @pytest.mark.parametrize(

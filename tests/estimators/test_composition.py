@@ -14,7 +14,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sknas import Genotype
 from sknas.search import PlateauGrowth
 from tests.small import (
+    MAKERS,
     classifier,
+    data_for,
     futures,
     predictions_in_a_fresh_process,
     product,
@@ -66,10 +68,9 @@ def test_a_rule_given_as_an_object_is_a_parameter_and_stays_as_it_was():
     assert vars(rule) == vars(PlateauGrowth(patience=1))
 
 
-@pytest.mark.parametrize("make", [regressor, classifier])
+@pytest.mark.parametrize("make", MAKERS)
 def test_sample_weights_are_routed_through_a_pipeline(make):
-    X, y = product(60)
-    y = y > 0 if make is classifier else y
+    X, y = data_for(make, 60)
     weight = np.arange(60) % 3
     with config_context(enable_metadata_routing=True):
         model = make(genotype="product").set_fit_request(sample_weight=True)
@@ -132,10 +133,9 @@ def test_a_sequence_can_be_scored_by_cross_validation():
     assert model.score(frame, y) == pytest.approx(np.mean(1 - residual / total))
 
 
-@pytest.mark.parametrize("make", [regressor, classifier])
+@pytest.mark.parametrize("make", MAKERS)
 def test_a_fitted_estimator_shows_itself_as_html(make):
-    X, y = product(60)
-    model = make(max_nodes=2).fit(X, y > 0 if make is classifier else y)
+    model = make(max_nodes=2).fit(*data_for(make, 60))
     html = model._repr_html_()
     assert type(model).__name__ in html
     assert "genotype_" in html

@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import (
     check_estimator,
 )
 
-from tests.small import classifier, regressor
+from tests.small import MAKERS
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 BUDGET = {"hidden_size": 4, "max_nodes": 2, "search_epochs": 3, "max_epochs": 3}
@@ -16,7 +16,7 @@ BUDGET = {"hidden_size": 4, "max_nodes": 2, "search_epochs": 3, "max_epochs": 3}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("early_stopping", [True, False])
-@pytest.mark.parametrize("make", [regressor, classifier])
+@pytest.mark.parametrize("make", MAKERS)
 def test_every_check_of_scikit_learn_passes(make, early_stopping):
     assert os.environ.get("SCIPY_ARRAY_API") == "1", (
         "scikit-learn skips its array API check unless SCIPY_ARRAY_API=1 is set before Python "
@@ -33,7 +33,7 @@ def test_every_check_of_scikit_learn_passes(make, early_stopping):
     assert others == {}
 
 
-@pytest.mark.parametrize("make", [regressor, classifier])
+@pytest.mark.parametrize("make", MAKERS)
 def test_column_names_are_checked_in_every_method(make):
     model = make(**BUDGET)
     check_dataframe_column_names_consistency(type(model).__name__, model)

@@ -18,6 +18,7 @@ from sknas.supernet import (
     TwoInputCell,
 )
 from tests.oracles.mixed_node import cell_states, node_value
+from tests.small import flushes_denormals
 from tests.tiny import CELLS, branch, generator, normal, perturb, supernet, windows
 
 RELAXATIONS = [
@@ -249,7 +250,7 @@ def test_the_gate_entropy_of_equal_gates_is_that_of_a_uniform_choice(n_candidate
 @pytest.fixture(params=[False, True], ids=["denormals", "denormals flushed"])
 def flushed(request):
     """Flush denormal numbers to zero, as a fit does, or not."""
-    was_flushed = float(torch.tensor(1e-310, dtype=torch.float64) * 0.5) == 0.0
+    was_flushed = flushes_denormals()
     torch.set_flush_denormal(request.param)
     yield
     torch.set_flush_denormal(was_flushed)

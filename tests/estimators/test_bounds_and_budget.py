@@ -1,0 +1,190 @@
+"""Nodes, weights, epochs, time and steps stay within what is given, and change what they should."""
+
+import numpy as np
+import pytest
+
+from sknas import Genotype
+from tests.small import EAGER, product, regressor, search_rows, sequences, trained
+
+pytestmark = pytest.mark.usefixtures("short_epochs")
+X, Y = product()
+
+
+# -- bounds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("max_nodes", [0, 1, 2, 4])
+@pytest.mark.parametrize("initial", ["auto", "linear"])
+def test_nodes_never_exceed_their_bound(max_nodes, initial):
+    common = {**EAGER, "initial_genotype": initial, "max_nodes": max_nodes, "search_epochs": 12}
+    model = regressor(**common).fit(X, Y)
+    n_nodes = search_rows(model, "n_nodes")
+    assert (n_nodes <= max_nodes).all()
+    assert model.genotype_.n_nodes <= max_nodes
+    if max_nodes == 0:
+        assert model.genotype_ == Genotype.named("linear")
+        assert model.growth_events_ == []
+    elif initial == "linear":
+        assert n_nodes.max() >= min(2, max_nodes)
+
+
+def test_the_race_admits_cells_within_the_bound_only():
+    X3, y3 = sequences()
+    model = regressor(max_nodes=1, search_epochs=12).fit(X3, y3)
+    cells = [event.edit.branch.layers[0] for event in model.growth_events_ if event.epoch == 0]
+    assert cells
+    assert all(len(cell.nodes) <= 1 for cell in cells)
+
+
+@pytest.mark.parametrize("initial", ["auto", "linear", "product"])
+@pytest.mark.parametrize("max_params", [3, 60, 200])
+@pytest.mark.filterwarnings("ignore:max_params=.* leaves no room:sknas.exceptions.SearchWarning")
+def test_weights_never_exceed_their_bound(initial, max_params):
+    common = {**EAGER, "initial_genotype": initial, "search_epochs": 12}
+    model = regressor(**common, max_params=max_params).fit(X, Y)
+    assert (model.search_history_["n_params"] <= max_params).all()
+    assert model.n_params_ <= max_params
+
+
+@pytest.mark.parametrize("genotype", ["gru", "product"])
+def test_a_given_genotype_beyond_the_bound_is_refused_or_not_returned(genotype):
+    model = regressor(genotype=genotype, hidden_size=32, max_params=10)
+    try:
+        model.fit(X, Y)
+    except ValueError as error:
+        assert "max_params" in str(error)  # noqa: PT017 (either a clear error or a small model)
+    else:
+        assert model.n_params_ <= 10
+
+
+def test_a_bound_that_leaves_no_room_for_a_branch_warns():
+    from sknas.exceptions import SearchWarning
+
+    with pytest.warns(SearchWarning, match="max_params=4 leaves no room"):
+        model = regressor(max_params=4).fit(X, Y)
+    assert model.genotype_ == Genotype.named("linear")
+
+
+def test_a_bound_below_the_linear_seed_is_an_error():
+    n_seed = regressor(max_nodes=0).fit(X, Y).n_params_
+    assert n_seed == X.shape[1] + 1
+    regressor(max_nodes=0, max_params=n_seed).fit(X, Y)
+    with pytest.raises(ValueError, match=rf"max_params.* {n_seed} weights.*got {n_seed - 1}"):
+        regressor(max_params=n_seed - 1).fit(X, Y)
+
+
+# -- budget ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_search", "n_train"), [(1, 1), (4, 2), (2, 5)])
+def test_epochs_are_bounded_phase_by_phase(n_search, n_train):
+    model = regressor(
+        initial_genotype="product", search_epochs=n_search, max_epochs=n_train, early_stopping=False
+    ).fit(X, Y)
+    assert len(search_rows(model, "epoch")) <= n_search
+    assert len(search_rows(model, "epoch", "train")) == n_train
+    assert model.n_iter_ == len(model.search_history_)
+    assert model.search_history_["epoch"].tolist() == list(range(1, model.n_iter_ + 1))
+
+
+def test_training_stops_early_only_where_it_may():
+    rng = np.random.default_rng(0)
+    noise, target = rng.normal(size=(60, 6)), rng.normal(size=60)
+    counts = {
+        early: len(
+            search_rows(
+                trained(
+                    genotype="dense", hidden_size=32, max_epochs=60, early_stopping=early,
+                    learning_rate=0.02,
+                ).fit(noise, target),
+                "epoch",
+                "train",
+            )
+        )
+        for early in (True, False)
+    }  # fmt: skip
+    assert counts[False] == 60
+    assert counts[True] < 60
+
+
+def test_a_time_budget_ends_the_fit_and_the_report_says_so():
+    model = regressor(search_epochs=10**6, max_epochs=10**6, time_budget=0.5).fit(X, Y)
+    assert model.search_report_.stopped_by == "time_budget"
+    assert np.isfinite(model.predict(X)).all()
+    assert model.search_history_["seconds"].sum() < 5.0
+    assert regressor(time_budget=1000.0).fit(X, Y).search_report_.stopped_by == "schedule"
+
+
+def test_smaller_batches_make_more_steps_an_epoch():
+    steps = {}
+    for batch_size in ("auto", 2):
+        model = regressor(
+            **{**EAGER, "search_epochs": 2, "max_nodes": 1}, mode="fixed", batch_size=batch_size
+        )
+        steps[batch_size] = search_rows(model.fit(X, Y), "arch_steps").max()
+    assert steps[2] > steps["auto"]
+    n_train = len(X) * 0.8 * 0.75
+    assert steps[2] == pytest.approx(n_train / 2, rel=0.1)
+
+
+def test_a_faster_rate_learns_faster_at_first():
+    first = [
+        search_rows(
+            trained(genotype="product", learning_rate=rate, dropout=0.0).fit(X, Y),
+            "train_loss",
+            "train",
+        )
+        for rate in (1e-6, 1e-2)
+    ]
+    assert first[1][-1] < first[0][-1]
+    assert first[0][0] == pytest.approx(first[0][-1], rel=1e-3)
+
+
+def test_dropout_disturbs_training_and_not_prediction():
+    loss = {}
+    for dropout in (0.0, 0.5):
+        model = trained(genotype="product", dropout=dropout, max_epochs=8, learning_rate=0.02)
+        model.fit(X, Y)
+        np.testing.assert_array_equal(model.predict(X), model.predict(X))
+        loss[dropout] = search_rows(model, "train_loss", "train")[-1]
+    assert loss[0.0] < loss[0.5]
+
+
+def test_refit_decides_whether_the_weights_are_taken_over():
+    first = {}
+    for refit in ("inherit", "scratch"):
+        model = regressor(
+            initial_genotype="product",
+            max_nodes=1,
+            search_epochs=12,
+            refit=refit,
+            learning_rate=0.02,
+        ).fit(X, Y)
+        first[refit] = search_rows(model, "train_loss", "train")[0]
+        assert ("derived" in model.search_report_.stages.index) == (refit == "inherit")
+    assert first["inherit"] < 0.5 * first["scratch"]
+
+
+def test_refitting_on_all_rows_is_a_phase_of_its_own():
+    for is_full in (False, True):
+        model = trained(genotype="product", refit_full=is_full, learning_rate=0.02, max_epochs=8)
+        model.fit(X, Y)
+        assert ("refit" in set(model.search_history_["phase"])) == is_full
+    assert (model.search_history_["phase"].iloc[-1]) == "refit"
+
+
+def test_a_linear_result_can_be_refitted_on_all_rows():
+    model = regressor(max_nodes=0, refit_full=True).fit(X, Y)
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_weight_decay_shrinks_the_weights():
+    sizes = []
+    for decay in (0.0, 1.0, 50.0):
+        model = trained(
+            genotype="dense", weight_decay=decay, max_epochs=12, learning_rate=0.01,
+            early_stopping=False, refit_full=True,
+        )  # fmt: skip
+        weights = model.fit(X, Y).module_.parameters()
+        sizes.append(sum(float(p.square().sum()) for p in weights))
+    assert sizes[0] > sizes[1] > sizes[2]
