@@ -7,14 +7,20 @@ import pkgutil
 import torch
 
 from sknas.blocks import NetworkShape
-from sknas.edits import AddBranch, AddNode
+from sknas.edits import AddBranch, AddNode, DropEdge, DropOp
 from sknas.genotype import NAMED_CELLS, Branch, Cell, Node
 from sknas.search.learner import Learner, LearningRates
-from sknas.supernet import SoftmaxRelaxation, Supernet
+from sknas.supernet import (
+    ScaledSigmoidRelaxation,
+    SigmoidRelaxation,
+    SoftmaxRelaxation,
+    Supernet,
+)
 
 SHAPE = NetworkShape(n_channels=3, lookback=7, n_targets=2, horizon=2, target_channels=(2, 0))
 PADDED = NetworkShape(3, 7, 2, 2, (2, 0), has_padding=True)
 OPERATIONS = ("hadamard", "lin_tanh", "gate", "first")
+RELAXATIONS = [SoftmaxRelaxation(), SigmoidRelaxation(), ScaledSigmoidRelaxation()]
 # The named cells, and one in which every node is an output and x is read in all ways.
 CELLS = {
     **NAMED_CELLS,
@@ -87,6 +93,16 @@ def supernet(
             AddNode(place, 0, operations).apply(net, generator(place + 100))
     perturb(net)
     return net
+
+
+def choices(net):
+    """Return the removals of each choice that is still open, one for every candidate of it."""
+    open_choices = []
+    for place, node in net.nodes():
+        open_choices.append([DropOp(place, name) for name in node.operations])
+        for slot, side in enumerate(("left", "right")):
+            open_choices.append([DropEdge(place, side, name) for name in node.open_sources(slot)])
+    return [choice for choice in open_choices if len(choice) > 1]
 
 
 def learner(net=None, *, weight_decay=0.1):

@@ -16,9 +16,7 @@ from sknas.edits import (
     AddLayer,
     AddNode,
     AddOp,
-    DropEdge,
     DropNode,
-    DropOp,
     DropOutput,
     Widen,
 )
@@ -26,10 +24,18 @@ from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.ops import get_op, registered_ops
 from sknas.search.discretization import discretize
 from sknas.search.inheritance import derive
-from sknas.supernet import ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
-from tests.tiny import CELLS, PADDED, SHAPE, branch, generator, perturb, supernet, windows
-
-RELAXATIONS = [SoftmaxRelaxation(), SigmoidRelaxation(), ScaledSigmoidRelaxation()]
+from tests.tiny import (
+    CELLS,
+    PADDED,
+    RELAXATIONS,
+    SHAPE,
+    branch,
+    choices,
+    generator,
+    perturb,
+    supernet,
+    windows,
+)
 
 
 def random_operations(rng):
@@ -58,20 +64,8 @@ def random_growth(net, rng):
     return edits[rng.integers(len(edits))]
 
 
-def choices(net):
-    """Return every removal of a candidate or of a source."""
-    edits = []
-    for place, node in net.nodes():
-        if len(node.operations) > 1:
-            edits += [DropOp(place, name) for name in node.operations]
-        for slot, side in enumerate(("left", "right")):
-            if len(names := node.open_sources(slot)) > 1:
-                edits += [DropEdge(place, side, name) for name in names]
-    return edits
-
-
 def settle(net, rng):
-    while edits := choices(net):
+    while edits := [edit for choice in choices(net) for edit in choice]:
         edits[rng.integers(len(edits))].apply(net)
         if rng.random() < 0.05:
             places = [place for place, _ in net.nodes()]

@@ -22,7 +22,7 @@ from sknas.edits import (
 from sknas.genotype import NAMED_CELLS
 from sknas.search.bilevel import arch_step, weight_step
 from sknas.supernet import NodePlace, ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
-from tests.tiny import OPERATIONS, batch, branch, generator, learner, supernet, windows
+from tests.tiny import OPERATIONS, RELAXATIONS, batch, branch, generator, learner, supernet, windows
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -230,11 +230,7 @@ def test_the_next_step_of_every_parameter_is_the_one_written_out_by_hand(edit):
         assert n_checked > 0 or not free
 
 
-@pytest.mark.parametrize(
-    "relaxation",
-    [SoftmaxRelaxation(), SigmoidRelaxation(), ScaledSigmoidRelaxation()],
-    ids=lambda r: type(r).__name__,
-)
+@pytest.mark.parametrize("relaxation", RELAXATIONS, ids=lambda r: type(r).__name__)
 @pytest.mark.parametrize("edit", [e for e in EDITS if e.preserves_function], ids=str)
 def test_a_morphism_keeps_the_function_of_the_averaged_network_too(edit, relaxation):
     learner, past = trained(relaxation), windows()

@@ -8,11 +8,10 @@ from sknas.edits import AddHadamard, AddNode, AddOp, DropEdge, DropNode, DropOp,
 from sknas.genotype import Cell, Node
 from sknas.ops import get_op, registered_ops
 from sknas.search.discretization import discretize
-from sknas.supernet import NodePlace, ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
-from tests.tiny import CELLS, branch, generator, perturb, supernet, windows
+from sknas.supernet import NodePlace, SoftmaxRelaxation
+from tests.tiny import CELLS, RELAXATIONS, branch, choices, generator, perturb, supernet, windows
 
 MIXED = NodePlace(0, 0, 1)  # behind the one node of a highway cell
-RELAXATIONS = [SoftmaxRelaxation(), SigmoidRelaxation(), ScaledSigmoidRelaxation()]
 
 
 def network(relaxation=None, operations=None):
@@ -148,19 +147,6 @@ def test_a_dropped_output_takes_with_it_what_only_it_read():
     assert net(windows()).isfinite().all()
 
 
-def chosen_beforehand(net, rng):
-    """Return removals that leave one candidate of every choice, as one round of pruning does."""
-    edits = []
-    for place, node in net.nodes():
-        groups = [[DropOp(place, name) for name in node.operations]]
-        for slot, side in enumerate(("left", "right")):
-            groups.append([DropEdge(place, side, name) for name in node.open_sources(slot)])
-        for group in groups:
-            kept = rng.integers(max(1, len(group)))
-            edits += [edit for i, edit in enumerate(group) if i != kept]
-    return edits
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_a_round_of_removals_can_be_carried_out_and_leaves_no_node_that_nothing_reads(seed):
     rng = np.random.default_rng(seed)
@@ -169,7 +155,11 @@ def test_a_round_of_removals_can_be_carried_out_and_leaves_no_node_that_nothing_
         AddNode(0, 0, ("first", "second", "lin_tanh")).apply(net, generator(step))
     for _, node in list(net.nodes())[:-1]:
         node.is_output = bool(rng.random() < 0.2)
-    for edit in chosen_beforehand(net, rng):
+    chosen = []  # beforehand, as a round of pruning does
+    for choice in choices(net):
+        kept = rng.integers(len(choice))
+        chosen += choice[:kept] + choice[kept + 1 :]
+    for edit in chosen:
         change = edit.apply(net)
         present = {id(p) for p in net.parameters()}
         assert not present & {id(p) for p in change.removed}
