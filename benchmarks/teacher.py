@@ -1,6 +1,6 @@
 """A search that searches: data from teachers with random multiplicative cells.
 
-    python benchmarks/teacher.py --teachers 5 --random 5
+    python benchmarks/teacher.py --teachers 6 --random 5
 
 A teacher is a recurrent network whose cell is a random genotype with at least one multiplicative
 operation. The searched cell, the fixed GRU, the fixed LSTM and random genotypes learn its output
@@ -22,7 +22,7 @@ from sknas.derived import DerivedNetwork, NetworkSpec
 from sknas.estimators._preparation import default_segment_length
 from sknas.ops import DEFAULT_OPERATIONS
 
-N_STEPS, N_CHANNELS, N_TRAIN, N_TEST, NOISE = 12, 3, 1500, 1500, 0.05
+N_STEPS, N_CHANNELS, N_TRAIN, N_TEST, NOISE = 6, 2, 4000, 2000, 0.05
 OPERATIONS = ("hadamard", "lin_tanh", "lin_sigmoid", "gate", "add")
 
 
@@ -30,7 +30,7 @@ def teacher(seed: int) -> Genotype:
     """Draw a genotype of four nodes until it multiplies."""
     rng = np.random.RandomState(seed)
     while True:
-        genotype = Genotype.random(rng, operations=OPERATIONS, n_nodes=4, hidden_size=8)
+        genotype = Genotype.random(rng, operations=OPERATIONS, n_nodes=4, hidden_size=4)
         if "hadamard" in genotype.operations:
             return genotype
 
@@ -75,7 +75,7 @@ def run(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--teachers", type=int, default=5)
+    parser.add_argument("--teachers", type=int, default=6)
     parser.add_argument("--random", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -15,7 +15,7 @@ from sknas.training import Problem, Schedule
 
 __all__ = ["Settings", "contenders", "make_schedule", "make_space", "resolve_genotype"]
 
-SEARCH_STEPS = 2400
+SEARCH_STEPS = 3000
 TRAIN_STEPS = 2000
 FIXED_STEPS = 3000
 MIN_EPOCH_STEPS = 40

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+from torch import Tensor, nn
 
 from sknas.blocks import Batch, Objective
 from sknas.search.learner import Learner
@@ -34,8 +37,7 @@ def weight_step(learner: Learner, batch: Batch, objective: Objective, max_norm: 
     parameters = learner.learning_weights()
     loss = objective.mean(learner.supernet(past), target, weight)
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
+    _hand_over(parameters, gradients)
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     if torch.isfinite(norm) and torch.isfinite(loss):
         learner.weight_optimizer.step()
@@ -70,8 +72,13 @@ def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | N
     # Nothing clips this gradient, and Adam would remember a square that overflows for ever.
     norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
     if torch.isfinite(norm) and torch.isfinite(loss):
-        for parameter, gradient in zip(free, gradients, strict=True):
-            parameter.grad = gradient
+        _hand_over(free, gradients)
         learner.arch_optimizer.step()
     learner.arch_optimizer.zero_grad(set_to_none=True)
     return float(loss.detach())
+
+
+def _hand_over(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
+    """Set gradients, each in plain layout: a fused optimizer ignores strides without a word."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = None if gradient is None else gradient.contiguous()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from sknas.edits import AddBranch, Edit
 from sknas.genotype import Cell
 from sknas.search.learner import Learner
 from sknas.search.plan import Plan
-from sknas.search.probe import Probe, measure_removals
+from sknas.search.probe import Probe
+from sknas.search.proposal import Proposal
+from sknas.search.pruning_round import prune_round
 from sknas.search.race import Race
 from sknas.search.space import SearchSpace
-from sknas.search.state import Move, Removal, SearchState
+from sknas.search.state import Move, SearchState
 from sknas.supernet import Supernet
 
 __all__ = ["Controller", "Incumbent"]
@@ -97,17 +100,13 @@ class Controller:
         seed_loss = self.probe.loss(start)
         self.incumbent = Incumbent(start, seed_loss)
         self._cell = self.space.plain_cell
+        self._proposal: Proposal | None = None
         self._race: Race | None = None
         if self.cells:
-            self._race = Race.start(
-                self.learner,
-                [AddBranch(self.space.branch(cell)) for cell in self.cells],
-                self.plan.n_epochs,
-                self.generator,
-                self.probe.outputs,
-                seed_loss,
-            )
-            self.learner = self._race.current
+            self._seed = self.learner.snapshot()
+            self._propose()
+        elif self.plan.mode == "interleaved" and not self.learner.supernet.is_settled:
+            self._proposal = self._proposal_of(self.learner, self.plan.n_mixed_start_epochs)
 
     # -- the outer loop -----------------------------------------------------------------------
 
@@ -132,7 +131,9 @@ class Controller:
         loss = self._validate()
         self._record(train_loss, loss, n_arch_steps, seconds)
         self._losses.append(loss)
-        if self._race is not None:
+        if self._proposal is not None:
+            self._end_proposal_epoch(loss)
+        elif self._race is not None:
             self._end_race_epoch(loss)
         else:
             self._judge()
@@ -179,7 +180,9 @@ class Controller:
     def _is_over(self) -> bool:
         if self.epoch >= self.plan.n_epochs:
             return True
-        if self._race is not None or self._trial is not None or self._rounds_left:
+        if self._proposal is not None or self._race is not None:
+            return False
+        if self._trial is not None or self._rounds_left:
             return False
         if not self.learner.supernet.is_settled:
             return False
@@ -198,6 +201,54 @@ class Controller:
         self._validate()
 
     # -- the first branch ---------------------------------------------------------------------
+
+    def _propose(self) -> None:
+        """Let a mixed branch find one more contender, where there is room and time for it."""
+        edit = self.space.mixed_start()
+        learner = self._seed.snapshot()
+        before = self.probe.outputs(learner.supernet)
+        learner.apply(edit, self.generator)
+        n_params = learner.supernet.n_params
+        if not self.space.fits(n_params) or self.plan.n_proposal_epochs == 0:
+            self._start_race(self.cells)
+            return
+        change = float((self.probe.outputs(learner.supernet) - before).abs().max())
+        seed_loss = self.incumbent.loss
+        self.moves.append(Move(0, edit, n_params, change, seed_loss, seed_loss, is_accepted=False))
+        self.learner = learner
+        self._proposal = self._proposal_of(learner, self.plan.n_proposal_epochs)
+
+    def _proposal_of(self, learner: Learner, n_epochs: int) -> Proposal:
+        seed_loss, may_give_up = self.incumbent.loss, bool(self.cells)
+        return Proposal(
+            learner, self.plan, n_epochs, self.probe, self.generator, seed_loss, may_give_up
+        )
+
+    def _end_proposal_epoch(self, loss: float) -> None:
+        proposal = self._proposal
+        if proposal is None:
+            return
+        proposal.end_epoch(loss)
+        if not proposal.is_over:
+            return
+        self._proposal = None
+        self._losses, self._best = [], None
+        if self.cells:
+            self.moves[0] = dataclasses.replace(self.moves[0], loss_after=min(proposal.losses))
+            found = proposal.cell
+            is_new = found is not None and found not in self.cells
+            self._start_race([found, *self.cells] if found is not None and is_new else self.cells)
+
+    def _start_race(self, cells: Sequence[Cell]) -> None:
+        self._race = Race.start(
+            self._seed,
+            [AddBranch(self.space.branch(cell)) for cell in cells],
+            self.plan.n_epochs,
+            self.generator,
+            self.probe.outputs,
+            self.probe.loss(self._seed.supernet),
+        )
+        self.learner = self._race.current
 
     def _end_race_epoch(self, loss: float) -> None:
         race = self._race
@@ -223,7 +274,7 @@ class Controller:
         edits = self.space.possible_edits(self.learner.supernet, self._cell)
         return tuple(edit for edit in edits if str(edit) not in self._refused)
 
-    def _state(self, *, removals: Sequence[Removal] = (), n_rounds_left: int = 1) -> SearchState:
+    def _state(self, *, n_rounds_left: int = 1) -> SearchState:
         n_needed = self._n_epochs_of_a_move() + self._n_epochs_reserved()
         n_tried = sum(move.epoch > 0 for move in self.moves)
         return SearchState(
@@ -231,8 +282,7 @@ class Controller:
             self.plan.n_epochs,
             tuple(self._losses),
             self._possible(),
-            tuple(removals),
-            n_rounds_left,
+            n_rounds_left=n_rounds_left,
             is_last_chance=n_tried == 0 and self.plan.n_epochs - self.epoch <= n_needed,
         )
 
@@ -337,27 +387,18 @@ class Controller:
     def _prune_once(self) -> None:
         """Remove what the rule proposes, down to one candidate a choice in the last round."""
         rounds_left = self._rounds_left or 1
-        with self.learner.average.swapped_in():
-            removals = measure_removals(
-                self.learner.supernet, self.probe, is_measured=self.plan.pruning.needs_costs
-            )
-        state = self._state(removals=removals, n_rounds_left=rounds_left)
-        for edit in self.plan.pruning.propose(state):
-            self.learner.apply(edit, self.generator)
+        state = self._state(n_rounds_left=rounds_left)
+        prune_round(self.learner, self.probe, self.plan.pruning, state, self.generator)
         self._rounds_left = rounds_left - 1
         self._losses, self._best = [], None
         if self._rounds_left == 0 and self._trial is not None:
             self._trial.n_epochs_left = 1
-        elif self._rounds_left == 0 and self.plan.mode == "interleaved":
-            self._rounds_left = None  # a mixed start is settled, and may grow
 
     def _is_pruning_due(self) -> bool:
         if self.learner.supernet.is_settled:
             return False
         if self.plan.mode == "interleaved":
-            if self._trial is None:
-                return self.epoch >= self.plan.n_trial_epochs
-            return self._trial.n_epochs_left <= 0
+            return self._trial is not None and self._trial.n_epochs_left <= 0
         n_left = self.plan.n_epochs - self.epoch
         return n_left <= self.plan.n_rounds + 1 or (
             self._trial is None and not self._can_still_grow()

@@ -77,10 +77,16 @@ class Learner:
         return cls(
             supernet,
             torch.optim.AdamW(
-                [{"params": weights}], lr=rates.weight, weight_decay=rates.weight_decay
+                [{"params": weights}],
+                lr=rates.weight,
+                weight_decay=rates.weight_decay,
+                fused=True,
             ),
             torch.optim.Adam(
-                [{"params": supernet.arch_parameters()}], lr=rates.arch, betas=(0.5, 0.999)
+                [{"params": supernet.arch_parameters()}],
+                lr=rates.arch,
+                betas=(0.5, 0.999),
+                fused=True,
             ),
             WeightAverage(weights),
         )

@@ -9,6 +9,9 @@ from sknas.search.pruning import PruningRule
 
 __all__ = ["Plan"]
 
+_START_SHARE = 0.4  # of the epochs, at most, for the mixed nodes that a search starts from
+_PROPOSAL_SHARE = 0.2  # and for those that only find a cell for the race
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -41,3 +44,14 @@ class Plan:
     def n_rounds(self) -> int:
         """Pruning rounds, one an epoch."""
         return scaled(self.pruning.n_rounds, self.n_epochs)
+
+    @property
+    def n_mixed_start_epochs(self) -> int:
+        """Most epochs of a mixed start, pruning included."""
+        return max(self.n_trial_epochs + self.n_rounds, int(_START_SHARE * self.n_epochs))
+
+    @property
+    def n_proposal_epochs(self) -> int:
+        """Most epochs in which a mixed branch may find a cell for the race; 0 in short searches."""
+        n_epochs = int(_PROPOSAL_SHARE * self.n_epochs)
+        return n_epochs if n_epochs >= self.n_trial_epochs + self.n_rounds else 0

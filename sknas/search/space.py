@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
-from sknas.edits import AddBranch, AddHadamard, AddLayer, AddNode, AddOp, Edit, Widen
+from sknas.edits import (
+    AddBranch,
+    AddHadamard,
+    AddLayer,
+    AddMixedBranch,
+    AddNode,
+    AddOp,
+    Edit,
+    Widen,
+)
 from sknas.genotype import INPUT, NAMED_CELLS, Branch, Cell, Node
 from sknas.supernet import Supernet
 
 __all__ = ["SearchSpace"]
+
+# The mixed branch that finds a cell: more nodes, and wider ones, cost more and find no better.
+_N_MIXED, _N_MIXED_HIDDEN = 3, 32
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,12 @@ class SearchSpace:
         return self.branch(
             Cell((Node("first", INPUT, None),), outputs=(0,), carry=self.is_sequence)
         )
+
+    def mixed_start(self) -> AddMixedBranch:
+        """Return the move that adds a narrow branch of a few mixed nodes, to find a cell by."""
+        n_hidden = min(_N_MIXED_HIDDEN, self.hidden_size)
+        frame = dataclasses.replace(self.mixed_branch(), hidden_size=n_hidden, n_embedded=n_hidden)
+        return AddMixedBranch(frame, min(_N_MIXED, self.max_nodes), self.operations)
 
     def possible_edits(self, supernet: Supernet, cell: Cell) -> list[Edit]:
         """Return the moves that the bounds leave open, in order of preference.

@@ -312,7 +312,10 @@ class DerivedNet(_QuietNet):
         """Start AdamW over all weights, the seed's among them."""
         del args, kwargs
         self.optimizer_ = torch.optim.AdamW(
-            self.average.averages, lr=self.learning_rate, weight_decay=self.weight_decay
+            self.average.averages,
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            fused=True,
         )
         return self
 

@@ -92,6 +92,8 @@ def check(net, edit, past):
     change = edit.apply(net, generator(7))
     after = net(past)
     assert difference(after, before) <= TOLERANCE[before.dtype], str(edit)
+    # Fused optimizers ignore strides.
+    assert all(parameter.is_contiguous() for parameter in net.parameters())
     newborn = newborn_gradients(net, change, past)
     assert all(bool(gradient.isfinite().all()) for gradient in newborn)
     assert any(bool(gradient.any()) for gradient in newborn), f"{edit} cannot learn"
