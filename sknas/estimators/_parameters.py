@@ -73,8 +73,8 @@ _SHARED = """\
     operations : "default" or sequence of str, default="default"
         Candidate operations of a mixed node; names registered in `sknas.ops`.
     initial_genotype : str or Genotype, default="auto"
-        Where growth starts from. ``"auto"`` lets a cell pruned from mixed nodes and hand-made ones of
-        at most `max_nodes` nodes race on validation; a name or a `Genotype` starts from that;
+        Where growth starts from. ``"auto"`` lets a cell pruned from mixed nodes and hand-made ones
+        of at most `max_nodes` nodes race on validation; a name or a `Genotype` starts from that;
         ``"linear"`` starts from `initial_nodes` mixed nodes.
     initial_nodes : int, default=1
         Mixed nodes to start from where growth starts from ``"linear"``; at most `max_nodes`.
