@@ -51,6 +51,8 @@ IMPOSSIBLE = [
     ("growth", 3, "3"),
     ("pruning", "all", "all"),
     ("relaxation", "hard", "hard"),
+    ("arch_schedule", "seldom", "seldom"),
+    ("arch_schedule", 2, "2"),
     ("arch_learning_rate", 0.0, "0.0"),
     ("arch_learning_rate", -1.0, "-1.0"),
     ("max_params", 0, "0"),
