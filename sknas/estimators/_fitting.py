@@ -184,6 +184,7 @@ def _first_candidate(
             settings.growth,
             settings.pruning,
             settings.arch_schedule,
+            settings.arch_regularizer,
         ),
         space,
         cells,

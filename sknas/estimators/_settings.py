@@ -9,7 +9,7 @@ from typing import Any
 
 from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
-from sknas.search import ArchSchedule, GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.search.space import SearchSpace
 from sknas.supernet import Relaxation, Supernet
 from sknas.training import Problem, Schedule
@@ -48,6 +48,7 @@ class Settings:
     pruning: PruningRule
     relaxation: Relaxation
     arch_schedule: ArchSchedule[Any]
+    arch_regularizer: ArchRegularizer | None
     arch_learning_rate: float
     max_params: int | None
     search_epochs: int | str

@@ -32,7 +32,9 @@ from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.ops import DEFAULT_OPERATIONS, get_op
 from sknas.reporting import GrowthEvent
 from sknas.search import (
+    AdmmRegularizer,
     AlternateSchedule,
+    ArchRegularizer,
     ArchSchedule,
     EffectPruning,
     EveryKSchedule,
@@ -41,7 +43,9 @@ from sknas.search import (
     MagnitudePruning,
     PeriodicGrowth,
     PlateauGrowth,
+    ProximityRegularizer,
     PruningRule,
+    ZeroOneRegularizer,
 )
 from sknas.supernet import (
     Relaxation,
@@ -71,6 +75,11 @@ ARCH_SCHEDULE: dict[str, type[ArchSchedule[Any]]] = {
     "alternate": AlternateSchedule,
     "every_k": EveryKSchedule,
     "information": InformationSchedule,
+}
+ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
+    "proximity": ProximityRegularizer,
+    "admm": AdmmRegularizer,
+    "zero_one": ZeroOneRegularizer,
 }
 VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
@@ -196,6 +205,11 @@ class BaseGrowingDARTS(BaseEstimator):
                 else clone(self.relaxation)
             ),
             _resolved(self.arch_schedule, ARCH_SCHEDULE),
+            (
+                None
+                if self.arch_regularizer is None
+                else _resolved(self.arch_regularizer, ARCH_REGULARIZER)
+            ),
             self.arch_learning_rate,
             self.max_params,
             self.search_epochs,

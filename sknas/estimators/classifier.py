@@ -19,7 +19,7 @@ from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS, start_clock
 from sknas.genotype import Genotype
-from sknas.search import ArchSchedule, GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.supernet import Relaxation
 
 __all__ = ["GrowingDARTSClassifier"]
@@ -75,6 +75,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "sigmoid",
         arch_schedule: str | ArchSchedule[Any] = "alternate",
+        arch_regularizer: str | ArchRegularizer | None = None,
         arch_learning_rate: float = 0.01,
         max_params: int | None = None,
         search_epochs: int | str = "auto",
@@ -113,6 +114,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.pruning = pruning
         self.relaxation = relaxation
         self.arch_schedule = arch_schedule
+        self.arch_regularizer = arch_regularizer
         self.arch_learning_rate = arch_learning_rate
         self.max_params = max_params
         self.search_epochs = search_epochs

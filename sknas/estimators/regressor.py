@@ -24,7 +24,7 @@ from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS, start_clock
 from sknas.genotype import Genotype
-from sknas.search import ArchSchedule, GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.supernet import Relaxation
 
 __all__ = ["GrowingDARTSRegressor"]
@@ -90,6 +90,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "sigmoid",
         arch_schedule: str | ArchSchedule[Any] = "alternate",
+        arch_regularizer: str | ArchRegularizer | None = None,
         arch_learning_rate: float = 0.01,
         max_params: int | None = None,
         search_epochs: int | str = "auto",
@@ -129,6 +130,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.pruning = pruning
         self.relaxation = relaxation
         self.arch_schedule = arch_schedule
+        self.arch_regularizer = arch_regularizer
         self.arch_learning_rate = arch_learning_rate
         self.max_params = max_params
         self.search_epochs = search_epochs

@@ -1,5 +1,11 @@
 """The search algorithm: rules decide, edits act, the controller orders."""
 
+from sknas.search.arch_regularizers import (
+    AdmmRegularizer,
+    ArchRegularizer,
+    ProximityRegularizer,
+    ZeroOneRegularizer,
+)
 from sknas.search.arch_schedule import (
     AlternateSchedule,
     ArchSchedule,
@@ -11,7 +17,9 @@ from sknas.search.pruning import EffectPruning, MagnitudePruning, PruningRule
 from sknas.search.state import Move, Removal, SearchState
 
 __all__ = [
+    "AdmmRegularizer",
     "AlternateSchedule",
+    "ArchRegularizer",
     "ArchSchedule",
     "EffectPruning",
     "EveryKSchedule",
@@ -21,7 +29,9 @@ __all__ = [
     "Move",
     "PeriodicGrowth",
     "PlateauGrowth",
+    "ProximityRegularizer",
     "PruningRule",
     "Removal",
     "SearchState",
+    "ZeroOneRegularizer",
 ]

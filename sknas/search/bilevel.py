@@ -67,6 +67,8 @@ def weight_step(
 def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | None:
     """Take one first-order step of the architecture parameters (Liu et al. 2019, xi = 0).
 
+    The learner's penalty, where it has one, is part of what the step lowers.
+
     Parameters
     ----------
     learner : Learner
@@ -79,19 +81,25 @@ def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | N
     Returns
     -------
     float or None
-        The batch's loss before the step; None where nothing is left to decide.
+        The batch's loss before the step, without the penalty; None where nothing is left to
+        decide.
     """
     free = learner.supernet.free_arch_parameters()
     if not free:
         return None
     past, target, weight = batch
     loss = objective.mean(learner.supernet(past), target, weight)
-    gradients = torch.autograd.grad(loss, free)
+    penalty = learner.penalty
+    gradients = torch.autograd.grad(
+        loss if penalty is None else loss + penalty.value(learner.supernet), free
+    )
     # Nothing clips this gradient, and Adam would remember a square that overflows for ever.
     norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
     if torch.isfinite(norm) and torch.isfinite(loss):
         _hand_over(free, gradients)
         learner.arch_optimizer.step()
+        if penalty is not None:
+            penalty.end_step(learner.supernet)
     learner.arch_optimizer.zero_grad(set_to_none=True)
     return float(loss.detach())
 

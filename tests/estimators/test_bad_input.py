@@ -53,6 +53,8 @@ IMPOSSIBLE = [
     ("relaxation", "hard", "hard"),
     ("arch_schedule", "seldom", "seldom"),
     ("arch_schedule", 2, "2"),
+    ("arch_regularizer", "l2", "l2"),
+    ("arch_regularizer", 0.1, "0.1"),
     ("arch_learning_rate", 0.0, "0.0"),
     ("arch_learning_rate", -1.0, "-1.0"),
     ("max_params", 0, "0"),
