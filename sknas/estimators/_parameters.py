@@ -11,7 +11,7 @@ import numpy as np
 from sknas._validation import HasMethods, Interval, StrOptions
 from sknas.blocks import REGRESSION_LOSSES
 from sknas.genotype import NAMED_CELLS, Genotype
-from sknas.search import GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.supernet import Relaxation
 
 __all__ = ["ATTRIBUTES", "CONSTRAINTS", "document", "parameters_section"]
@@ -44,6 +44,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "growth": [StrOptions({"plateau", "periodic"}), GrowthRule],
     "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
     "relaxation": [StrOptions({"softmax", "sigmoid", "scaled_sigmoid"}), Relaxation],
+    "arch_schedule": [StrOptions({"alternate", "every_k", "information"}), ArchSchedule],
+    "arch_regularizer": [None, StrOptions({"proximity", "admm", "zero_one"}), ArchRegularizer],
     "arch_learning_rate": [_at_least(Real, 0, "neither")],
     "max_params": [None, _at_least(Integral, 1)],
     "search_epochs": [_AUTO, _at_least(Integral, 1)],
@@ -113,6 +115,11 @@ _SHARED = """\
         Which candidates to remove.
     relaxation : {"softmax", "sigmoid", "scaled_sigmoid"} or Relaxation, default="sigmoid"
         How architecture parameters become mixing weights.
+    arch_schedule : {"alternate", "every_k", "information"} or ArchSchedule, default="alternate"
+        When to take an architecture step, while something is undecided: before every weight step,
+        before every second one, or while the weights' gradients are small.
+    arch_regularizer : None, {"proximity", "admm", "zero_one"} or ArchRegularizer, default=None
+        What is added to the architecture loss to draw open choices towards a decision.
     arch_learning_rate : float, default=0.01
         Adam's step size for architecture parameters.
     max_params : int or None, default=None

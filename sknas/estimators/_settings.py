@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
-from sknas.search import GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.search.space import SearchSpace
 from sknas.supernet import Relaxation, Supernet
 from sknas.training import Problem, Schedule
@@ -46,6 +47,8 @@ class Settings:
     growth: GrowthRule
     pruning: PruningRule
     relaxation: Relaxation
+    arch_schedule: ArchSchedule[Any]
+    arch_regularizer: ArchRegularizer | None
     arch_learning_rate: float
     max_params: int | None
     search_epochs: int | str

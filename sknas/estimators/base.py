@@ -32,12 +32,20 @@ from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.ops import DEFAULT_OPERATIONS, get_op
 from sknas.reporting import GrowthEvent
 from sknas.search import (
+    AdmmRegularizer,
+    AlternateSchedule,
+    ArchRegularizer,
+    ArchSchedule,
     EffectPruning,
+    EveryKSchedule,
     GrowthRule,
+    InformationSchedule,
     MagnitudePruning,
     PeriodicGrowth,
     PlateauGrowth,
+    ProximityRegularizer,
     PruningRule,
+    ZeroOneRegularizer,
 )
 from sknas.supernet import (
     Relaxation,
@@ -62,6 +70,16 @@ RELAXATION: dict[str, type[Relaxation]] = {
     "softmax": SoftmaxRelaxation,
     "sigmoid": SigmoidRelaxation,
     "scaled_sigmoid": ScaledSigmoidRelaxation,
+}
+ARCH_SCHEDULE: dict[str, type[ArchSchedule[Any]]] = {
+    "alternate": AlternateSchedule,
+    "every_k": EveryKSchedule,
+    "information": InformationSchedule,
+}
+ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
+    "proximity": ProximityRegularizer,
+    "admm": AdmmRegularizer,
+    "zero_one": ZeroOneRegularizer,
 }
 VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
@@ -186,6 +204,12 @@ class BaseGrowingDARTS(BaseEstimator):
                 if isinstance(self.relaxation, str)
                 else clone(self.relaxation)
             ),
+            _resolved(self.arch_schedule, ARCH_SCHEDULE),
+            (
+                None
+                if self.arch_regularizer is None
+                else _resolved(self.arch_regularizer, ARCH_REGULARIZER)
+            ),
             self.arch_learning_rate,
             self.max_params,
             self.search_epochs,
@@ -302,6 +326,13 @@ class BaseGrowingDARTS(BaseEstimator):
             module = DerivedNetwork(spec, generator=Generator().manual_seed(0), dtype=torch.float64)
             module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
             self.module_ = module.eval().requires_grad_(requires_grad=False)
+
+
+def _resolved(given: Any, names: Mapping[str, type[Any]]) -> Any:
+    """Return the object that a string names, or a copy of the given one, its parameters checked."""
+    rule = names[given]() if isinstance(given, str) else clone(given)
+    validate_parameters(rule, rule._parameter_constraints)
+    return rule
 
 
 def start_clock(estimator: BaseGrowingDARTS) -> float:

@@ -24,7 +24,7 @@ from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS, start_clock
 from sknas.genotype import Genotype
-from sknas.search import GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.supernet import Relaxation
 
 __all__ = ["GrowingDARTSRegressor"]
@@ -89,6 +89,8 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         growth: str | GrowthRule = "plateau",
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "sigmoid",
+        arch_schedule: str | ArchSchedule[Any] = "alternate",
+        arch_regularizer: str | ArchRegularizer | None = None,
         arch_learning_rate: float = 0.01,
         max_params: int | None = None,
         search_epochs: int | str = "auto",
@@ -127,6 +129,8 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.growth = growth
         self.pruning = pruning
         self.relaxation = relaxation
+        self.arch_schedule = arch_schedule
+        self.arch_regularizer = arch_regularizer
         self.arch_learning_rate = arch_learning_rate
         self.max_params = max_params
         self.search_epochs = search_epochs

@@ -87,7 +87,7 @@ def test_no_step_leaves_a_gradient_behind():
     assert all(p.grad is None for p in one.supernet.parameters())
 
 
-@pytest.mark.parametrize("step", [lambda o, b: weight_step(o, b, OBJECTIVE, 1.0), None])
+@pytest.mark.parametrize("step", [lambda o, b: weight_step(o, b, OBJECTIVE, 1.0).loss, None])
 def test_steps_on_one_batch_go_downhill_and_return_the_loss_before(step):
     one = learner(weight_decay=0.0)
     step = step or (lambda o, b: arch_step(o, b, OBJECTIVE))
@@ -125,7 +125,7 @@ def test_a_batch_that_is_not_finite_leaves_everything_as_it_was(kind):
     weight_step(one, batch(), OBJECTIVE, 1.0)
     arch_step(one, batch(), OBJECTIVE)
     before = everything(one)
-    assert not math.isfinite(weight_step(one, broken_batch(kind), OBJECTIVE, 1.0))
+    assert not math.isfinite(weight_step(one, broken_batch(kind), OBJECTIVE, 1.0).loss)
     assert not math.isfinite(arch_step(one, broken_batch(kind), OBJECTIVE))
     assert same(everything(one), before)
     weight_step(one, batch(), OBJECTIVE, 1.0)
@@ -155,6 +155,16 @@ def test_samples_without_weight_have_no_say():
         weight_step(one, (past, y, weight), OBJECTIVE, 1.0)
         arch_step(one, (past, y, weight), OBJECTIVE)
     assert same(everything(twins[0]), everything(twins[1]))
+
+
+@pytest.mark.parametrize("max_norm", [1e-3, 1.0, math.inf])
+def test_a_weight_step_tells_the_squared_norm_of_the_gradient_before_clipping(max_norm):
+    one, (past, target, weight) = learner(), batch()
+    OBJECTIVE.mean(one.supernet(past), target, weight).backward()
+    gradients = [p.grad for p in one.supernet.weight_parameters() if p.grad is not None]
+    expected = sum(float(gradient.square().sum()) for gradient in gradients)
+    twin = learner()
+    assert weight_step(twin, batch(), OBJECTIVE, max_norm).information == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("max_norm", [1e-3, 0.1])
@@ -191,7 +201,7 @@ def test_the_architecture_gradient_is_that_of_finite_differences():
 def test_padded_windows_give_finite_steps_too():
     one = learner(supernet(branch("lstm"), shape=PADDED, operations=OPERATIONS))
     before = everything(one)
-    assert math.isfinite(weight_step(one, batch(PADDED), OBJECTIVE, 1.0))
+    assert math.isfinite(weight_step(one, batch(PADDED), OBJECTIVE, 1.0).loss)
     assert math.isfinite(arch_step(one, batch(PADDED), OBJECTIVE))
     assert not same(everything(one)[: len(before)], before)
     assert all(bool(p.isfinite().all()) for p in one.supernet.parameters())
