@@ -43,7 +43,10 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "mode": [StrOptions({"sequential", "interleaved", "fixed"})],
     "growth": [StrOptions({"plateau", "periodic"}), GrowthRule],
     "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
-    "relaxation": [StrOptions({"softmax", "sigmoid", "scaled_sigmoid"}), Relaxation],
+    "relaxation": [
+        StrOptions({"softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"}),
+        Relaxation,
+    ],
     "arch_learning_rate": [_at_least(Real, 0, "neither")],
     "max_params": [None, _at_least(Integral, 1)],
     "search_epochs": [_AUTO, _at_least(Integral, 1)],
@@ -111,7 +114,8 @@ _SHARED = """\
         When to grow.
     pruning : {"effect", "magnitude"} or PruningRule, default="effect"
         Which candidates to remove.
-    relaxation : {"softmax", "sigmoid", "scaled_sigmoid"} or Relaxation, default="sigmoid"
+    relaxation : {"softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"} or Relaxation, \
+            default="sigmoid"
         How architecture parameters become mixing weights.
     arch_learning_rate : float, default=0.01
         Adam's step size for architecture parameters.

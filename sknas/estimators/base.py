@@ -40,6 +40,8 @@ from sknas.search import (
     PruningRule,
 )
 from sknas.supernet import (
+    ClampRelaxation,
+    GumbelRelaxation,
     Relaxation,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
@@ -62,6 +64,8 @@ RELAXATION: dict[str, type[Relaxation]] = {
     "softmax": SoftmaxRelaxation,
     "sigmoid": SigmoidRelaxation,
     "scaled_sigmoid": ScaledSigmoidRelaxation,
+    "clamp": ClampRelaxation,
+    "gumbel": GumbelRelaxation,
 }
 VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
