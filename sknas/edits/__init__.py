@@ -10,6 +10,7 @@ from sknas.edits.morphisms import (
     AddOp,
     Widen,
 )
+from sknas.edits.narrowing import Narrow
 from sknas.edits.optimizer import carry_averages, carry_optimizer
 from sknas.edits.removals import DropEdge, DropNode, DropOp, DropOutput
 
@@ -25,6 +26,7 @@ __all__ = [
     "DropOp",
     "DropOutput",
     "Edit",
+    "Narrow",
     "ParameterChange",
     "Replacement",
     "Widen",

@@ -43,7 +43,10 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "mode": [StrOptions({"sequential", "interleaved", "fixed"})],
     "growth": [StrOptions({"plateau", "periodic"}), GrowthRule],
     "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
-    "relaxation": [StrOptions({"softmax", "sigmoid", "scaled_sigmoid"}), Relaxation],
+    "relaxation": [
+        StrOptions({"softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"}),
+        Relaxation,
+    ],
     "arch_schedule": [StrOptions({"alternate", "every_k", "information"}), ArchSchedule],
     "arch_regularizer": [None, StrOptions({"proximity", "admm", "zero_one"}), ArchRegularizer],
     "arch_learning_rate": [_at_least(Real, 0, "neither")],
@@ -113,7 +116,8 @@ _SHARED = """\
         When to grow.
     pruning : {"effect", "magnitude"} or PruningRule, default="effect"
         Which candidates to remove.
-    relaxation : {"softmax", "sigmoid", "scaled_sigmoid"} or Relaxation, default="sigmoid"
+    relaxation : {"softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"} or Relaxation, \
+            default="sigmoid"
         How architecture parameters become mixing weights.
     arch_schedule : {"alternate", "every_k", "information"} or ArchSchedule, default="alternate"
         When to take an architecture step, while something is undecided: before every weight step,

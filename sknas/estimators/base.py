@@ -48,6 +48,8 @@ from sknas.search import (
     ZeroOneRegularizer,
 )
 from sknas.supernet import (
+    ClampRelaxation,
+    GumbelRelaxation,
     Relaxation,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
@@ -70,6 +72,8 @@ RELAXATION: dict[str, type[Relaxation]] = {
     "softmax": SoftmaxRelaxation,
     "sigmoid": SigmoidRelaxation,
     "scaled_sigmoid": ScaledSigmoidRelaxation,
+    "clamp": ClampRelaxation,
+    "gumbel": GumbelRelaxation,
 }
 ARCH_SCHEDULE: dict[str, type[ArchSchedule[Any]]] = {
     "alternate": AlternateSchedule,

@@ -97,7 +97,7 @@ def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | N
     norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
     if torch.isfinite(norm) and torch.isfinite(loss):
         _hand_over(free, gradients)
-        learner.arch_optimizer.step()
+        learner.step_arch()
         if penalty is not None:
             penalty.end_step(learner.supernet)
     learner.arch_optimizer.zero_grad(set_to_none=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, nn
 from torch.optim import Optimizer
 
-from sknas.edits import Edit, ParameterChange, carry_optimizer
+from sknas.edits import DropOp, Edit, ParameterChange, carry_optimizer
 from sknas.search.arch_regularizers import ArchPenalty, ArchRegularizer
 from sknas.search.averaging import WeightAverage
 from sknas.supernet import Supernet
@@ -103,15 +103,15 @@ class Learner:
             penalty=None if regularizer is None else ArchPenalty(regularizer),
         )
 
-    def apply(self, edit: Edit, generator: Generator) -> ParameterChange:
+    def apply(self, edit: Edit, generator: Generator | None = None) -> ParameterChange:
         """Apply an edit and carry everything that learns across it.
 
         Parameters
         ----------
         edit : Edit
             The edit.
-        generator : torch.Generator
-            Source of newborn weights.
+        generator : torch.Generator or None, default=None
+            Source of newborn weights; needed where there are any.
 
         Returns
         -------
@@ -131,6 +131,16 @@ class Learner:
             followed = [grown.get(id(p), p) for p in self.newborn]
             self.newborn = [p for p in followed if id(p) in held]
         return change
+
+    def step_arch(self) -> None:
+        """Step the architecture parameters, and let go of the candidates that this has closed."""
+        self.arch_optimizer.step()
+        for place, node in list(self.supernet.nodes()):
+            if len(node.operations) > 1:
+                is_alive = node.relaxation.restrict(node.alphas.detach()).tolist()
+                names = zip(node.operations, is_alive, strict=True)
+                for name in [name for name, lives in names if not lives]:
+                    self.apply(DropOp(place, name))
 
     def learning_weights(self) -> list[nn.Parameter]:
         """Return the weights that a weight step changes."""

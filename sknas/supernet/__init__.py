@@ -1,5 +1,7 @@
 """The relaxed network that a search grows, prunes and discretizes."""
 
+from sknas.supernet.clamp import ClampRelaxation
+from sknas.supernet.gumbel import GumbelRelaxation
 from sknas.supernet.mixed_op import MixedNode
 from sknas.supernet.network import NodePlace, Supernet
 from sknas.supernet.relaxation import (
@@ -11,6 +13,8 @@ from sknas.supernet.relaxation import (
 from sknas.supernet.two_input_cell import TwoInputCell
 
 __all__ = [
+    "ClampRelaxation",
+    "GumbelRelaxation",
     "MixedNode",
     "NodePlace",
     "Relaxation",

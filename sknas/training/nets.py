@@ -23,6 +23,7 @@ from sknas.search.arch_schedule import ArchClock
 from sknas.search.averaging import WeightAverage
 from sknas.search.bilevel import arch_step, weight_step
 from sknas.search.controller import Controller
+from sknas.supernet.mixed_op import sampling
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
 
 __all__ = ["DerivedNet", "Dropout", "Feed", "SearchFeed", "SearchNet"]
@@ -238,13 +239,14 @@ class SearchNet(_QuietNet):
         del fit_params
         self.check_time()
         learner = self.controller.learner
-        if learner.supernet.free_arch_parameters() and self.clock.is_due():
-            arch_step(learner, next(self.arch_batches), self.objective)
-            self.n_arch_steps += 1
-        with self.dropout.applied_to(learner.supernet):
-            loss, self.clock.information = weight_step(
-                learner, batch, self.objective, self.max_norm
-            )
+        with sampling(learner.supernet, self.dropout.generator):
+            if learner.supernet.free_arch_parameters() and self.clock.is_due():
+                arch_step(learner, next(self.arch_batches), self.objective)
+                self.n_arch_steps += 1
+            with self.dropout.applied_to(learner.supernet):
+                loss, self.clock.information = weight_step(
+                    learner, batch, self.objective, self.max_norm
+                )
         return {"loss": torch.tensor(loss), "y_pred": None}
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:

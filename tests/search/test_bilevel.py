@@ -8,6 +8,7 @@ import torch
 from sknas.blocks import REGRESSION_LOSSES, WindowData
 from sknas.edits import AddNode
 from sknas.search.bilevel import arch_step, weight_step
+from sknas.supernet import ClampRelaxation
 from tests.tiny import OPERATIONS, PADDED, SHAPE, batch, branch, generator, learner, supernet
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
@@ -217,3 +218,53 @@ def test_windows_that_are_a_view_of_the_series_train_like_copies_of_them():
         data = WindowData(past, target, target[:, 0, 0])
         weight_step(one, data.take(index), OBJECTIVE, 1.0)
     assert same(everything(twins[0]), everything(twins[1]))
+
+
+def clamped(alphas):
+    """Return a learner whose one mixed node has those clamped alphas, and Adam's memory of them."""
+    one = learner(supernet(branch(), relaxation=ClampRelaxation(), operations=OPERATIONS))
+    node = list(one.supernet.nodes())[-1][1]
+    with torch.no_grad():
+        node.alphas.fill_(0.5)
+    arch_step(one, batch(), OBJECTIVE)
+    with torch.no_grad():
+        node.alphas.copy_(torch.tensor(alphas, dtype=torch.float64))
+    return one, node
+
+
+def test_a_clamped_alpha_that_a_step_takes_to_zero_never_returns():
+    one, node = clamped([0.5] * 4)
+    # A step of Adam is at most a few times the rate, which is far less than 0.4.
+    with torch.no_grad():
+        node.alphas[1] = -0.4
+    past = batch()[0]
+    arch_step(one, batch(seed=1), OBJECTIVE)
+    assert node.operations == [OPERATIONS[0], *OPERATIONS[2:]]
+    assert one.supernet.n_candidates == one.supernet.n_nodes + 2
+    held = {id(p) for group in one.arch_optimizer.param_groups for p in group["params"]}
+    assert held == {id(p) for p in one.supernet.arch_parameters()}
+    for seed in range(5):
+        arch_step(one, batch(seed=seed), OBJECTIVE)
+        weight_step(one, batch(seed=seed), OBJECTIVE, 1.0)
+    assert OPERATIONS[1] not in node.operations
+    assert one.supernet(past).isfinite().all()
+
+
+@pytest.mark.parametrize("last", [0.3, -0.3])
+def test_the_death_of_clamped_candidates_leaves_the_function_and_one_of_them(last):
+    one, node = clamped([-0.5, last, -0.5, -0.5])
+    past = batch()[0]
+    before = one.supernet(past)
+    one.arch_optimizer.zero_grad()
+    one.step_arch()  # without gradients Adam moves nothing
+    assert node.operations == [OPERATIONS[1]]
+    torch.testing.assert_close(one.supernet(past), before, rtol=0, atol=1e-12)
+
+
+def test_a_clamped_alpha_above_one_comes_back_to_where_it_has_a_gradient():
+    one, node = clamped([1.7, 0.5, 0.5, 0.5])
+    arch_step(one, batch(), OBJECTIVE)
+    assert 0.9 < float(node.alphas[0].detach()) <= 1.0
+    loss = OBJECTIVE.mean(one.supernet(batch()[0]), *batch()[1:])
+    (gradient,) = torch.autograd.grad(loss, node.alphas)
+    assert gradient.all()
