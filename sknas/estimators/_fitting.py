@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -44,11 +45,27 @@ from sknas.training import (
     validation_losses,
 )
 
-__all__ = ["Outcome", "fit_network"]
+__all__ = ["Memory", "Outcome", "fit_network", "remember"]
 
 MAX_MIXED_FEATURES = 1500
 
 Progress = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What later training compares its losses with.
+
+    Attributes
+    ----------
+    loss : float
+        Validation loss of the chosen network.
+    error : float
+        Standard error of that mean.
+    """
+
+    loss: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,8 @@ class Outcome:
         Stages and moves.
     interrupt : KeyboardInterrupt or None
         The user's interrupt, to be raised again once the outcome is stored.
+    memory : Memory
+        Validation loss of the chosen network.
     """
 
     network: DerivedNetwork
@@ -74,6 +93,7 @@ class Outcome:
     moves: list[Move]
     report: SearchReport
     interrupt: BaseException | None
+    memory: Memory
 
 
 @dataclass
@@ -123,9 +143,31 @@ def fit_network(problem: Problem, settings: Settings, progress: Progress, start:
     if candidate is not None and not _is_interrupted(phases):
         _train(problem, schedule, settings, candidate, stages, phases, progress)
     chosen = _choose(stages, seed_losses, problem)
+    memory = remember(chosen.network, problem)
     if settings.refit_full and not _is_interrupted(phases):
         _refit_full(problem, schedule, chosen, phases, progress)
-    return _outcome(stages, chosen, phases)
+    return _outcome(stages, chosen, phases, memory)
+
+
+def remember(network: DerivedNetwork | None, problem: Problem) -> Memory:
+    """Validate a network for comparisons to come.
+
+    Parameters
+    ----------
+    network : DerivedNetwork or None
+        The chosen network; None has no loss.
+    problem : Problem
+        Data and split.
+
+    Returns
+    -------
+    Memory
+        Mean loss and its standard error.
+    """
+    if network is None:
+        return Memory(math.nan, math.nan)
+    each = validation_losses(network, problem)
+    return Memory(mean_loss(each, problem), make_probe(problem).standard_error(each))
 
 
 # -- stages -----------------------------------------------------------------------------------
@@ -306,7 +348,9 @@ def _refit_full(
     phases.append(("refit", phase))
 
 
-def _outcome(stages: list[_Stage], chosen: _Stage, phases: list[tuple[str, Phase]]) -> Outcome:
+def _outcome(
+    stages: list[_Stage], chosen: _Stage, phases: list[tuple[str, Phase]], memory: Memory
+) -> Outcome:
     rows = [{"phase": name, **row} for name, phase in phases for row in phase.rows]
     moves = [move for _, phase in phases for move in phase.moves]
     ended = next((phase.interruption for _, phase in phases if phase.interruption), None)
@@ -330,7 +374,7 @@ def _outcome(stages: list[_Stage], chosen: _Stage, phases: list[tuple[str, Phase
     if chosen.network is None:
         raise RuntimeError("internal error: a stage without a network was chosen.")
     interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
-    return Outcome(chosen.network, rows, moves, report, interrupt)
+    return Outcome(chosen.network, rows, moves, report, interrupt, memory)
 
 
 def _is_interrupted(phases: Sequence[tuple[str, Phase]]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import time
 import warnings
 from collections.abc import Mapping
@@ -24,9 +26,10 @@ from sknas.estimators._checks import check_device, is_three_deep, read_genotype
 from sknas.estimators._fitting import Outcome, fit_network
 from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._parameters import CONSTRAINTS
-from sknas.estimators._preparation import Prepared, Samples, prepare
+from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._progress import ProgressBar
 from sknas.estimators._settings import Settings
+from sknas.estimators._updating import Past, update_network
 from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.ops import DEFAULT_OPERATIONS, get_op
@@ -112,20 +115,93 @@ class BaseGrowingDARTS(BaseEstimator):
         return self
 
     def _keep(self, given: Any, samples: Samples, prepared: Prepared, outcome: Outcome) -> None:
-        self.module_ = outcome.network.double().cpu().eval().requires_grad_(requires_grad=False)
-        self.genotype_ = outcome.network.spec.genotype
+        self._keep_network(outcome)
         history = pd.DataFrame(outcome.rows).reindex(columns=list(HISTORY_COLUMNS))
         self.search_history_ = history.assign(epoch=np.arange(1, len(history) + 1))
         self.growth_events_ = [GrowthEvent.of(move) for move in outcome.moves]
         self.search_report_ = outcome.report
-        self.n_params_ = outcome.network.n_params
         self.n_iter_ = len(history)
+        self._n_calls = 1
         self._layout = samples.layout
         self._x_scaler = prepared.x_scaler
         self._y_scaler = prepared.y_scaler
         self._trailing = None
         if samples.layout.kind == "rows":
             self._trailing = TrailingRows.of(given, prepared.rows, samples.layout.lookback)
+
+    def _keep_network(self, outcome: Outcome) -> None:
+        self.module_ = outcome.network.double().cpu().eval().requires_grad_(requires_grad=False)
+        self.genotype_ = outcome.network.spec.genotype
+        self.n_params_ = outcome.network.n_params
+        self._memory = outcome.memory
+
+    # -- partial_fit --------------------------------------------------------------------------
+
+    @property
+    def _scales(self) -> Scales:
+        return Scales(self._x_scaler, self._y_scaler)
+
+    def _context(self, given: Any) -> Array | None:
+        """Return the rows that directly precede a frame, if they were trained on last."""
+        return None if self._trailing is None else self._trailing.before(given)
+
+    def _partial_fit(
+        self, given: Any, samples: Samples, objective: Objective, *, start: float
+    ) -> Self:
+        """Go on from the present network with checked samples in its own units."""
+        if len(samples.X) < 2:
+            raise ValueError(
+                "partial_fit needs at least 2 samples, to hold some out; "
+                f"got n_samples={len(samples.X)} (1 sample)."
+            )
+        settings = self._settings()
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        spec = self.module_.spec
+        past = Past(self._memory, self.n_iter_, self._n_calls)
+        with torch_runtime(), self._progress() as progress:
+            prepared = prepare(
+                samples,
+                objective=objective,
+                window_norm=spec.window_norm,
+                channel_mode=spec.channel_mode,
+                validation=self.validation,
+                validation_fraction=self.validation_fraction,
+                batch_size=self.batch_size,
+                seed=seed,
+                device=self.device,
+            )
+            problem = prepared.problem
+            network = copy.deepcopy(self.module_).to(problem.data.past.device, problem.dtype)
+            outcome = update_network(problem, settings, network, past, progress, start)
+        if outcome.network is network:
+            # Not even rounded to the type of the training.
+            outcome = dataclasses.replace(outcome, network=self.module_)
+        self._extend(given, prepared, outcome)
+        if outcome.interrupt is not None:
+            raise outcome.interrupt
+        return self
+
+    def _extend(self, given: Any, prepared: Prepared, outcome: Outcome) -> None:
+        """Keep what a later call learned, behind what earlier ones told."""
+        self._keep_network(outcome)
+        rows = pd.DataFrame(outcome.rows).reindex(columns=list(HISTORY_COLUMNS))
+        parts = [part for part in (self.search_history_, rows) if len(part)]
+        history = pd.concat(parts, ignore_index=True) if parts else rows
+        self.search_history_ = history.assign(epoch=np.arange(1, len(history) + 1))
+        self.growth_events_ = [
+            *self.growth_events_,
+            *(GrowthEvent.of(move) for move in outcome.moves),
+        ]
+        self.search_report_ = self.search_report_.followed_by(outcome.report)
+        self.n_iter_ = len(history)
+        self._n_calls += 1
+        if self._layout.kind == "rows":
+            lookback = self._layout.lookback
+            self._trailing = (
+                TrailingRows.of(given, prepared.rows, lookback)
+                if self._trailing is None
+                else self._trailing.moved_on(given, prepared.rows, lookback)
+            )
 
     def _window_norm(self, samples: Samples) -> str:
         if self.window_norm != "auto":
@@ -272,8 +348,7 @@ class BaseGrowingDARTS(BaseEstimator):
         check_is_fitted(self)
         checked = self._check_input(X, reset=False)
         rows = self._x_scaler.transform(checked)
-        context = None if self._trailing is None else self._trailing.before(X)
-        past = self._layout.past(rows, context)
+        past = self._layout.past(rows, self._context(X))
         with torch_runtime(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             windows = torch.from_numpy(past)
