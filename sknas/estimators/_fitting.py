@@ -27,7 +27,9 @@ from sknas.exceptions import SearchWarning
 from sknas.genotype import Cell, Genotype
 from sknas.reporting import SearchReport
 from sknas.search import Move
+from sknas.search.discretization import discretize
 from sknas.search.inheritance import copy_parameters, derive
+from sknas.search.lifting import lift
 from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.supernet import Supernet
@@ -40,6 +42,7 @@ from sknas.training import (
     mean_loss,
     plant_seed,
     run_search,
+    seed_learns,
     solve_seed,
     train_network,
     validation_losses,
@@ -105,7 +108,13 @@ class _Stage:
     seconds: float
 
 
-def fit_network(problem: Problem, settings: Settings, progress: Progress, start: float) -> Outcome:
+def fit_network(
+    problem: Problem,
+    settings: Settings,
+    progress: Progress,
+    start: float,
+    previous: DerivedNetwork | None = None,
+) -> Outcome:
     """Run the stages: seed, search, train; let validation choose.
 
     Parameters
@@ -118,6 +127,8 @@ def fit_network(problem: Problem, settings: Settings, progress: Progress, start:
         Gets the phase's name and each epoch's record.
     start : float
         Reading of the monotonic clock when the fit began.
+    previous : DerivedNetwork or None, default=None
+        A network to start from, in place of the linear seed.
 
     Returns
     -------
@@ -137,6 +148,10 @@ def fit_network(problem: Problem, settings: Settings, progress: Progress, start:
         ),
     ]
     phases: list[tuple[str, Phase]] = []
+    if previous is not None:
+        loss = mean_loss(validation_losses(previous, problem), problem)
+        stages.append(_Stage("previous", previous, loss, previous.n_params, 0.0))
+        supernet = _lifted(previous, problem, settings) or supernet
     candidate = _first_candidate(
         problem, schedule, settings, space, supernet, stages, phases, progress
     )
@@ -188,6 +203,16 @@ def _plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
     return (mixed, mixed_problem) if losses[1] < 0.98 * losses[0] else (supernet, problem)
 
 
+def _lifted(previous: DerivedNetwork, problem: Problem, settings: Settings) -> Supernet | None:
+    """Return the supernet that growth goes on from; None where the solved seed serves as well."""
+    if not previous.spec.genotype.branches:
+        return None
+    supernet = lift(previous, settings.relaxation, generator=problem.generator)
+    seed = supernet.trunk.seed
+    seed.requires_grad_(seed_learns(seed, is_linear=settings.linear_seed))
+    return supernet
+
+
 def _first_candidate(
     problem: Problem,
     schedule: Schedule,
@@ -203,10 +228,10 @@ def _first_candidate(
         return _given_network(problem, settings, space, supernet)
     if settings.max_nodes == 0:
         return None
-    cells = tuple(
-        cell for cell in contenders(settings, problem) if _has_room(supernet, space, cell)
-    )
-    if not cells:
+    is_grown = bool(len(supernet.trunk.branches))
+    cells = () if is_grown else contenders(settings, problem)
+    cells = tuple(cell for cell in cells if _has_room(supernet, space, cell))
+    if not cells and not is_grown:
         _start_without_race(problem, settings, space, supernet)
     if not space.fits(supernet.n_params) or not (cells or len(supernet.trunk.branches)):
         warnings.warn(
@@ -245,6 +270,8 @@ def _given_network(
     genotype = resolve_genotype(settings.genotype or "linear", space, settings, problem)
     if not genotype.branches:
         return None
+    if len(supernet.trunk.branches) and discretize(supernet) == genotype:
+        return derive(supernet, inherit=True, generator=problem.generator)
     spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
     network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
     with torch.no_grad():

@@ -88,6 +88,18 @@ class Samples:
         """Steps of the output."""
         return 1 if self.n_classes else int(self.y.shape[1])
 
+    @property
+    def shape(self) -> NetworkShape:
+        """Sizes of a network for them."""
+        return NetworkShape(
+            self.layout.n_channels,
+            self.layout.lookback,
+            self.n_classes or self.y.shape[2],
+            self.horizon,
+            self.target_channels,
+            self.layout.has_padding,
+        )
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -162,14 +174,7 @@ def prepare(
     )
     problem = Problem(
         data,
-        NetworkShape(
-            samples.layout.n_channels,
-            samples.layout.lookback,
-            samples.n_classes or samples.y.shape[2],
-            samples.horizon,
-            samples.target_channels,
-            samples.layout.has_padding,
-        ),
+        samples.shape,
         train=train,
         weight=weight,
         arch=arch,

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Generator
 
 from sknas._validation import validate_parameters
-from sknas.blocks import Objective
+from sknas.blocks import NetworkShape, Objective
 from sknas.blocks.window_data import outputs
 from sknas.derived import DerivedNetwork
 from sknas.estimators._checks import check_device, is_three_deep, read_genotype
@@ -48,7 +48,7 @@ from sknas.supernet import (
     SigmoidRelaxation,
     SoftmaxRelaxation,
 )
-from sknas.training import torch_runtime
+from sknas.training import Problem, torch_runtime
 
 __all__ = ["BaseGrowingDARTS"]
 
@@ -96,19 +96,28 @@ class BaseGrowingDARTS(BaseEstimator):
         """Search, derive and train on checked samples; `given` is X as the user passed it."""
         settings = self._settings()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        window_norm = self._window_norm(samples)
+        spec = self.module_.spec if self.warm_start and hasattr(self, "module_") else None
+        if spec is not None:
+            samples = self._as_before(samples)
+            window_norm = spec.window_norm
+            settings = dataclasses.replace(settings, channel_mode=spec.channel_mode)
         with torch_runtime(), self._progress() as progress:
             prepared = prepare(
                 samples,
                 objective=objective,
-                window_norm=self._window_norm(samples),
-                channel_mode="independent" if self.channel_mode == "auto" else self.channel_mode,
+                window_norm=window_norm,
+                channel_mode=(
+                    "independent" if settings.channel_mode == "auto" else settings.channel_mode
+                ),
                 validation=self.validation,
                 validation_fraction=self.validation_fraction,
                 batch_size=self.batch_size,
                 seed=seed,
                 device=self.device,
             )
-            outcome = fit_network(prepared.problem, settings, progress, start)
+            previous = None if spec is None else self._network_for(prepared.problem)
+            outcome = fit_network(prepared.problem, settings, progress, start, previous)
         self._keep(given, samples, prepared, outcome)
         if outcome.interrupt is not None:
             raise outcome.interrupt
@@ -134,6 +143,27 @@ class BaseGrowingDARTS(BaseEstimator):
         self.genotype_ = outcome.network.spec.genotype
         self.n_params_ = outcome.network.n_params
         self._memory = outcome.memory
+
+    # -- what a later call starts from ---------------------------------------------------------
+
+    def _as_before(self, samples: Samples) -> Samples:
+        """Return samples in the units of the present network, whose shape they must have."""
+        shape: NetworkShape = self.module_.spec.shape
+        layout = dataclasses.replace(
+            samples.layout, has_padding=samples.layout.has_padding or shape.has_padding
+        )
+        samples = dataclasses.replace(samples, layout=layout, scales=self._scales)
+        if samples.shape != shape:
+            raise ValueError(
+                f"warm_start needs data of the shape of the previous fit, {shape}; "
+                f"got {samples.shape}."
+            )
+        return samples
+
+    def _network_for(self, problem: Problem) -> DerivedNetwork:
+        """Return a copy of the present network in the type that training uses."""
+        network: DerivedNetwork = copy.deepcopy(self.module_)
+        return network.to(problem.data.past.device, problem.dtype)
 
     # -- partial_fit --------------------------------------------------------------------------
 
@@ -170,9 +200,8 @@ class BaseGrowingDARTS(BaseEstimator):
                 seed=seed,
                 device=self.device,
             )
-            problem = prepared.problem
-            network = copy.deepcopy(self.module_).to(problem.data.past.device, problem.dtype)
-            outcome = update_network(problem, settings, network, past, progress, start)
+            network = self._network_for(prepared.problem)
+            outcome = update_network(prepared.problem, settings, network, past, progress, start)
         if outcome.network is network:
             # Not even rounded to the type of the training.
             outcome = dataclasses.replace(outcome, network=self.module_)

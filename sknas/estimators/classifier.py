@@ -92,6 +92,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,
+        warm_start: bool = False,
     ) -> None:
         self.backbone = backbone
         self.operations = operations
@@ -129,6 +130,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.warm_start = warm_start
 
     @all_or_nothing
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -159,7 +161,14 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         X_checked, y_checked = self._check_both(X, y)
         layout = self._make_layout(X_checked)
         weights = as_weights(sample_weight, X_checked)
-        self.classes_, codes = np.unique(y_checked, return_inverse=True)
+        labels, codes = np.unique(y_checked, return_inverse=True)
+        before: NDArray[Any] = getattr(self, "classes_", labels)
+        if self.warm_start and not np.array_equal(before, labels):
+            raise ValueError(
+                f"warm_start needs the classes of the previous fit, {before.tolist()!r}; "
+                f"got {labels.tolist()!r}."
+            )
+        self.classes_ = labels
         present = np.unique(codes[weights > 0])
         if len(present) < 2:
             raise ValueError(
