@@ -70,6 +70,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
+    "warm_start": ["boolean"],
 }
 
 _SHARED = """\
@@ -161,7 +162,10 @@ _SHARED = """\
     random_state : int, RandomState or None, default=None
         Source of every random draw; the caller's generators are left as found.
     verbose : int, default=0
-        1 shows a progress bar."""
+        1 shows a progress bar.
+    warm_start : bool, default=False
+        Let the next `fit` start from the present network: its genotype, weights, scales, window
+        normalisation and channel mode. The data need the shape of those before."""
 
 _TARGET_CHANNELS = """\
     target_channels : None or sequence of int, default=None
