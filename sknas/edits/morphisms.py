@@ -315,13 +315,13 @@ def _projections(cell: TwoInputCell) -> Iterator[Projection]:
 def _widen_projection(
     projection: Projection, n_inputs: int, n_new: int, change: ParameterChange, generator: Generator
 ) -> None:
-    n_old = projection.bias.shape[0]
+    n_old, n_columns = projection.bias.shape[0], n_new * projection.n_pieces
     for term, old in list(projection.weights.items()):
         n_rows_old = old.shape[0]
         n_rows = n_inputs if term in INPUT_TERMS else n_new
         newborn = uniform_parameter(
-            n_rows, n_new, fan_in=n_rows, generator=generator, dtype=old.dtype
+            n_rows, n_columns, fan_in=n_rows, generator=generator, dtype=old.dtype
         ).detach()
         newborn[n_rows_old:, :n_old] = 0.0  # old units do not see the new ones
         projection.weights[term] = change.extend(old, newborn)
-    projection.bias = change.extend(projection.bias, projection.bias.new_zeros(n_new))
+    projection.bias = change.extend(projection.bias, projection.bias.new_zeros(n_columns))

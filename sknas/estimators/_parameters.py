@@ -87,7 +87,8 @@ _SHARED = """\
         Layers of a branch at birth; growth may add one more.
     genotype : None, str or Genotype, default=None
         Train this architecture instead of searching: a `Genotype`, the path of its JSON, or
-        ``"linear"``, ``"rnn"``, ``"highway"``, ``"product"``, ``"gru"``, ``"lstm"``, ``"dense"``.
+        ``"linear"``, ``"rnn"``, ``"highway"``, ``"product"``, ``"gru"``, ``"lstm"``, ``"dense"``,
+        ``"darts"``.
     lookback : int or None, default=None
         Number of rows that a prediction reads, where the rows of a 2-D X are consecutive time
         steps. None for tabular rows, and for 3-D X.

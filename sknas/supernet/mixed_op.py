@@ -31,7 +31,7 @@ class NodePlan:
         Mixing weight times birth scalar.
     edges : Tensor of shape (2, n_hidden_sources)
         Weights of the sources that change with time, for the left and the right operand.
-    hidden_weight : Tensor of shape (n_sides * hidden, n_projections * hidden) or None
+    hidden_weight : Tensor of shape (n_sides * hidden, n_pieces * hidden) or None
         All candidates' weights on the operands side by side; None where nothing is projected.
     sides : tuple of int
         The operands (0 left, 1 right) that have a hidden source at all.
@@ -187,6 +187,7 @@ class MixedNode(nn.Module):
                 generator=generator,
                 dtype=dtype,
                 is_zero=op.is_modulation,
+                n_pieces=op.n_projections,
             )
             new += self.projections[operation].parameters()
         reads = {"left": op.reads_left, "right": op.reads_right}
@@ -274,7 +275,8 @@ class MixedNode(nn.Module):
         operands = self._operands(values, plan)
         if entering is None:
             return self._combine(operands, operands[0], plan.gates)
-        n_projected = len(self.projections) * self.n_hidden
+        n_pieces = sum(projection.n_pieces for projection in self.projections.values())
+        n_projected = n_pieces * self.n_hidden
         projected = entering[:, :n_projected]
         if plan.hidden_weight is not None:
             hidden = torch.cat([operands[slot] for slot in plan.sides], dim=1)
@@ -291,8 +293,9 @@ class MixedNode(nn.Module):
             op = get_op(name)
             own = projected
             if op.has_projection:
-                own = projected[:, column : column + self.n_hidden]
-                column += self.n_hidden
+                width = op.n_projections * self.n_hidden
+                own = projected[:, column : column + width]
+                column += width
             outputs.append(op.combine(left, right, own))
         if len(outputs) == 1:
             return gates * outputs[0]
@@ -324,13 +327,13 @@ class MixedNode(nn.Module):
         return weights[0], weights[1]
 
     def _weight_on_input(self, projection: Projection, on_input: tuple[Tensor, Tensor]) -> Tensor:
-        weight = projection.bias.new_zeros(self.n_inputs, self.n_hidden)
+        weight = projection.bias.new_zeros(self.n_inputs, len(projection.bias))
         for side, edge in zip(SLOTS, on_input, strict=True):
             if f"input_{side}" in projection.weights:
                 weight = weight + edge * projection.weights[f"input_{side}"]
         return weight
 
     def _weight_on_hidden(self, projection: Projection, sides: tuple[int, ...]) -> Tensor:
-        zero = projection.bias.new_zeros(self.n_hidden, self.n_hidden)
+        zero = projection.bias.new_zeros(self.n_hidden, len(projection.bias))
         names = [SLOTS[slot] for slot in sides]
         return torch.cat([projection.weights.get(name, zero) for name in names])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleList
@@ -74,6 +74,8 @@ class TwoInputCell(RecurrentCell[_Step]):
             right = () if spec.right is None else (spec.right,)
             node = self.append_node([spec.operation], ((spec.left,), right), generator=generator)
             node.is_output = index in genotype.outputs
+            if node.is_output:
+                nn.init.constant_(node.output_weight, genotype.output_weight)
         self.carry = None
         if genotype.carry:
             self.carry = Projection(
