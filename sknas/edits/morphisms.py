@@ -15,7 +15,7 @@ from torch import Generator
 from sknas.blocks import Projection
 from sknas.blocks.initialization import uniform_parameter, zero_parameter
 from sknas.blocks.projection import INPUT_TERMS
-from sknas.edits.base import Edit, ParameterChange, default_generator
+from sknas.edits.base import Edit, ParameterChange, default_generator, two_input_node
 from sknas.genotype import Branch, Cell
 from sknas.ops import DEFAULT_OPERATIONS, get_op
 from sknas.supernet import MixedNode, NodePlace, Supernet, TwoInputCell
@@ -148,7 +148,7 @@ class AddOp(Edit):
 
     def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
         """Add the candidate."""
-        node = supernet.node(self.place)
+        node = two_input_node(supernet, self.place)
         if self.operation in node.operations:
             raise ValueError(f"operation must be new to the node; got {self.operation!r} again.")
         _check_operands(node, self.operation)

@@ -29,7 +29,6 @@ from sknas.estimators._progress import ProgressBar
 from sknas.estimators._settings import Settings
 from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
-from sknas.ops import DEFAULT_OPERATIONS, get_op
 from sknas.reporting import GrowthEvent
 from sknas.search import (
     EffectPruning,
@@ -39,6 +38,7 @@ from sknas.search import (
     PlateauGrowth,
     PruningRule,
 )
+from sknas.search.backbone import Backbone, DagBackbone, TwoInputBackbone
 from sknas.supernet import (
     Relaxation,
     ScaledSigmoidRelaxation,
@@ -53,6 +53,7 @@ Array = NDArray[Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+BACKBONE: dict[str, type[Backbone]] = {"two_input": TwoInputBackbone, "dag": DagBackbone}
 GROWTH: dict[str, type[GrowthRule]] = {"plateau": PlateauGrowth, "periodic": PeriodicGrowth}
 PRUNING: dict[str, type[PruningRule]] = {
     "effect": EffectPruning,
@@ -135,11 +136,8 @@ class BaseGrowingDARTS(BaseEstimator):
 
     def _settings(self) -> Settings:
         """Resolve strings to objects, and check what the constraints cannot say."""
-        operations = DEFAULT_OPERATIONS if isinstance(self.operations, str) else self.operations
-        if not len(operations):
-            raise ValueError(f"operations must name at least one; got {self.operations!r}.")
-        for name in operations:
-            get_op(name)
+        backbone = BACKBONE[self.backbone]()
+        operations = self._operations(backbone)
         if isinstance(self.validation, str) and self.validation not in VALIDATION:
             # A string has a method "split" too, so the constraints let every one pass.
             raise ValueError(
@@ -168,7 +166,8 @@ class BaseGrowingDARTS(BaseEstimator):
                 stacklevel=4,
             )
         return Settings(
-            tuple(operations),
+            backbone,
+            operations,
             initial,
             self.initial_nodes,
             self.max_nodes,
@@ -181,11 +180,7 @@ class BaseGrowingDARTS(BaseEstimator):
             self.mode,
             GROWTH[self.growth]() if isinstance(self.growth, str) else clone(self.growth),
             PRUNING[self.pruning]() if isinstance(self.pruning, str) else clone(self.pruning),
-            (
-                RELAXATION[self.relaxation]()
-                if isinstance(self.relaxation, str)
-                else clone(self.relaxation)
-            ),
+            self._relaxation(),
             self.arch_learning_rate,
             self.max_params,
             self.search_epochs,
@@ -199,6 +194,29 @@ class BaseGrowingDARTS(BaseEstimator):
             self.refit,
             self.refit_full,
         )
+
+    def _operations(self, backbone: Backbone) -> tuple[str, ...]:
+        operations = backbone.operations if isinstance(self.operations, str) else self.operations
+        if not len(operations):
+            raise ValueError(f"operations must name at least one; got {self.operations!r}.")
+        for name in operations:
+            backbone.check_operation(name)
+        if 0 < self.max_nodes <= backbone.n_frame_nodes:
+            raise ValueError(
+                f"max_nodes must be 0 or at least {backbone.n_frame_nodes + 1} with "
+                f"backbone={self.backbone!r}; got {self.max_nodes}."
+            )
+        return tuple(operations)
+
+    def _relaxation(self) -> Relaxation:
+        if not isinstance(self.relaxation, str):
+            given: Relaxation = clone(self.relaxation)
+            return given
+        if self.relaxation != "auto":
+            return RELAXATION[self.relaxation]()
+        # DARTS's graph without growth is DARTS, whose relaxation is a softmax.
+        is_darts = self.backbone == "dag" and self.mode == "fixed"
+        return SoftmaxRelaxation() if is_darts else SigmoidRelaxation()
 
     def _progress(self) -> ProgressBar:
         return ProgressBar(is_shown=bool(self.verbose))

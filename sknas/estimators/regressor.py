@@ -88,7 +88,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         mode: str = "interleaved",
         growth: str | GrowthRule = "plateau",
         pruning: str | PruningRule = "effect",
-        relaxation: str | Relaxation = "sigmoid",
+        relaxation: str | Relaxation = "auto",
         arch_learning_rate: float = 0.01,
         max_params: int | None = None,
         search_epochs: int | str = "auto",

@@ -1,5 +1,6 @@
 """The relaxed network that a search grows, prunes and discretizes."""
 
+from sknas.supernet.dag_node import DagNode
 from sknas.supernet.mixed_op import MixedNode
 from sknas.supernet.network import NodePlace, Supernet
 from sknas.supernet.relaxation import (
@@ -8,13 +9,16 @@ from sknas.supernet.relaxation import (
     SigmoidRelaxation,
     SoftmaxRelaxation,
 )
+from sknas.supernet.search_node import SearchNode
 from sknas.supernet.two_input_cell import TwoInputCell
 
 __all__ = [
+    "DagNode",
     "MixedNode",
     "NodePlace",
     "Relaxation",
     "ScaledSigmoidRelaxation",
+    "SearchNode",
     "SigmoidRelaxation",
     "SoftmaxRelaxation",
     "Supernet",

@@ -13,6 +13,7 @@ from sknas.blocks.modules import ModuleDict
 from sknas.genotype import INPUT, STATE
 from sknas.ops import get_op
 from sknas.supernet.relaxation import Relaxation, edge_weights
+from sknas.supernet.search_node import SearchNode
 
 __all__ = ["MixedNode", "NodePlan"]
 
@@ -49,7 +50,7 @@ class NodePlan:
     direct: tuple[str | None, str | None] | None
 
 
-class MixedNode(nn.Module):
+class MixedNode(SearchNode[NodePlan]):
     """Candidates o on operands a and b: ``s = sum_o g_o r_o o(a, b)``.
 
     The gates g come from the alphas by the relaxation; the birth scalars r are free weights, so
@@ -119,14 +120,14 @@ class MixedNode(nn.Module):
     # -- what the node is ---------------------------------------------------------------------
 
     @property
-    def name(self) -> str:
-        """The name consumers call the node by."""
-        return f"s{self.index}"
-
-    @property
     def is_settled(self) -> bool:
         """Whether one operation and at most one source an operand are left."""
         return len(self.operations) == 1 and int(self.is_open.sum(dim=1).max()) <= 1
+
+    @property
+    def n_candidates(self) -> int:
+        """Number of operations."""
+        return len(self.operations)
 
     def open_sources(self, slot: int) -> list[str]:
         """Return the sources open to an operand.
@@ -148,6 +149,19 @@ class MixedNode(nn.Module):
         if len(self.operations) == 1:
             return torch.ones_like(self.alphas)
         return self.relaxation.weights(self.alphas, self.progress)
+
+    def gates(self) -> Tensor:
+        """Return the mixing weights of the operations."""
+        return self.mixing_weights()
+
+    def arch_parameters(self) -> list[nn.Parameter]:
+        """Return alphas and edge logits."""
+        return [self.alphas, self.edge_logits]
+
+    def free_arch_parameters(self) -> list[nn.Parameter]:
+        """Return those of them that still decide something."""
+        free = [self.alphas] if len(self.operations) > 1 else []
+        return free + ([self.edge_logits] if int(self.is_open.sum(dim=1).max()) > 1 else [])
 
     def edge_mixing_weights(self) -> Tensor:
         """Return the weights of the sources, of shape (2, n_sources)."""

@@ -51,6 +51,6 @@ def test_outputs_that_replace_the_state_start_as_their_mean_in_both_networks():
     net = Supernet(SHAPE, SoftmaxRelaxation(), dtype=torch.float64)
     AddBranch(branch("darts")).apply(net, generator())
     outputs = [node for _, node in net.nodes() if node.is_output]
-    assert [float(node.output_weight) for node in outputs] == [1 / 8] * 8
+    assert [node.output_weight.item() for node in outputs] == [1 / 8] * 8
     assert build(is_perturbed=False).output_weights.tolist() == [1 / 8] * 8
     assert CELLS["mixture"].output_weight == 1.0  # a carry steps towards the plain sum
