@@ -7,11 +7,12 @@ import pkgutil
 import torch
 
 from sknas.blocks import NetworkShape
-from sknas.edits import AddBranch, AddNode, DropEdge, DropOp
+from sknas.edits import AddBranch, AddNode, DropEdge, DropEdgeOp, DropOp
 from sknas.genotype import NAMED_CELLS, Branch, Cell, Node
 from sknas.search.learner import Learner, LearningRates
 from sknas.supernet import (
     ClampRelaxation,
+    DagNode,
     GumbelRelaxation,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
@@ -105,12 +106,15 @@ def supernet(
 
 def choices(net):
     """Return the removals of each choice that is still open, one for every candidate of it."""
-    open_choices = []
+    found = []
     for place, node in net.nodes():
-        open_choices.append([DropOp(place, name) for name in node.operations])
+        if isinstance(node, DagNode):
+            found.append([DropEdgeOp(place, source, name) for source, name in node.pairs()])
+            continue
+        found.append([DropOp(place, name) for name in node.operations])
         for slot, side in enumerate(("left", "right")):
-            open_choices.append([DropEdge(place, side, name) for name in node.open_sources(slot)])
-    return [choice for choice in open_choices if len(choice) > 1]
+            found.append([DropEdge(place, side, name) for name in node.open_sources(slot)])
+    return [choice for choice in found if len(choice) > 1]
 
 
 def learner(net=None, *, weight_decay=0.1):

@@ -25,13 +25,15 @@ class Projection(nn.Module):
     n_inputs : int
         Width of the cell's input x.
     n_hidden : int
-        Width of the state, and of the result.
+        Width of the state.
     generator : torch.Generator
         Source of the initial weights.
     dtype : torch.dtype
         Floating type of the weights.
     is_zero : bool, default=False
         Start from zero instead of from random weights.
+    n_pieces : int, default=1
+        The result is that many times as wide as the state; the pieces of one unit are neighbours.
     """
 
     def __init__(
@@ -43,16 +45,19 @@ class Projection(nn.Module):
         generator: Generator,
         dtype: torch.dtype,
         is_zero: bool = False,
+        n_pieces: int = 1,
     ) -> None:
         super().__init__()
+        self.n_pieces = n_pieces
+        n_columns = n_hidden * n_pieces
         self.weights = nn.ParameterDict()
         for term in terms:
             fan_in = n_inputs if term in INPUT_TERMS else n_hidden
             self.weights[term] = (
-                zero_parameter(fan_in, n_hidden, dtype=dtype)
+                zero_parameter(fan_in, n_columns, dtype=dtype)
                 if is_zero
                 else uniform_parameter(
-                    fan_in, n_hidden, fan_in=fan_in, generator=generator, dtype=dtype
+                    fan_in, n_columns, fan_in=fan_in, generator=generator, dtype=dtype
                 )
             )
-        self.bias = zero_parameter(n_hidden, dtype=dtype)
+        self.bias = zero_parameter(n_columns, dtype=dtype)

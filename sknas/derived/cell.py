@@ -58,7 +58,12 @@ class DerivedNode(nn.Module):
         self.projection = None
         if self.op.has_projection:
             self.projection = Projection(
-                terms, n_inputs, n_hidden, generator=generator, dtype=dtype
+                terms,
+                n_inputs,
+                n_hidden,
+                generator=generator,
+                dtype=dtype,
+                n_pieces=self.op.n_projections,
             )
         self.entries = ModuleDict(
             {
@@ -77,6 +82,7 @@ class _Step:
     entering: dict[str, Tensor]
     state_weight: Tensor | None
     state_keys: tuple[str, ...]
+    state_widths: tuple[int, ...]
 
 
 class DerivedCell(RecurrentCell[_Step]):
@@ -114,7 +120,9 @@ class DerivedCell(RecurrentCell[_Step]):
             DerivedNode(node, n_inputs, n_hidden, generator=generator, dtype=dtype)
             for node in genotype.nodes
         )
-        self.output_weights = nn.Parameter(torch.ones(len(genotype.outputs), dtype=dtype))
+        self.output_weights = nn.Parameter(
+            torch.full((len(genotype.outputs),), genotype.output_weight, dtype=dtype)
+        )
         self.carry = None
         if genotype.carry:
             self.carry = Projection(
@@ -125,6 +133,7 @@ class DerivedCell(RecurrentCell[_Step]):
         """Project the whole sequence once; see `RecurrentCell`."""
         state_keys, state_weights = self._on_state()
         state_weight = torch.cat(state_weights, dim=1) if state_weights else None
+        state_widths = tuple(weight.shape[1] for weight in state_weights)
         keys: list[str] = []
         weights: list[Tensor] = []
         biases: list[Tensor] = []
@@ -134,14 +143,16 @@ class DerivedCell(RecurrentCell[_Step]):
                 weights.append(sum(own[1:], start=own[0]))
                 biases.append(projection.bias)
         if not keys:
-            return [_Step({}, state_weight, state_keys)] * len(inputs)
+            return [_Step({}, state_weight, state_keys, state_widths)] * len(inputs)
         flat = torch.addmm(torch.cat(biases), inputs.flatten(0, 1), torch.cat(weights, dim=1))
-        flat = flat.view(*inputs.shape[:2], -1)  # (n_steps, batch, n_keys * hidden)
+        flat = flat.view(*inputs.shape[:2], -1)  # (n_steps, batch, n_pieces * hidden)
+        widths = [weight.shape[1] for weight in weights]
         return [
             _Step(
-                dict(zip(keys, step.split(self.n_hidden, dim=1), strict=True)),
+                dict(zip(keys, step.split(widths, dim=1), strict=True)),
                 state_weight,
                 state_keys,
+                state_widths,
             )
             for step in flat
         ]
@@ -151,7 +162,7 @@ class DerivedCell(RecurrentCell[_Step]):
         state = values[STATE]
         from_state: dict[str, Tensor] = {}
         if prepared.state_weight is not None:
-            products = (state @ prepared.state_weight).split(self.n_hidden, dim=1)
+            products = (state @ prepared.state_weight).split(prepared.state_widths, dim=1)
             for key, product in zip(prepared.state_keys, products, strict=True):
                 from_state[key] = from_state[key] + product if key in from_state else product
         for index, node in enumerate(self.nodes):

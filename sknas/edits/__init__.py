@@ -1,6 +1,8 @@
 """What can be done to a supernet: morphisms keep its function, removals measure what it costs."""
 
 from sknas.edits.base import Edit, ParameterChange, Replacement
+from sknas.edits.choices import open_choices
+from sknas.edits.dag import AddDagBranch, AddDagNode, DropEdgeOp
 from sknas.edits.morphisms import (
     AddBranch,
     AddHadamard,
@@ -16,12 +18,15 @@ from sknas.edits.removals import DropEdge, DropNode, DropOp, DropOutput
 
 __all__ = [
     "AddBranch",
+    "AddDagBranch",
+    "AddDagNode",
     "AddHadamard",
     "AddLayer",
     "AddMixedBranch",
     "AddNode",
     "AddOp",
     "DropEdge",
+    "DropEdgeOp",
     "DropNode",
     "DropOp",
     "DropOutput",
@@ -32,4 +37,5 @@ __all__ = [
     "Widen",
     "carry_averages",
     "carry_optimizer",
+    "open_choices",
 ]

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from sknas.supernet import Supernet
+from sknas.supernet import MixedNode, NodePlace, Supernet
 
 __all__ = ["Edit", "ParameterChange", "Replacement"]
 
@@ -215,3 +215,29 @@ def default_generator(generator: Generator | None) -> Generator:
         A generator.
     """
     return torch.Generator().manual_seed(0) if generator is None else generator
+
+
+def two_input_node(supernet: Supernet, place: NodePlace) -> MixedNode:
+    """Return the two-input node at a place.
+
+    Parameters
+    ----------
+    supernet : Supernet
+        The network.
+    place : NodePlace
+        The node's place.
+
+    Returns
+    -------
+    MixedNode
+        The node.
+
+    Raises
+    ------
+    ValueError
+        If the node is one of a DAG, with edges still undecided.
+    """
+    node = supernet.node(place)
+    if not isinstance(node, MixedNode):
+        raise ValueError(f"place must be a two-input node; got {node.name}, a node of a DAG.")
+    return node

@@ -15,7 +15,7 @@ from torch import Generator
 from sknas.blocks import Projection
 from sknas.blocks.initialization import uniform_parameter, zero_parameter
 from sknas.blocks.projection import INPUT_TERMS
-from sknas.edits.base import Edit, ParameterChange, default_generator
+from sknas.edits.base import Edit, ParameterChange, default_generator, two_input_node
 from sknas.genotype import Branch, Cell
 from sknas.ops import DEFAULT_OPERATIONS, get_op
 from sknas.supernet import MixedNode, NodePlace, Supernet, TwoInputCell
@@ -148,7 +148,7 @@ class AddOp(Edit):
 
     def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
         """Add the candidate."""
-        node = supernet.node(self.place)
+        node = two_input_node(supernet, self.place)
         if self.operation in node.operations:
             raise ValueError(f"operation must be new to the node; got {self.operation!r} again.")
         _check_operands(node, self.operation)
@@ -315,13 +315,13 @@ def _projections(cell: TwoInputCell) -> Iterator[Projection]:
 def _widen_projection(
     projection: Projection, n_inputs: int, n_new: int, change: ParameterChange, generator: Generator
 ) -> None:
-    n_old = projection.bias.shape[0]
+    n_old, n_columns = projection.bias.shape[0], n_new * projection.n_pieces
     for term, old in list(projection.weights.items()):
         n_rows_old = old.shape[0]
         n_rows = n_inputs if term in INPUT_TERMS else n_new
         newborn = uniform_parameter(
-            n_rows, n_new, fan_in=n_rows, generator=generator, dtype=old.dtype
+            n_rows, n_columns, fan_in=n_rows, generator=generator, dtype=old.dtype
         ).detach()
         newborn[n_rows_old:, :n_old] = 0.0  # old units do not see the new ones
         projection.weights[term] = change.extend(old, newborn)
-    projection.bias = change.extend(projection.bias, projection.bias.new_zeros(n_new))
+    projection.bias = change.extend(projection.bias, projection.bias.new_zeros(n_columns))

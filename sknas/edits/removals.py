@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator
 
-from sknas.edits.base import Edit, ParameterChange
+from sknas.edits.base import Edit, ParameterChange, two_input_node
+from sknas.edits.settling import close_source, forget_source
 from sknas.genotype import INPUT
 from sknas.ops import get_op
-from sknas.supernet import MixedNode, NodePlace, Supernet, TwoInputCell
+from sknas.supernet import DagNode, MixedNode, NodePlace, SearchNode, Supernet, TwoInputCell
 
-__all__ = ["DropEdge", "DropNode", "DropOp", "DropOutput"]
+__all__ = ["DropEdge", "DropNode", "DropOp", "DropOutput", "drop_unread_nodes", "undecided"]
 
 SIDES = ("left", "right")
 
@@ -40,7 +42,7 @@ class DropOp(Edit):
         """Drop the candidate, and every settled node that nothing reads any more."""
         del generator
         cell = supernet.cell(self.place.branch, self.place.layer)
-        node = cell.node(self.place.node)
+        node = two_input_node(supernet, self.place)
         if self.operation not in node.operations or len(node.operations) == 1:
             raise ValueError(
                 f"operation must be one of several candidates {node.operations}; "
@@ -59,7 +61,7 @@ class DropOp(Edit):
             change.remove(node.projections[self.operation].parameters())
             del node.projections[self.operation]
         _drop_unread_entries(node, change)
-        drop_unread_nodes(cell, change, spared=_undecided(cell))
+        drop_unread_nodes(cell, change, spared=undecided(cell))
         return change
 
     def __str__(self) -> str:
@@ -89,7 +91,7 @@ class DropEdge(Edit):
         """Close the source, and drop every settled node that nothing reads any more."""
         del generator
         cell = supernet.cell(self.place.branch, self.place.layer)
-        node = cell.node(self.place.node)
+        node = two_input_node(supernet, self.place)
         slot = SIDES.index(self.side)
         open_sources = node.open_sources(slot)
         if self.source not in open_sources or len(open_sources) == 1:
@@ -100,7 +102,7 @@ class DropEdge(Edit):
         change = ParameterChange()
         _drop_unread_weights(node, change)
         _drop_unread_entries(node, change)
-        drop_unread_nodes(cell, change, spared=_undecided(cell))
+        drop_unread_nodes(cell, change, spared=undecided(cell))
         return change
 
     def __str__(self) -> str:
@@ -161,11 +163,11 @@ class DropNode(Edit):
         if any(n.open_sources(slot) == [node.name] for n in cell.nodes for slot in (0, 1)):
             raise ValueError(f"place must be read by no settled operand; got {node.name}.")
         change = ParameterChange()
-        for other in cell.nodes:
-            for slot in (0, 1):
-                if node.name in other.open_sources(slot):
-                    other.is_open[slot, other.sources.index(node.name)] = False
-            _drop_unread_weights(other, change)
+        for other in list(cell.nodes):
+            if isinstance(other, DagNode):
+                close_source(cell, other, node.name, change)
+            elif isinstance(other, MixedNode):
+                _close_source(other, node.name, change)
         _remove(cell, node, change)
         drop_unread_nodes(cell, change)
         return change
@@ -175,7 +177,7 @@ class DropNode(Edit):
 
 
 def drop_unread_nodes(
-    cell: TwoInputCell, change: ParameterChange, spared: Collection[MixedNode] = ()
+    cell: TwoInputCell, change: ParameterChange, spared: Collection[SearchNode[Any]] = ()
 ) -> None:
     """Remove, last first, the nodes that neither state nor memory depends on.
 
@@ -185,7 +187,7 @@ def drop_unread_nodes(
         The cell.
     change : ParameterChange
         Where the removed parameters are noted.
-    spared : collection of MixedNode, default=()
+    spared : collection of SearchNode, default=()
         Nodes that stay, read or not.
     """
     wanted = {node.name for node in cell.nodes if node.is_output} | {n.name for n in spared}
@@ -198,17 +200,37 @@ def drop_unread_nodes(
             _remove(cell, node, change)
 
 
-def _undecided(cell: TwoInputCell) -> list[MixedNode]:
-    # A round of pruning may have more to say about these.
+def undecided(cell: TwoInputCell) -> list[SearchNode[Any]]:
+    """Return the nodes about which a round of pruning may have more to say.
+
+    Parameters
+    ----------
+    cell : TwoInputCell
+        The cell.
+
+    Returns
+    -------
+    list of SearchNode
+        Those that are not settled.
+    """
     return [node for node in cell.nodes if not node.is_settled]
 
 
-def _remove(cell: TwoInputCell, node: MixedNode, change: ParameterChange) -> None:
+def _remove(cell: TwoInputCell, node: SearchNode[Any], change: ParameterChange) -> None:
     change.remove(node.parameters())
     del cell.nodes[[n.index for n in cell.nodes].index(node.index)]
     for other in cell.nodes:
-        if node.name in other.sources:
+        if isinstance(other, DagNode) and node.name in other.sources:
+            forget_source(other, node.name, change)
+        elif isinstance(other, MixedNode) and node.name in other.sources:
             _forget_source(other, node.name, change)
+
+
+def _close_source(node: MixedNode, name: str, change: ParameterChange) -> None:
+    for slot in (0, 1):
+        if name in node.open_sources(slot):
+            node.is_open[slot, node.sources.index(name)] = False
+    _drop_unread_weights(node, change)
 
 
 def _forget_source(node: MixedNode, name: str, change: ParameterChange) -> None:
@@ -225,7 +247,7 @@ def _forget_source(node: MixedNode, name: str, change: ParameterChange) -> None:
             node.is_open[slot] = node.is_open[1 - slot]
 
 
-def _read_sources(node: MixedNode, slot: int) -> list[str]:
+def _read_sources(node: SearchNode[Any], slot: int) -> list[str]:
     """Return the sources of an operand; none where a settled node ignores it for the other one."""
     op = get_op(node.operations[0])
     reads = (op.projects_left or op.reads_left, op.projects_right or op.reads_right)[slot]

@@ -25,7 +25,7 @@ def _at_least(kind: type, low: float, closed: str = "left") -> Interval:
 
 
 CONSTRAINTS: dict[str, list[Any]] = {
-    "backbone": [StrOptions({"two_input"})],
+    "backbone": [StrOptions({"two_input", "dag"})],
     "operations": [StrOptions({"default"}), list, tuple],
     "initial_genotype": [str, Genotype],
     "initial_nodes": [_at_least(Integral, 1)],
@@ -44,7 +44,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "growth": [StrOptions({"plateau", "periodic"}), GrowthRule],
     "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
     "relaxation": [
-        StrOptions({"softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"}),
+        StrOptions({"auto", "softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"}),
         Relaxation,
     ],
     "arch_schedule": [StrOptions({"alternate", "every_k", "information"}), ArchSchedule],
@@ -74,18 +74,21 @@ CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 _SHARED = """\
-    backbone : {"two_input"}, default="two_input"
-        Search space of the cell: every candidate operation takes two inputs.
+    backbone : {"two_input", "dag"}, default="two_input"
+        Search space of the cell: every candidate operation takes two inputs; or DARTS's graph, in
+        which every node has an edge from each earlier one.
     operations : "default" or sequence of str, default="default"
-        Candidate operations of a mixed node; names registered in `sknas.ops`.
+        Candidate operations of a mixed node; names registered in `sknas.ops`. ``"dag"`` takes
+        highway operations alone.
     initial_genotype : str or Genotype, default="auto"
         Where growth starts from. ``"auto"`` lets a cell pruned from mixed nodes and hand-made ones
         of at most `max_nodes` nodes race on validation; a name or a `Genotype` starts from that;
         ``"linear"`` starts from `initial_nodes` mixed nodes.
     initial_nodes : int, default=1
-        Mixed nodes to start from where growth starts from ``"linear"``; at most `max_nodes`.
+        Mixed nodes to start from where growth starts from ``"linear"``; at most `max_nodes`, with
+        the first node of ``"dag"``, which mixes nothing, counted.
     max_nodes : int, default=12
-        Largest number of nodes over all cells; 0 is the linear seed alone.
+        Largest number of nodes over all cells; 0 is the linear seed alone. ``"dag"`` needs 2.
     hidden_size : int or "auto", default="auto"
         Width of the states of a new branch; ``"auto"`` is 64 where fewer than 5000 sequences are
         trained on, else 128.
@@ -93,7 +96,8 @@ _SHARED = """\
         Layers of a branch at birth; growth may add one more.
     genotype : None, str or Genotype, default=None
         Train this architecture instead of searching: a `Genotype`, the path of its JSON, or
-        ``"linear"``, ``"rnn"``, ``"highway"``, ``"product"``, ``"gru"``, ``"lstm"``, ``"dense"``.
+        ``"linear"``, ``"rnn"``, ``"highway"``, ``"product"``, ``"gru"``, ``"lstm"``, ``"dense"``,
+        ``"darts"``.
     lookback : int or None, default=None
         Number of rows that a prediction reads, where the rows of a 2-D X are consecutive time
         steps. None for tabular rows, and for 3-D X.
@@ -117,9 +121,10 @@ _SHARED = """\
         When to grow.
     pruning : {"effect", "magnitude"} or PruningRule, default="effect"
         Which candidates to remove.
-    relaxation : {"softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"} or Relaxation, \
-            default="sigmoid"
-        How architecture parameters become mixing weights.
+    relaxation : {"auto", "softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"} or \
+            Relaxation, default="auto"
+        How architecture parameters become mixing weights; ``"auto"`` is ``"softmax"`` for
+        ``backbone="dag"`` with ``mode="fixed"``, which is DARTS, else ``"sigmoid"``.
     arch_schedule : {"alternate", "every_k", "information"} or ArchSchedule, default="alternate"
         When to take an architecture step, while something is undecided: before every weight step,
         before every second one, or while the weights' gradients are small.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
+from sknas.search.backbone import Backbone
 from sknas.search.space import SearchSpace
 from sknas.supernet import Relaxation, Supernet
 from sknas.training import Problem, Schedule
@@ -25,14 +25,13 @@ PATIENCE_STEPS = 400
 MAX_NORM = 1.0
 SMALL_DATA = 5000
 SMALL_DATA_DROPOUT = 0.3
-SEQUENCE_CELLS = ("gru", "highway", "lstm", "product")
-TABULAR_CELLS = ("dense", "product")
 
 
 @dataclass(frozen=True)
 class Settings:
     """An estimator's parameters, resolved to objects; the names are those of the parameters."""
 
+    backbone: Backbone
     operations: tuple[str, ...]
     initial_genotype: str | Genotype
     initial_nodes: int
@@ -87,6 +86,7 @@ def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> Sear
         tuple(n for n in lengths if 1 <= n <= shape.lookback),
         problem.channel_mode,
         shape.is_sequence,
+        settings.backbone,
     )
 
 
@@ -145,11 +145,7 @@ def contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
         if isinstance(initial, str) and initial in NAMED_CELLS and settings.mode != "fixed":
             return (NAMED_CELLS[initial],)
         return ()
-    if not problem.shape.is_sequence:
-        # Without time there is no state to carry.
-        cells = [dataclasses.replace(NAMED_CELLS[name], carry=False) for name in TABULAR_CELLS]
-    else:
-        cells = [NAMED_CELLS[name] for name in SEQUENCE_CELLS]
+    cells = settings.backbone.contenders(is_sequence=problem.shape.is_sequence)
     return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
 
 

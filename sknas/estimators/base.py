@@ -32,7 +32,6 @@ from sknas.estimators._settings import Settings
 from sknas.estimators._updating import Past, update_network
 from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
-from sknas.ops import DEFAULT_OPERATIONS, get_op
 from sknas.reporting import GrowthEvent
 from sknas.search import (
     AdmmRegularizer,
@@ -50,6 +49,7 @@ from sknas.search import (
     PruningRule,
     ZeroOneRegularizer,
 )
+from sknas.search.backbone import Backbone, DagBackbone, TwoInputBackbone
 from sknas.supernet import (
     ClampRelaxation,
     GumbelRelaxation,
@@ -66,6 +66,7 @@ Array = NDArray[Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+BACKBONE: dict[str, type[Backbone]] = {"two_input": TwoInputBackbone, "dag": DagBackbone}
 GROWTH: dict[str, type[GrowthRule]] = {"plateau": PlateauGrowth, "periodic": PeriodicGrowth}
 PRUNING: dict[str, type[PruningRule]] = {
     "effect": EffectPruning,
@@ -88,6 +89,7 @@ ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
     "admm": AdmmRegularizer,
     "zero_one": ZeroOneRegularizer,
 }
+TWO_INPUT_ONLY = ("clamp", "gumbel")
 VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
     "epoch",
@@ -262,11 +264,8 @@ class BaseGrowingDARTS(BaseEstimator):
 
     def _settings(self) -> Settings:
         """Resolve strings to objects, and check what the constraints cannot say."""
-        operations = DEFAULT_OPERATIONS if isinstance(self.operations, str) else self.operations
-        if not len(operations):
-            raise ValueError(f"operations must name at least one; got {self.operations!r}.")
-        for name in operations:
-            get_op(name)
+        backbone = BACKBONE[self.backbone]()
+        operations = self._operations(backbone)
         if isinstance(self.validation, str) and self.validation not in VALIDATION:
             # A string has a method "split" too, so the constraints let every one pass.
             raise ValueError(
@@ -295,7 +294,8 @@ class BaseGrowingDARTS(BaseEstimator):
                 stacklevel=4,
             )
         return Settings(
-            tuple(operations),
+            backbone,
+            operations,
             initial,
             self.initial_nodes,
             self.max_nodes,
@@ -308,11 +308,7 @@ class BaseGrowingDARTS(BaseEstimator):
             self.mode,
             GROWTH[self.growth]() if isinstance(self.growth, str) else clone(self.growth),
             PRUNING[self.pruning]() if isinstance(self.pruning, str) else clone(self.pruning),
-            (
-                RELAXATION[self.relaxation]()
-                if isinstance(self.relaxation, str)
-                else clone(self.relaxation)
-            ),
+            self._relaxation(),
             _resolved(self.arch_schedule, ARCH_SCHEDULE),
             (
                 None
@@ -332,6 +328,45 @@ class BaseGrowingDARTS(BaseEstimator):
             self.refit,
             self.refit_full,
         )
+
+    def _operations(self, backbone: Backbone) -> tuple[str, ...]:
+        operations = backbone.operations if isinstance(self.operations, str) else self.operations
+        if not len(operations):
+            raise ValueError(f"operations must name at least one; got {self.operations!r}.")
+        for name in operations:
+            backbone.check_operation(name)
+        if 0 < self.max_nodes <= backbone.n_frame_nodes:
+            raise ValueError(
+                f"max_nodes must be 0 or at least {backbone.n_frame_nodes + 1} with "
+                f"backbone={self.backbone!r}; got {self.max_nodes}."
+            )
+        return tuple(operations)
+
+    def _relaxation(self) -> Relaxation:
+        if self.backbone == "dag":
+            self._check_dag()
+        if not isinstance(self.relaxation, str):
+            given: Relaxation = clone(self.relaxation)
+            return given
+        if self.relaxation != "auto":
+            return RELAXATION[self.relaxation]()
+        # DARTS's graph without growth is DARTS, whose relaxation is a softmax.
+        is_darts = self.backbone == "dag" and self.mode == "fixed"
+        return SoftmaxRelaxation() if is_darts else SigmoidRelaxation()
+
+    def _check_dag(self) -> None:
+        """Refuse what knows the choices of two-input nodes only."""
+        if self.arch_regularizer is not None:
+            raise ValueError(
+                f'arch_regularizer must be None with backbone="dag"; got {self.arch_regularizer!r}.'
+            )
+        if self.relaxation in TWO_INPUT_ONLY or isinstance(
+            self.relaxation, (ClampRelaxation, GumbelRelaxation)
+        ):
+            raise ValueError(
+                'relaxation must be neither "clamp" nor "gumbel" with backbone="dag"; '
+                f"got {self.relaxation!r}."
+            )
 
     def _progress(self) -> ProgressBar:
         return ProgressBar(is_shown=bool(self.verbose))

@@ -73,7 +73,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         mode: str = "interleaved",
         growth: str | GrowthRule = "plateau",
         pruning: str | PruningRule = "effect",
-        relaxation: str | Relaxation = "sigmoid",
+        relaxation: str | Relaxation = "auto",
         arch_schedule: str | ArchSchedule[Any] = "alternate",
         arch_regularizer: str | ArchRegularizer | None = None,
         arch_learning_rate: float = 0.01,

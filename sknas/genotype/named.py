@@ -8,6 +8,8 @@ __all__ = ["NAMED_CELLS"]
 
 # GRU: 1 - z is the convex carry's gate, so reset gate and candidate remain (Cho et al. 2014).
 # LSTM: i, f, o, g, then c' = f c + i g and h' = o tanh(c') (Hochreiter & Schmidhuber 1997).
+# DARTS: the published recurrent cell of its second version (Liu et al. 2019); operations and
+# predecessors are recalled, not read again [R]. s0 is DARTS's first node.
 NAMED_CELLS: dict[str, Cell] = {
     "rnn": Cell((Node("lin_tanh", "x", "h"),), outputs=(0,), carry=False),
     "dense": Cell((Node("lin_tanh", "x", None),), outputs=(0,), carry=False),
@@ -36,6 +38,21 @@ NAMED_CELLS: dict[str, Cell] = {
         ),
         outputs=(8,),
         memory=6,
+        carry=False,
+    ),
+    "darts": Cell(
+        (
+            Node("highway_tanh", "h", "x"),
+            Node("highway_sigmoid", "s0", None),
+            Node("highway_relu", "s1", None),
+            Node("highway_relu", "s1", None),
+            Node("highway_identity", "s1", None),
+            Node("highway_tanh", "s2", None),
+            Node("highway_sigmoid", "s5", None),
+            Node("highway_tanh", "s3", None),
+            Node("highway_relu", "s5", None),
+        ),
+        outputs=tuple(range(1, 9)),
         carry=False,
     ),
 }

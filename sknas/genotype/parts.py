@@ -82,6 +82,15 @@ class Cell:
         if self.memory is not None:
             _check_index("memory", self.memory, len(self.nodes))
 
+    @property
+    def output_weight(self) -> float:
+        """What the outputs are weighed with at birth.
+
+        Where their sum replaces the state it starts as their mean, which is DARTS's output; a carry
+        steps towards the plain sum.
+        """
+        return 1.0 if self.carry else 1.0 / len(self.outputs)
+
     def _check_operands(self) -> None:
         for index, node in enumerate(self.nodes):
             allowed = {INPUT, STATE, *(f"s{i}" for i in range(index))}

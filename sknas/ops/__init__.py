@@ -1,7 +1,8 @@
 """Two-input candidate operations, (batch, hidden) x 2 -> (batch, hidden)."""
 
-from sknas.ops import elementwise, gated, linear
+from sknas.ops import elementwise, gated, highway, linear
 from sknas.ops.base import Op, get_op, register_op, registered_ops
+from sknas.ops.highway import Highway
 
 DEFAULT_OPERATIONS = (
     "first",
@@ -15,12 +16,17 @@ DEFAULT_OPERATIONS = (
     "gate",
 )
 
+DAG_OPERATIONS = ("highway_tanh", "highway_relu", "highway_sigmoid", "highway_identity")
+
 __all__ = [
+    "DAG_OPERATIONS",
     "DEFAULT_OPERATIONS",
+    "Highway",
     "Op",
     "elementwise",
     "gated",
     "get_op",
+    "highway",
     "linear",
     "register_op",
     "registered_ops",

@@ -28,6 +28,8 @@ class Op(ABC):
         Whether the value is zero, whatever the weights, where the operand is.
     is_modulation : bool
         Whether a zero projection makes the operation return its left operand exactly.
+    n_projections : int
+        Pieces of its projection, each as wide as the state.
     """
 
     projects_left: ClassVar[bool] = False
@@ -37,6 +39,7 @@ class Op(ABC):
     needs_left: ClassVar[bool] = False
     needs_right: ClassVar[bool] = False
     is_modulation: ClassVar[bool] = False
+    n_projections: ClassVar[int] = 1
 
     @property
     def has_projection(self) -> bool:
@@ -51,8 +54,9 @@ class Op(ABC):
         ----------
         left, right : Tensor of shape (batch, hidden)
             The operands; only what the operation reads is meaningful.
-        projected : Tensor of shape (batch, hidden)
-            ``left @ W_left + right @ W_right + bias`` over the operands it projects.
+        projected : Tensor of shape (batch, hidden * n_projections)
+            ``left @ W_left + right @ W_right + bias`` over the operands it projects. The pieces of
+            one unit are neighbours, so that a wider projection begins with the narrower one.
 
         Returns
         -------

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sknas._validation import Interval
 from sknas.edits import ParameterChange
-from sknas.supernet import Supernet
+from sknas.supernet import MixedNode, Supernet
 
 __all__ = [
     "AdmmRegularizer",
@@ -95,11 +95,13 @@ def open_choices(
     Returns
     -------
     list of Choice
-        One for each of the supernet's free architecture parameters.
+        One for each free architecture parameter of two-input nodes.
     """
     memory = {} if memory is None else memory
     choices = []
     for place, node in supernet.nodes():
+        if not isinstance(node, MixedNode):
+            continue
         cell = (place.branch, place.layer)
         if len(node.operations) > 1:
             births = node.births.detach().abs()

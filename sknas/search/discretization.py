@@ -22,13 +22,14 @@ def live_nodes(cell: TwoInputCell) -> list[MixedNode]:
     list of MixedNode
         The nodes that a genotype keeps.
     """
-    wanted = {node.name for node in cell.nodes if node.is_output}
+    nodes = [node for node in cell.nodes if isinstance(node, MixedNode)]
+    wanted = {node.name for node in nodes if node.is_output}
     if cell.memory_node is not None:
         wanted.add(f"s{cell.memory_node}")
-    for node in reversed(cell.nodes):
+    for node in reversed(nodes):
         if node.name in wanted:
             wanted.update(source for source in read_sources(node) if source is not None)
-    return [node for node in cell.nodes if node.name in wanted]
+    return [node for node in nodes if node.name in wanted]
 
 
 def read_sources(node: MixedNode) -> tuple[str | None, str | None]:

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from sknas.edits import DropOp, Edit, ParameterChange, carry_optimizer
 from sknas.search.arch_regularizers import ArchPenalty, ArchRegularizer
 from sknas.search.averaging import WeightAverage
-from sknas.supernet import Supernet
+from sknas.supernet import MixedNode, Supernet
 
 __all__ = ["Learner", "LearningRates"]
 
@@ -136,7 +136,7 @@ class Learner:
         """Step the architecture parameters, and let go of the candidates that this has closed."""
         self.arch_optimizer.step()
         for place, node in list(self.supernet.nodes()):
-            if len(node.operations) > 1:
+            if isinstance(node, MixedNode) and len(node.operations) > 1:
                 is_alive = node.relaxation.restrict(node.alphas.detach()).tolist()
                 names = zip(node.operations, is_alive, strict=True)
                 for name in [name for name, lives in names if not lives]:

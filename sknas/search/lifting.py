@@ -6,7 +6,7 @@ import torch
 from torch import Generator
 
 from sknas.derived import DerivedCell, DerivedNetwork
-from sknas.supernet import Relaxation, Supernet, TwoInputCell
+from sknas.supernet import MixedNode, Relaxation, Supernet, TwoInputCell
 
 __all__ = ["lift"]
 
@@ -55,6 +55,8 @@ def lift(network: DerivedNetwork, relaxation: Relaxation, *, generator: Generato
 def _lift_cell(cell: DerivedCell, supernet_cell: TwoInputCell) -> None:
     output_weights = dict(zip(cell.genotype.outputs, cell.output_weights, strict=True))
     for new in supernet_cell.nodes:
+        if not isinstance(new, MixedNode):
+            raise TypeError(f"a lifted cell must be settled; {new.name} is not.")
         old = cell.nodes[new.index]
         new.births.fill_(old.scale)
         if old.projection is not None:

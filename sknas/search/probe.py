@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sknas.blocks import Objective, WindowData
 from sknas.blocks.window_data import losses, outputs
-from sknas.edits import DropEdge, DropOp, Edit
+from sknas.edits import Edit, open_choices
 from sknas.search.state import Removal
 from sknas.supernet import Supernet
 
@@ -168,18 +168,8 @@ def measure_removals(supernet: Supernet, probe: Probe, *, is_measured: bool) -> 
 
     removals = []
     for place, node in supernet.nodes():
-        if len(node.operations) > 1:
-            strengths = (node.mixing_weights() * node.births).abs().tolist()
-            for name, strength in zip(node.operations, strengths, strict=True):
-                drop_op = DropOp(place, name)
-                removals.append(Removal(drop_op, (place, "operation"), strength, cost(drop_op)))
-        edges = node.edge_mixing_weights().tolist()
-        for slot, side in enumerate(("left", "right")):
-            names = node.open_sources(slot)
-            for name in names if len(names) > 1 else ():
-                drop_edge = DropEdge(place, side, name)
-                strength = edges[slot][node.sources.index(name)]
-                removals.append(Removal(drop_edge, (place, side), strength, cost(drop_edge)))
+        for name, choice in open_choices(place, node).items():
+            removals += [Removal(edit, (place, name), size, cost(edit)) for edit, size in choice]
     return removals
 
 

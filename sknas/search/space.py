@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sknas.edits import (
-    AddBranch,
-    AddHadamard,
-    AddLayer,
-    AddMixedBranch,
-    AddNode,
-    AddOp,
-    Edit,
-    Widen,
-)
-from sknas.genotype import INPUT, NAMED_CELLS, Branch, Cell, Node
+from sknas.edits import AddBranch, AddLayer, Edit, Widen
+from sknas.genotype import Branch, Cell
+from sknas.search.backbone import Backbone, TwoInputBackbone
 from sknas.supernet import Supernet
 
 __all__ = ["SearchSpace"]
@@ -46,6 +38,8 @@ class SearchSpace:
         How a new branch reads channels.
     is_sequence : bool
         Whether there is time to recur over.
+    backbone : Backbone, default=TwoInputBackbone()
+        The kind of cell.
     """
 
     operations: tuple[str, ...]
@@ -56,6 +50,7 @@ class SearchSpace:
     segment_lengths: tuple[int, ...]
     channel_mode: str
     is_sequence: bool
+    backbone: Backbone = field(default_factory=TwoInputBackbone)
 
     def branch(self, cell: Cell, segment_length: int | None = None) -> Branch:
         """Return the branch that a cell would make.
@@ -78,7 +73,7 @@ class SearchSpace:
     @property
     def plain_cell(self) -> Cell:
         """The smallest cell that a further branch may start from."""
-        return NAMED_CELLS["highway" if self.is_sequence else "dense"]
+        return self.backbone.plain_cell(is_sequence=self.is_sequence)
 
     def fits(self, n_params: int) -> bool:
         """Say whether a network of that many weights is within bounds.
@@ -95,17 +90,32 @@ class SearchSpace:
         """
         return self.max_params is None or n_params <= self.max_params
 
-    def mixed_branch(self) -> Branch:
-        """Return the frame of a branch that begins with mixed nodes: an identity, and a carry."""
-        return self.branch(
-            Cell((Node("first", INPUT, None),), outputs=(0,), carry=self.is_sequence)
-        )
+    def mixed_branch(self, n_nodes: int) -> Edit:
+        """Return the move that adds a branch of mixed nodes.
 
-    def mixed_start(self) -> AddMixedBranch:
+        Parameters
+        ----------
+        n_nodes : int
+            Mixed nodes; fewer where `max_nodes` does not allow them.
+
+        Returns
+        -------
+        Edit
+            The move.
+        """
+        frame = self.branch(self.backbone.frame_cell(is_sequence=self.is_sequence))
+        return self._mixed(frame, n_nodes)
+
+    def mixed_start(self) -> Edit:
         """Return the move that adds a narrow branch of a few mixed nodes, to find a cell by."""
         n_hidden = min(_N_MIXED_HIDDEN, self.hidden_size)
-        frame = dataclasses.replace(self.mixed_branch(), hidden_size=n_hidden, n_embedded=n_hidden)
-        return AddMixedBranch(frame, min(_N_MIXED, self.max_nodes), self.operations)
+        frame = self.branch(self.backbone.frame_cell(is_sequence=self.is_sequence))
+        frame = dataclasses.replace(frame, hidden_size=n_hidden, n_embedded=n_hidden)
+        return self._mixed(frame, _N_MIXED)
+
+    def _mixed(self, frame: Branch, n_nodes: int) -> Edit:
+        n_nodes = min(n_nodes, self.max_nodes - self.backbone.n_frame_nodes)
+        return self.backbone.mixed_branch(frame, n_nodes, self.operations)
 
     def possible_edits(self, supernet: Supernet, cell: Cell) -> list[Edit]:
         """Return the moves that the bounds leave open, in order of preference.
@@ -124,15 +134,15 @@ class SearchSpace:
         """
         edits: list[Edit] = []
         n_free = self.max_nodes - supernet.n_nodes
-        places = [place for place, node in supernet.nodes() if node.is_output]
         if n_free >= 1:
-            edits += [AddNode(b, depth, self.operations) for b, depth, _ in supernet.cells()]
+            cells = [(b, depth) for b, depth, _ in supernet.cells()]
+            edits += [self.backbone.node(b, depth, self.operations) for b, depth in cells]
         if n_free >= len(cell.nodes):
             used = {branch.segment_length for branch in supernet.trunk.branches}
             lengths = [n for n in self.segment_lengths if n not in used]
             edits += [AddBranch(self.branch(cell, n)) for n in lengths[:1]]
         if n_free >= 1:
-            edits += [AddHadamard(place) for place in places]
+            edits += self.backbone.modulations(supernet)
         if n_free >= len(cell.nodes) and self.is_sequence:
             edits += [
                 AddLayer(b, cell)
@@ -144,11 +154,4 @@ class SearchSpace:
             for b, branch in enumerate(supernet.trunk.branches)
             if branch.hidden_size < 2 * self.hidden_size
         ]
-        edits += [
-            AddOp(place, operation)
-            for place, node in supernet.nodes()
-            if node.is_output and node.is_settled and node.sources[1:]
-            for operation in ("hadamard", "gate")
-            if operation in self.operations and operation not in node.operations
-        ]
-        return edits
+        return edits + self.backbone.further_candidates(supernet, self.operations)

@@ -52,8 +52,8 @@ class Removal:
     edit : Edit
         The removal.
     group : tuple
-        The choice that it belongs to: one node's operations, or one operand's sources. The last
-        candidate of a group cannot be removed.
+        The choice that it belongs to: one node's operations, one operand's sources, or the pairs
+        of edge and operation of a graph's node. The last candidate of a group cannot be removed.
     strength : float
         The candidate's mixing weight times the size of its birth scalar.
     cost : float

@@ -14,6 +14,7 @@ from sknas.blocks.modules import ModuleDict
 from sknas.genotype import INPUT, STATE
 from sknas.ops import get_op
 from sknas.supernet.relaxation import Relaxation, edge_weights
+from sknas.supernet.search_node import SearchNode
 
 __all__ = ["MixedNode", "NodePlan", "sampling"]
 
@@ -32,7 +33,7 @@ class NodePlan:
         Mixing weight times birth scalar.
     edges : Tensor of shape (2, n_hidden_sources)
         Weights of the sources that change with time, for the left and the right operand.
-    hidden_weight : Tensor of shape (n_sides * hidden, n_projections * hidden) or None
+    hidden_weight : Tensor of shape (n_sides * hidden, n_pieces * hidden) or None
         All candidates' weights on the operands side by side; None where nothing is projected.
     sides : tuple of int
         The operands (0 left, 1 right) that have a hidden source at all.
@@ -50,7 +51,7 @@ class NodePlan:
     direct: tuple[str | None, str | None] | None
 
 
-class MixedNode(nn.Module):
+class MixedNode(SearchNode[NodePlan]):
     """Candidates o on operands a and b: ``s = sum_o g_o r_o o(a, b)``.
 
     The gates g come from the alphas by the relaxation; the birth scalars r are free weights, so
@@ -122,14 +123,14 @@ class MixedNode(nn.Module):
     # -- what the node is ---------------------------------------------------------------------
 
     @property
-    def name(self) -> str:
-        """The name consumers call the node by."""
-        return f"s{self.index}"
-
-    @property
     def is_settled(self) -> bool:
         """Whether one operation and at most one source an operand are left."""
         return len(self.operations) == 1 and int(self.is_open.sum(dim=1).max()) <= 1
+
+    @property
+    def n_candidates(self) -> int:
+        """Number of operations."""
+        return len(self.operations)
 
     def open_sources(self, slot: int) -> list[str]:
         """Return the sources open to an operand.
@@ -153,6 +154,19 @@ class MixedNode(nn.Module):
         if self.sampler is not None:
             return self.relaxation.sample(self.alphas, self.progress, self.sampler)
         return self.relaxation.weights(self.alphas, self.progress)
+
+    def gates(self) -> Tensor:
+        """Return the mixing weights of the operations."""
+        return self.mixing_weights()
+
+    def arch_parameters(self) -> list[nn.Parameter]:
+        """Return alphas and edge logits."""
+        return [self.alphas, self.edge_logits]
+
+    def free_arch_parameters(self) -> list[nn.Parameter]:
+        """Return those of them that still decide something."""
+        free = [self.alphas] if len(self.operations) > 1 else []
+        return free + ([self.edge_logits] if int(self.is_open.sum(dim=1).max()) > 1 else [])
 
     def edge_mixing_weights(self) -> Tensor:
         """Return the weights of the sources, of shape (2, n_sources)."""
@@ -192,6 +206,7 @@ class MixedNode(nn.Module):
                 generator=generator,
                 dtype=dtype,
                 is_zero=op.is_modulation,
+                n_pieces=op.n_projections,
             )
             new += self.projections[operation].parameters()
         reads = {"left": op.reads_left, "right": op.reads_right}
@@ -279,7 +294,8 @@ class MixedNode(nn.Module):
         operands = self._operands(values, plan)
         if entering is None:
             return self._combine(operands, operands[0], plan.gates)
-        n_projected = len(self.projections) * self.n_hidden
+        n_pieces = sum(projection.n_pieces for projection in self.projections.values())
+        n_projected = n_pieces * self.n_hidden
         projected = entering[:, :n_projected]
         if plan.hidden_weight is not None:
             hidden = torch.cat([operands[slot] for slot in plan.sides], dim=1)
@@ -296,8 +312,9 @@ class MixedNode(nn.Module):
             op = get_op(name)
             own = projected
             if op.has_projection:
-                own = projected[:, column : column + self.n_hidden]
-                column += self.n_hidden
+                width = op.n_projections * self.n_hidden
+                own = projected[:, column : column + width]
+                column += width
             outputs.append(op.combine(left, right, own))
         if len(outputs) == 1:
             return gates * outputs[0]
@@ -329,14 +346,14 @@ class MixedNode(nn.Module):
         return weights[0], weights[1]
 
     def _weight_on_input(self, projection: Projection, on_input: tuple[Tensor, Tensor]) -> Tensor:
-        weight = projection.bias.new_zeros(self.n_inputs, self.n_hidden)
+        weight = projection.bias.new_zeros(self.n_inputs, len(projection.bias))
         for side, edge in zip(SLOTS, on_input, strict=True):
             if f"input_{side}" in projection.weights:
                 weight = weight + edge * projection.weights[f"input_{side}"]
         return weight
 
     def _weight_on_hidden(self, projection: Projection, sides: tuple[int, ...]) -> Tensor:
-        zero = projection.bias.new_zeros(self.n_hidden, self.n_hidden)
+        zero = projection.bias.new_zeros(self.n_hidden, len(projection.bias))
         names = [SLOTS[slot] for slot in sides]
         return torch.cat([projection.weights.get(name, zero) for name in names])
 

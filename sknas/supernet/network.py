@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from sknas.blocks import BranchStack, LinearSeed, NetworkShape, Segments, Trunk, WindowNorm
 from sknas.genotype import Branch
-from sknas.supernet.mixed_op import MixedNode
 from sknas.supernet.relaxation import Relaxation
+from sknas.supernet.search_node import SearchNode
 from sknas.supernet.two_input_cell import TwoInputCell
 
 __all__ = ["NodePlace", "Supernet"]
@@ -98,13 +99,13 @@ class Supernet(nn.Module):
             for depth, cell in enumerate(branch.layers):
                 yield b, depth, cell
 
-    def nodes(self) -> Iterator[tuple[NodePlace, MixedNode]]:
+    def nodes(self) -> Iterator[tuple[NodePlace, SearchNode[Any]]]:
         """Iterate over every node with its place."""
         for b, depth, cell in self.cells():
             for node in cell.nodes:
                 yield NodePlace(b, depth, node.index), node
 
-    def node(self, place: NodePlace) -> MixedNode:
+    def node(self, place: NodePlace) -> SearchNode[Any]:
         """Return the node at a place.
 
         Parameters
@@ -114,7 +115,7 @@ class Supernet(nn.Module):
 
         Returns
         -------
-        MixedNode
+        SearchNode
             The node.
         """
         return self.cell(place.branch, place.layer).node(place.node)
@@ -161,15 +162,11 @@ class Supernet(nn.Module):
 
     def arch_parameters(self) -> list[nn.Parameter]:
         """Return alphas and edge logits of every node, settled or not."""
-        return [p for _, node in self.nodes() for p in (node.alphas, node.edge_logits)]
+        return [p for _, node in self.nodes() for p in node.arch_parameters()]
 
     def free_arch_parameters(self) -> list[nn.Parameter]:
         """Return the architecture parameters that still decide something."""
-        free = []
-        for _, node in self.nodes():
-            free += [node.alphas] if len(node.operations) > 1 else []
-            free += [node.edge_logits] if int(node.is_open.sum(dim=1).max()) > 1 else []
-        return free
+        return [p for _, node in self.nodes() for p in node.free_arch_parameters()]
 
     def weight_parameters(self) -> list[nn.Parameter]:
         """Return every trainable parameter that is not an architecture parameter."""
@@ -210,16 +207,16 @@ class Supernet(nn.Module):
 
     @property
     def n_candidates(self) -> int:
-        """Number of candidate operations over all nodes."""
-        return sum(len(node.operations) for _, node in self.nodes())
+        """Number of candidates over all nodes: operations, or pairs of edge and operation."""
+        return sum(node.n_candidates for _, node in self.nodes())
 
     def gate_entropy(self) -> float:
         """Return the mean entropy of the undecided nodes' gates, in nats; 0 without any."""
         entropies = []
         with torch.no_grad():
             for _, node in self.nodes():
-                if len(node.operations) > 1:
-                    weights = node.mixing_weights()
+                if node.n_candidates > 1:
+                    weights = node.gates()
                     # Gates that have all closed to zero are equal; others do not notice the least.
                     weights = weights + torch.finfo(weights.dtype).tiny
                     entropies.append(float(torch.special.entr(weights / weights.sum()).sum()))

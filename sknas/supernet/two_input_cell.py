@@ -1,23 +1,27 @@
-"""The growing two-input backbone: a recurrent cell of mixed nodes with a bounded carry.
+"""The growing cell: a recurrent cell of nodes under search with a bounded carry.
 
-The papers (Jie & Gao 2021) state that every candidate takes two inputs and that identity mappings
-are preserved; the operand choice, the carry and the output weights are our reconstruction.
+Its nodes are two-input nodes, or those of DARTS's graph, which become two-input nodes once they are
+settled. The papers (Jie & Gao 2021) state that every candidate takes two inputs and that identity
+mappings are preserved; the operand choice, the carry and the output weights are our reconstruction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleList
 from sknas.genotype import INPUT, MEMORY, STATE, Cell, Node
 from sknas.ops import get_op
-from sknas.supernet.mixed_op import MixedNode, NodePlan
+from sknas.supernet.dag_node import DagNode
+from sknas.supernet.mixed_op import MixedNode
 from sknas.supernet.relaxation import Relaxation
+from sknas.supernet.search_node import SearchNode
 
 __all__ = ["TwoInputCell"]
 
@@ -29,7 +33,7 @@ class _Step:
     The last piece belongs to the carry.
     """
 
-    plans: list[NodePlan]
+    plans: list[Any]
     pieces: list[Tensor | None]
 
 
@@ -68,12 +72,14 @@ class TwoInputCell(RecurrentCell[_Step]):
         self.dtype = dtype
         self.next_index = 0
         self.progress = 0.0
-        self.nodes: ModuleList[MixedNode] = ModuleList()
+        self.nodes: ModuleList[SearchNode[Any]] = ModuleList()
         for index, spec in _live_nodes(genotype):
             self.next_index = index
             right = () if spec.right is None else (spec.right,)
             node = self.append_node([spec.operation], ((spec.left,), right), generator=generator)
             node.is_output = index in genotype.outputs
+            if node.is_output:
+                nn.init.constant_(node.output_weight, genotype.output_weight)
         self.carry = None
         if genotype.carry:
             self.carry = Projection(
@@ -119,12 +125,38 @@ class TwoInputCell(RecurrentCell[_Step]):
             generator=generator,
             dtype=self.dtype,
         )
-        node.progress = self.progress
-        self.next_index += 1
-        self.nodes.append(node)
+        self._append(node)
         return node
 
-    def node(self, index: int) -> MixedNode:
+    def append_dag_node(self, operations: Sequence[str], *, generator: Generator) -> DagNode:
+        """Put a node behind the others that has an edge from each of them, with output weight one.
+
+        Parameters
+        ----------
+        operations : sequence of str
+            Candidates of every edge, highway operations.
+        generator : torch.Generator
+            Source of the initial weights.
+
+        Returns
+        -------
+        DagNode
+            The new node.
+        """
+        node = DagNode(
+            self.next_index,
+            operations,
+            [earlier.name for earlier in self.nodes],
+            self.n_inputs,
+            self.n_hidden,
+            relaxation=self.relaxation,
+            generator=generator,
+            dtype=self.dtype,
+        )
+        self._append(node)
+        return node
+
+    def node(self, index: int) -> SearchNode[Any]:
         """Return the node of that index.
 
         Parameters
@@ -134,7 +166,7 @@ class TwoInputCell(RecurrentCell[_Step]):
 
         Returns
         -------
-        MixedNode
+        SearchNode
             The node.
 
         Raises
@@ -177,6 +209,11 @@ class TwoInputCell(RecurrentCell[_Step]):
             return proposal, memory
         gate = torch.sigmoid(torch.addmm(entering, values[STATE], self.carry.weights["right"]))
         return torch.lerp(values[STATE], proposal, gate), memory
+
+    def _append(self, node: SearchNode[Any]) -> None:
+        node.progress = self.progress
+        self.next_index += 1
+        self.nodes.append(node)
 
     def _enter(self, inputs: Tensor) -> list[tuple[Tensor, ...] | None]:
         """Project the whole sequence once: for each node, and for the carry, its pieces by step."""

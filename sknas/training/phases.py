@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from sknas.blocks import Trunk
 from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork
-from sknas.edits import AddMixedBranch
 from sknas.genotype import Cell, Genotype
 from sknas.search.controller import Controller
 from sknas.search.inheritance import derive
@@ -376,9 +375,7 @@ def grow_from(
         Source of the draws.
     """
     if genotype is None:
-        AddMixedBranch(space.mixed_branch(), n_mixed, space.operations).apply(
-            supernet, problem.generator
-        )
+        space.mixed_branch(n_mixed).apply(supernet, problem.generator)
         return
     for branch in genotype.branches:
         supernet.trunk.branches.append(supernet.build_branch(branch, generator=problem.generator))

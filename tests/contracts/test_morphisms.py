@@ -8,6 +8,8 @@ import sknas.edits
 import sknas.supernet
 from sknas.edits import (
     AddBranch,
+    AddDagBranch,
+    AddDagNode,
     AddHadamard,
     AddLayer,
     AddMixedBranch,
@@ -19,8 +21,14 @@ from sknas.edits import (
 )
 from sknas.edits.base import Edit
 from sknas.genotype import NAMED_CELLS
-from sknas.ops import get_op, registered_ops
-from sknas.supernet import NodePlace, Relaxation, ScaledSigmoidRelaxation, SoftmaxRelaxation
+from sknas.ops import DAG_OPERATIONS, get_op, registered_ops
+from sknas.supernet import (
+    MixedNode,
+    NodePlace,
+    Relaxation,
+    ScaledSigmoidRelaxation,
+    SoftmaxRelaxation,
+)
 from tests.tiny import (
     CELLS,
     OPERATIONS,
@@ -42,7 +50,7 @@ ANNEALED = [*RELAXATIONS, SoftmaxRelaxation(temperature=2.0, final_temperature=0
 
 def op_cases(net):
     for place, node in net.nodes():
-        if node.is_output:
+        if node.is_output and isinstance(node, MixedNode):
             # Refused where there is no right operand: see below.
             product = ["hadamard"] if node.open_sources(1) else []
             wanted = ("add", "gate", "lin_relu", "modulate", *product)
@@ -60,6 +68,11 @@ CASES = {
         AddMixedBranch(branch("lstm", channel_mode="independent"), 1),
     ],
     AddNode: lambda net: [AddNode(0, 0, OPERATIONS), AddNode(0, 0)],
+    AddDagBranch: lambda net: [
+        AddDagBranch(branch("gru"), 3),
+        AddDagBranch(branch("dense", channel_mode="independent"), 2, ("highway_relu",)),
+    ],
+    AddDagNode: lambda net: [AddDagNode(0, 0, DAG_OPERATIONS[:2]), AddDagNode(0, 0)],
     AddOp: lambda net: list(op_cases(net)),
     AddHadamard: lambda net: [AddHadamard(place) for place, node in net.nodes() if node.is_output],
     AddLayer: lambda net: [AddLayer(0, NAMED_CELLS["lstm"]), AddLayer(0, CELLS["mixture"])],

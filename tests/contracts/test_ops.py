@@ -15,8 +15,10 @@ from tests.tiny import SHAPE, generator, normal, perturb, windows
 every_op = pytest.mark.parametrize("name", registered_ops())
 
 
-def operands(dtype=torch.float64, scale=1.0):
-    return [scale * normal(6, 4, seed=seed, dtype=dtype) for seed in range(3)]
+def operands(name, dtype=torch.float64, scale=1.0):
+    """Draw the two operands, and a projection as wide as the operation wants it."""
+    widths = (4, 4, 4 * get_op(name).n_projections)
+    return [scale * normal(6, width, seed=i, dtype=dtype) for i, width in enumerate(widths)]
 
 
 def network_of(name, left="x", right="h"):
@@ -30,21 +32,21 @@ def network_of(name, left="x", right="h"):
 @every_op
 def test_the_value_has_the_shape_and_dtype_of_the_operands(name):
     for dtype in (torch.float32, torch.float64):
-        value = get_op(name).combine(*operands(dtype))
+        value = get_op(name).combine(*operands(name, dtype))
         assert value.shape == (6, 4)
         assert value.dtype == dtype
 
 
 @every_op
 def test_the_gradient_is_the_one_of_finite_differences(name):
-    inputs = [x.requires_grad_() for x in operands()]
+    inputs = [x.requires_grad_() for x in operands(name)]
     assert torch.autograd.gradcheck(get_op(name).combine, inputs)
 
 
 @every_op
 @pytest.mark.parametrize("scale", [0.0, 1e-30, 1e4])
 def test_value_and_gradient_are_finite_far_from_one(name, scale):
-    inputs = [x.requires_grad_() for x in operands(torch.float32, scale)]
+    inputs = [x.requires_grad_() for x in operands(name, torch.float32, scale)]
     value = get_op(name).combine(*inputs)
     assert value.isfinite().all()
     gradients = torch.autograd.grad(value.sum(), inputs, allow_unused=True)
@@ -54,7 +56,7 @@ def test_value_and_gradient_are_finite_far_from_one(name, scale):
 @every_op
 def test_the_value_depends_on_exactly_what_the_operation_says_it_reads(name):
     op = get_op(name)
-    inputs = [x.requires_grad_() for x in operands()]
+    inputs = [x.requires_grad_() for x in operands(name)]
     gradients = torch.autograd.grad(op.combine(*inputs).sum(), inputs, allow_unused=True)
     depends = [g is not None and bool(g.any()) for g in gradients]
     assert depends == [op.reads_left, op.reads_right, op.has_projection]
@@ -62,7 +64,7 @@ def test_the_value_depends_on_exactly_what_the_operation_says_it_reads(name):
 
 @every_op
 def test_the_value_is_zero_without_exactly_the_operands_the_operation_says_it_needs(name):
-    op, (left, right, projected) = get_op(name), operands()
+    op, (left, right, projected) = get_op(name), operands(name)
     zero = torch.zeros_like(left)
     assert (not op.combine(zero, right, projected).any()) == op.needs_left
     assert (not op.combine(left, zero, projected).any()) == op.needs_right
@@ -70,7 +72,7 @@ def test_the_value_is_zero_without_exactly_the_operands_the_operation_says_it_ne
 
 @every_op
 def test_each_row_of_a_batch_is_computed_for_itself(name):
-    inputs = operands()
+    inputs = operands(name)
     together = get_op(name).combine(*inputs)
     alone = torch.cat([get_op(name).combine(*[x[[i]] for x in inputs]) for i in range(6)])
     assert torch.equal(together, alone)
@@ -78,7 +80,7 @@ def test_each_row_of_a_batch_is_computed_for_itself(name):
 
 @pytest.mark.parametrize("name", [n for n in registered_ops() if get_op(n).is_modulation])
 def test_a_modulation_with_a_zero_projection_returns_its_left_operand_exactly(name):
-    left, right, projected = operands()
+    left, right, projected = operands(name)
     assert torch.equal(get_op(name).combine(left, right, torch.zeros_like(projected)), left)
 
 

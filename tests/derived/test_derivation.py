@@ -12,6 +12,8 @@ import torch
 from sknas.derived import DerivedNetwork, NetworkSpec
 from sknas.edits import (
     AddBranch,
+    AddDagBranch,
+    AddDagNode,
     AddHadamard,
     AddLayer,
     AddNode,
@@ -24,6 +26,7 @@ from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.ops import get_op, registered_ops
 from sknas.search.discretization import discretize
 from sknas.search.inheritance import derive
+from sknas.supernet import MixedNode
 from tests.tiny import (
     CELLS,
     PADDED,
@@ -59,8 +62,10 @@ def random_growth(net, rng):
         AddLayer(b, cells[rng.integers(len(cells))]),
         AddBranch(branch("gru", segment_length=2, channel_mode="independent", hidden_size=3)),
         Widen(b, 1 + int(rng.integers(3))),
-        AddOp(place, new[rng.integers(len(new))]),
+        AddDagNode(b, depth),
+        AddDagBranch(branch("highway", hidden_size=3), 1 + int(rng.integers(3))),
     ]
+    edits += [AddOp(place, new[rng.integers(len(new))])] if isinstance(node, MixedNode) else []
     return edits[rng.integers(len(edits))]
 
 

@@ -9,6 +9,8 @@ import torch
 from sknas.blocks import REGRESSION_LOSSES
 from sknas.edits import (
     AddBranch,
+    AddDagBranch,
+    AddDagNode,
     AddHadamard,
     AddLayer,
     AddNode,
@@ -32,6 +34,8 @@ N_STEPS = 5
 
 EDITS = [
     AddBranch(branch("lstm")),
+    AddDagBranch(branch("rnn"), 2),
+    AddDagNode(0, 0),
     AddHadamard(OUTPUT),
     AddHadamard(MIXED),
     AddLayer(0, NAMED_CELLS["gru"]),

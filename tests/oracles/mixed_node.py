@@ -15,6 +15,12 @@ PROJECTING = {
     "lin_relu": torch.relu,
     "lin_identity": lambda z: z,
 }
+HIGHWAY = {
+    "highway_tanh": torch.tanh,
+    "highway_sigmoid": torch.sigmoid,
+    "highway_relu": torch.relu,
+    "highway_identity": lambda z: z,
+}
 
 
 def softmax(logits, temperature):
@@ -64,7 +70,7 @@ def operand(node, slot, values, x):
 def projected(node, operation, slots, values, x):
     """Return ``a W_a + b W_b + bias`` of one operation, source by source."""
     projection = node.projections[operation]
-    total = projection.bias.expand_as(values["h"])
+    total = projection.bias.expand(len(values["h"]), -1)
     for slot in slots:
         side = ("left", "right")[slot]
         for name, weight in edges_of(node, slot).items():
@@ -89,6 +95,9 @@ def apply_operation(node, name, values, x):
         return a() + sigma * (b() - a())
     if name == "modulate":
         return a() * 2 / (1 + torch.exp(-projected(node, name, (1,), values, x)))
+    if name in HIGHWAY:
+        both = projected(node, name, (0, 1), values, x)  # c and e of each unit side by side
+        return a() + (HIGHWAY[name](both[:, 1::2]) - a()) / (1 + torch.exp(-both[:, 0::2]))
     return {
         "first": lambda: a(),
         "second": lambda: b(),

@@ -1,0 +1,47 @@
+"""The choices that a node leaves open, each with the removals that it is made by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sknas.edits.base import Edit
+from sknas.edits.dag import DropEdgeOp
+from sknas.edits.removals import DropEdge, DropOp
+from sknas.supernet import DagNode, MixedNode, NodePlace, SearchNode
+
+__all__ = ["open_choices"]
+
+
+def open_choices(place: NodePlace, node: SearchNode[Any]) -> dict[str, list[tuple[Edit, float]]]:
+    """Return the open choices of a node.
+
+    Parameters
+    ----------
+    place : NodePlace
+        Where the node stands.
+    node : SearchNode
+        The node.
+
+    Returns
+    -------
+    dict of str to list of (Edit, float)
+        For each choice of more than one candidate, the removal and the strength of each: its mixing
+        weight times the size of its birth scalar.
+    """
+    choices: dict[str, list[tuple[Edit, float]]] = {}
+    if isinstance(node, DagNode):
+        drops = [DropEdgeOp(place, source, name) for source, name in node.pairs()]
+        choices["pair"] = list(zip(drops, node.strengths().tolist(), strict=True))
+    elif isinstance(node, MixedNode):
+        strengths = (node.mixing_weights() * node.births).abs().tolist()
+        choices["operation"] = [
+            (DropOp(place, name), strength)
+            for name, strength in zip(node.operations, strengths, strict=True)
+        ]
+        edges = node.edge_mixing_weights().tolist()
+        for slot, side in enumerate(("left", "right")):
+            choices[side] = [
+                (DropEdge(place, side, name), edges[slot][node.sources.index(name)])
+                for name in node.open_sources(slot)
+            ]
+    return {name: choice for name, choice in choices.items() if len(choice) > 1}

@@ -1,0 +1,215 @@
+"""A node of DARTS's recurrent cell under search: every earlier node on an edge of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from sknas.blocks import Projection
+from sknas.ops import Highway, get_op
+from sknas.supernet.relaxation import Relaxation
+from sknas.supernet.search_node import SearchNode
+
+__all__ = ["DagNode", "DagPlan"]
+
+
+@dataclass(frozen=True)
+class DagPlan:
+    """What a node computes once a forward pass, before the loop over time.
+
+    Attributes
+    ----------
+    sources : tuple of str
+        Sources with an operation left.
+    gates : Tensor of shape (n_operations, n_edges, 1, 1)
+        Weights of operation and edge, birth scalars and the mean over edges included.
+    totals : Tensor of shape (n_edges, 1, 1)
+        Sums of the gates of each edge.
+    weight : Tensor of shape (hidden, 2 * hidden)
+        The projection's, its gate piece before its activation piece.
+    bias : Tensor of shape (2 * hidden,)
+        Likewise.
+    operations : tuple of Highway
+        Operations that some edge has left.
+    """
+
+    sources: tuple[str, ...]
+    gates: Tensor
+    totals: Tensor
+    weight: Tensor
+    bias: Tensor
+    operations: tuple[Highway, ...]
+
+
+class DagNode(SearchNode[DagPlan]):
+    """A mixed edge from each earlier node: ``mean_j r_j sum_k p_jk highway_k(s_j)``.
+
+    ``highway_k(s_j) = s_j + sigmoid(c_j) * (phi_k(e_j) - s_j)`` with ``[c_j, e_j] = s_j W + b``;
+    all edges and operations of the node share W (Liu et al. 2019, arXiv:1806.09055, eq. 2 for its
+    recurrent cell). The relaxation is taken over the operations of one edge and ``none``, the zero
+    operation, which only takes weight from the others and is never chosen. DARTS sums over the
+    edges and normalises the sum by batch statistics. Those are left out, since a derived network
+    must equal its supernet; the mean over the open edges, the birth scalars r and the bias b are
+    ours.
+
+    A candidate is a pair of edge and operation. Once a single one is left, a settled two-input node
+    takes this node's place.
+
+    Parameters
+    ----------
+    index : int
+        The node's name within its cell.
+    operations : sequence of str
+        Candidates of every edge, highway operations.
+    sources : sequence of str
+        The earlier nodes.
+    n_inputs, n_hidden : int
+        Widths of the cell's input and state.
+    relaxation : Relaxation
+        Alphas of one edge to mixing weights.
+    generator : torch.Generator
+        Source of the initial weights.
+    dtype : torch.dtype
+        Floating type of the weights.
+    """
+
+    is_open: Tensor
+
+    def __init__(
+        self,
+        index: int,
+        operations: Sequence[str],
+        sources: Sequence[str],
+        n_inputs: int,
+        n_hidden: int,
+        *,
+        relaxation: Relaxation,
+        generator: Generator,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        _check_operations(operations)
+        self.index = index
+        self.operations = list(operations)
+        self.sources = list(sources)
+        self.n_inputs, self.n_hidden = n_inputs, n_hidden
+        self.relaxation = relaxation
+        self.progress = 0.0
+        self.is_output = True
+        shape = len(self.operations) + 1, len(self.sources)  # the last row is none's
+        alpha = relaxation.initial_alpha(shape[0])
+        self.alphas = nn.Parameter(torch.full(shape, alpha, dtype=dtype))
+        self.births = nn.Parameter(torch.ones(len(self.sources), dtype=dtype))
+        self.output_weight = nn.Parameter(torch.ones((), dtype=dtype))
+        self.register_buffer("is_open", torch.ones(shape[0] - 1, shape[1], dtype=torch.bool))
+        self.projection = Projection(
+            ("left",), n_inputs, n_hidden, generator=generator, dtype=dtype, n_pieces=2
+        )
+
+    # -- what the node is ---------------------------------------------------------------------
+
+    @property
+    def is_settled(self) -> bool:
+        """Never: a node with one choice left is no longer of this kind."""
+        return False
+
+    @property
+    def n_candidates(self) -> int:
+        """Number of pairs of edge and operation."""
+        return int(self.is_open.sum())
+
+    def open_sources(self, slot: int) -> list[str]:
+        """Return the sources with an operation left; there is a left operand only."""
+        if slot:
+            return []
+        is_open = self.is_open.any(dim=0).tolist()
+        return [name for name, open_ in zip(self.sources, is_open, strict=True) if open_]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the open choices, (source, operation), in the order of `gates`."""
+        return [
+            (self.sources[edge], self.operations[row])
+            for row, edge in self.is_open.nonzero().tolist()
+        ]
+
+    def mixing_weights(self) -> Tensor:
+        """Return the weights of the operations, of shape (n_operations, n_edges); zero if closed.
+
+        Relaxations take one choice at a time, here an edge's open operations and none.
+        """
+        is_open = torch.cat([self.is_open, self.is_open.any(dim=0, keepdim=True)])
+        columns = []
+        for alphas, open_ in zip(self.alphas.unbind(1), is_open.unbind(1), strict=True):
+            if bool(open_.all()):
+                columns.append(self.relaxation.weights(alphas, self.progress))
+            else:
+                own = self.relaxation.weights(alphas[open_], self.progress)
+                columns.append(torch.zeros_like(alphas).masked_scatter(open_, own))
+        return torch.stack(columns, dim=1)[:-1]
+
+    def gates(self) -> Tensor:
+        """Return the mixing weights of the open pairs."""
+        return self.mixing_weights()[self.is_open]
+
+    def strengths(self) -> Tensor:
+        """Return the size of the weights of the open pairs, birth scalars included."""
+        return (self.mixing_weights() * self.births).abs()[self.is_open]
+
+    def arch_parameters(self) -> list[nn.Parameter]:
+        """Return the alphas."""
+        return [self.alphas]
+
+    def free_arch_parameters(self) -> list[nn.Parameter]:
+        """Return the alphas: something is always left to decide."""
+        return [self.alphas]
+
+    # -- what the node computes ---------------------------------------------------------------
+
+    def input_weights(self) -> tuple[Tensor | None, Tensor | None]:
+        """Return nothing: the cell's input enters through the cell's first node alone."""
+        return None, None
+
+    def plan(self) -> DagPlan:
+        """Compute weights of edges and operations, and order the projection's columns by piece."""
+        edges = self.is_open.any(dim=0).nonzero().flatten()
+        rows = self.is_open.any(dim=1).nonzero().flatten()
+        gates = (self.mixing_weights() * self.births)[rows][:, edges] / len(edges)
+        weight, bias = self.projection.weights["left"], self.projection.bias
+        return DagPlan(
+            tuple(self.open_sources(0)),
+            gates[:, :, None, None],
+            gates.sum(dim=0)[:, None, None],
+            weight.unflatten(1, (-1, 2)).swapaxes(1, 2).flatten(1),  # (hidden, gates | proposals)
+            bias.unflatten(0, (-1, 2)).swapaxes(0, 1).flatten(),
+            tuple(_highway(self.operations[row]) for row in rows.tolist()),
+        )
+
+    def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: DagPlan) -> Tensor:
+        """Return the mean of the mixed edges.
+
+        With m the gates of one edge and M their sum, ``sum_k m_k (s + sigma (phi_k - s))`` is
+        ``M s + sigma (sum_k m_k phi_k - M s)``: one product for all edges, one gate an edge.
+        """
+        del entering
+        stacked = torch.stack([values[name] for name in plan.sources])  # (edges, batch, hidden)
+        projected = torch.addmm(plan.bias, stacked.flatten(0, 1), plan.weight)
+        gate, proposal = projected.unflatten(0, stacked.shape[:2]).chunk(2, dim=-1)
+        mixed = torch.zeros_like(stacked)
+        for operation, weight in zip(plan.operations, plan.gates, strict=True):
+            mixed = torch.addcmul(mixed, weight, operation.activate(proposal))
+        return torch.lerp(plan.totals * stacked, mixed, torch.sigmoid(gate)).sum(dim=0)
+
+
+def _highway(name: str) -> Highway:
+    op = get_op(name)
+    if not isinstance(op, Highway):
+        raise ValueError(f"operations of a DAG's node must be highway operations; got {name!r}.")
+    return op
+
+
+def _check_operations(operations: Sequence[str]) -> None:
+    for name in operations:
+        _highway(name)

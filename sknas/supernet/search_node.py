@@ -1,0 +1,130 @@
+"""What a cell and the supernet ask of a node under search, whatever it mixes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from torch import Tensor, nn
+
+__all__ = ["SearchNode"]
+
+PlanT = TypeVar("PlanT")
+
+
+class SearchNode(nn.Module, Generic[PlanT]):
+    """Interface of a node: what it decides, what it reads, and its value at one step.
+
+    Attributes
+    ----------
+    index : int
+        The node's name within its cell; never used again after the node is dropped.
+    operations : list of str
+        Its candidate operations.
+    n_inputs, n_hidden : int
+        Widths of the cell's input and state.
+    progress : float
+        Share of the search that is over.
+    is_output : bool
+        Whether the cell's output reads the node.
+    output_weight : nn.Parameter of shape ()
+        What the output weighs it with.
+    """
+
+    index: int
+    operations: list[str]
+    n_inputs: int
+    n_hidden: int
+    progress: float
+    is_output: bool
+    output_weight: nn.Parameter
+
+    @property
+    def name(self) -> str:
+        """The name consumers call the node by."""
+        return f"s{self.index}"
+
+    @property
+    @abstractmethod
+    def is_settled(self) -> bool:
+        """Whether nothing is left to decide."""
+
+    @property
+    @abstractmethod
+    def n_candidates(self) -> int:
+        """Number of candidates that the node still mixes."""
+
+    @abstractmethod
+    def gates(self) -> Tensor:
+        """Return the mixing weights of the candidates that compete.
+
+        Returns
+        -------
+        Tensor of shape (n_candidates,)
+            Non-negative weights.
+        """
+
+    @abstractmethod
+    def open_sources(self, slot: int) -> list[str]:
+        """Return the sources open to an operand.
+
+        Parameters
+        ----------
+        slot : int
+            0 for the left operand, 1 for the right one.
+
+        Returns
+        -------
+        list of str
+            Their names.
+        """
+
+    @abstractmethod
+    def arch_parameters(self) -> list[nn.Parameter]:
+        """Return the architecture parameters, whether they still decide something or not."""
+
+    @abstractmethod
+    def free_arch_parameters(self) -> list[nn.Parameter]:
+        """Return the architecture parameters that still decide something."""
+
+    @abstractmethod
+    def input_weights(self) -> tuple[Tensor | None, Tensor | None]:
+        """Return the weights and biases on the cell's input x, None where the node reads none.
+
+        Returns
+        -------
+        weight : Tensor of shape (n_inputs, n_pieces * hidden) or None
+            Weights.
+        bias : Tensor of shape (n_pieces * hidden,) or None
+            Biases.
+        """
+
+    @abstractmethod
+    def plan(self) -> PlanT:
+        """Compute what stays the same over the time steps.
+
+        Returns
+        -------
+        object
+            What `step` needs.
+        """
+
+    @abstractmethod
+    def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: PlanT) -> Tensor:
+        """Return the node's value at one time step.
+
+        Parameters
+        ----------
+        values : mapping of str to Tensor of shape (batch, hidden)
+            The sources' values.
+        entering : Tensor of shape (batch, n_pieces * hidden) or None
+            The part that comes from x.
+        plan : object
+            What `plan` computed.
+
+        Returns
+        -------
+        Tensor of shape (batch, hidden)
+            The value.
+        """
