@@ -1,6 +1,7 @@
 """A stream of yearly parts: `partial_fit` against refitting on all rows so far, and a frozen model.
 
     python benchmarks/stream.py
+    python benchmarks/stream.py --linear
     python benchmarks/stream.py --smoke
 
 Hourly Beijing air, one hour ahead from the last 24, all eight channels. Each part is predicted
@@ -103,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--smoke", action="store_true", help="short parts, few epochs, no file")
+    parser.add_argument("--linear", action="store_true", help="the linear seed alone: a minute")
     options = parser.parse_args()
     torch.set_num_threads(1)
     frame = pollution()
@@ -117,6 +119,7 @@ def main() -> None:
     ]
     for seed in range(options.seeds):
         settings: dict[str, Any] = {"random_state": seed, **(SMOKE if options.smoke else {})}
+        settings |= {"max_nodes": 0} if options.linear else {}
         for kind in (Frozen, Partial, Refit):
             print(kind.name, flush=True)
             records += follow(kind(**settings), X, y, parts, seed)
@@ -125,7 +128,7 @@ def main() -> None:
     if options.smoke:
         print(table.to_string())
     else:
-        keep("stream", records, table)
+        keep("stream-linear" if options.linear else "stream", records, table)
 
 
 if __name__ == "__main__":
