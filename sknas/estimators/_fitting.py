@@ -48,7 +48,7 @@ from sknas.training import (
     validation_losses,
 )
 
-__all__ = ["Memory", "Outcome", "fit_network", "remember"]
+__all__ = ["Memory", "Outcome", "Progress", "fit_network"]
 
 MAX_MIXED_FEATURES = 1500
 
@@ -158,31 +158,10 @@ def fit_network(
     if candidate is not None and not _is_interrupted(phases):
         _train(problem, schedule, settings, candidate, stages, phases, progress)
     chosen = _choose(stages, seed_losses, problem)
-    memory = remember(chosen.network, problem)
+    memory = _remember(chosen.network, problem)
     if settings.refit_full and not _is_interrupted(phases):
         _refit_full(problem, schedule, chosen, phases, progress)
     return _outcome(stages, chosen, phases, memory)
-
-
-def remember(network: DerivedNetwork | None, problem: Problem) -> Memory:
-    """Validate a network for comparisons to come.
-
-    Parameters
-    ----------
-    network : DerivedNetwork or None
-        The chosen network; None has no loss.
-    problem : Problem
-        Data and split.
-
-    Returns
-    -------
-    Memory
-        Mean loss and its standard error.
-    """
-    if network is None:
-        return Memory(math.nan, math.nan)
-    each = validation_losses(network, problem)
-    return Memory(mean_loss(each, problem), make_probe(problem).standard_error(each))
 
 
 # -- stages -----------------------------------------------------------------------------------
@@ -352,6 +331,13 @@ def _choose(stages: Sequence[_Stage], seed_losses: Tensor, problem: Problem) -> 
     gain = mean_loss(gains, problem)
     is_clear = gain > max(0.005 * seed.loss, n_errors * probe.standard_error(gains))
     return best if is_clear else seed
+
+
+def _remember(network: DerivedNetwork | None, problem: Problem) -> Memory:
+    if network is None:
+        return Memory(math.nan, math.nan)
+    each = validation_losses(network, problem)
+    return Memory(mean_loss(each, problem), make_probe(problem).standard_error(each))
 
 
 def _refit_full(

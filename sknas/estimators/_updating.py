@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sknas.derived import DerivedNetwork
 from sknas.edits import AddBranch
-from sknas.estimators._fitting import Memory, Outcome, Progress, remember
+from sknas.estimators._fitting import Memory, Outcome, Progress
 from sknas.estimators._settings import Settings, contenders, make_schedule, make_space
 from sknas.genotype import Cell
 from sknas.reporting import SearchReport
@@ -71,6 +71,9 @@ class _Update:
     moves: list[Move] = field(default_factory=list)
     chosen: str = ""
 
+    def __post_init__(self) -> None:
+        self._each = validation_losses(self.network, self.problem)
+
     def consider(
         self, name: str, network: DerivedNetwork, start: float, share: float, n_errors: float
     ) -> bool:
@@ -86,18 +89,19 @@ class _Update:
                 "seconds": time.monotonic() - start,
             }
         )
-        gains = validation_losses(self.network, self.problem) - each
+        gains = self._each - each
         error = make_probe(self.problem).standard_error(gains)
-        threshold = max(share * self.best_loss, n_errors * error)
-        is_better = mean_loss(gains, self.problem) > threshold
+        best_loss = mean_loss(self._each, self.problem)
+        is_better = mean_loss(gains, self.problem) > max(share * best_loss, n_errors * error)
         if is_better or not self.chosen:
-            self.network, self.chosen = network, label
+            self.network, self.chosen, self._each = network, label, each
         return is_better
 
     @property
-    def best_loss(self) -> float:
-        """Validation loss of the best network."""
-        return mean_loss(validation_losses(self.network, self.problem), self.problem)
+    def memory(self) -> Memory:
+        """Validation loss of the best network, and its error."""
+        error = make_probe(self.problem).standard_error(self._each)
+        return Memory(mean_loss(self._each, self.problem), error)
 
     @property
     def interruption(self) -> BaseException | None:
@@ -148,8 +152,7 @@ def update_network(
     rows = [{"phase": "partial", **row} for phase in update.phases for row in phase.rows]
     report = SearchReport.build(update.stages, update.moves, update.chosen, stopped_by)
     interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
-    memory = remember(update.network, problem)
-    return Outcome(update.network, rows, update.moves, report, interrupt, memory)
+    return Outcome(update.network, rows, update.moves, report, interrupt, update.memory)
 
 
 # -- stages -----------------------------------------------------------------------------------
@@ -198,7 +201,7 @@ def _asks_for_growth(update: _Update, settings: Settings, memory: Memory) -> boo
     is_fixed = settings.genotype is not None or settings.mode == "fixed" or not settings.max_nodes
     if is_fixed or len(update.problem.validation) < _MIN_JUDGES:
         return False
-    present = remember(update.network, update.problem)
+    present = update.memory
     error = (present.error**2 + memory.error**2) ** 0.5
     return present.loss - memory.loss > max(_MIN_RISE * memory.loss, 2.0 * error)
 

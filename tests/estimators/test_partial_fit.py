@@ -13,6 +13,7 @@ from sknas.datasets import make_linear_law, make_product
 from tests.faults import raise_in_training_at
 from tests.oracles.windows import looped_windows
 from tests.small import (
+    EAGER,
     GRU,
     LOOKBACK,
     MAKERS,
@@ -124,6 +125,21 @@ def test_growth_happens_when_a_nonlinearity_begins():
     assert model.search_report_.chosen == "grown (2)"
 
 
+def test_a_network_with_branches_is_offered_moves_of_its_own():
+    settings = {**EAGER, "max_nodes": 1, "hidden_size": 8, "learning_rate": 0.01}
+    model = regressor(**settings, linear_seed=False).partial_fit(*product_law(0))
+    n_events, n_epochs, n_params = len(model.growth_events_), model.n_iter_, model.n_params_
+    assert model.genotype_.n_nodes == 1
+    X, y = product_law(1)
+    model.set_params(max_nodes=3, search_epochs=24).partial_fit(X, y + 3 * np.abs(X[:, 0]))
+    events = model.growth_events_[n_events:]
+    assert "AddNode" in str(events[0].edit)  # to the lifted network; no race is run
+    assert all(event.epoch > n_epochs for event in events)
+    assert all(event.output_change < 1e-6 for event in events)
+    assert any(event.is_accepted for event in events)
+    assert model.n_params_ > n_params
+
+
 @pytest.mark.parametrize("bound", [{"max_nodes": 0}, {"genotype": "linear"}, {"max_params": 10}])
 def test_growth_keeps_to_its_bounds(bound):
     model = regressor(**{**LINEAR, **bound})
@@ -202,6 +218,24 @@ def test_a_weight_of_two_is_two_samples(make):
     model.partial_fit(X, y, sample_weight=np.full(len(X), 2.0))
     doubled.partial_fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
     assert_allclose(model._outputs(X), doubled._outputs(X), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_two_samples_are_enough_for_a_later_call(make):
+    X, y = data_for(make)
+    model = make(genotype="product").fit(X, y)
+    places = [int(np.argmin(y)), int(np.argmax(y))]
+    assert np.isfinite(model.partial_fit(X[places], y[places])._outputs(X)).all()
+
+
+def test_rows_of_zero_weight_teach_nothing():
+    frame, y = futures()
+    model = regressor(max_nodes=0, lookback=LOOKBACK).partial_fit(frame.iloc[:70], y[:70])
+    weights = state_bytes(model)
+    sample_weight = np.zeros(50)
+    sample_weight[-1] = 1.0  # the last row is held out
+    model.partial_fit(frame.iloc[70:], y[70:] + 1.0, sample_weight=sample_weight)
+    assert state_bytes(model) == weights
 
 
 # -- rows in time order ---------------------------------------------------------------------------
