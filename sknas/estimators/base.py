@@ -205,6 +205,7 @@ class BaseGrowingDARTS(BaseEstimator):
                 else clone(self.relaxation)
             ),
             _resolved(self.arch_schedule, ARCH_SCHEDULE),
+            self.arch_order,
             (
                 None
                 if self.arch_regularizer is None

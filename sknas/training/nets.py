@@ -21,7 +21,7 @@ from sknas.blocks.window_data import epoch_batches
 from sknas.derived import DerivedNetwork
 from sknas.search.arch_schedule import ArchClock
 from sknas.search.averaging import WeightAverage
-from sknas.search.bilevel import arch_step, weight_step
+from sknas.search.bilevel import VirtualStep, arch_step, weight_step
 from sknas.search.controller import Controller
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
 
@@ -239,7 +239,9 @@ class SearchNet(_QuietNet):
         self.check_time()
         learner = self.controller.learner
         if learner.supernet.free_arch_parameters() and self.clock.is_due():
-            arch_step(learner, next(self.arch_batches), self.objective)
+            looks_ahead = self.controller.plan.arch_order == 2
+            ahead = VirtualStep(batch, self.max_norm) if looks_ahead else None
+            arch_step(learner, next(self.arch_batches), self.objective, ahead)
             self.n_arch_steps += 1
         with self.dropout.applied_to(learner.supernet):
             loss, self.clock.information = weight_step(
