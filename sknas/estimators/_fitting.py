@@ -231,6 +231,7 @@ def _first_candidate(
             settings.pruning,
             settings.arch_schedule,
             settings.arch_regularizer,
+            settings.arch_order,
         ),
         space,
         cells,

@@ -48,6 +48,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
         Relaxation,
     ],
     "arch_schedule": [StrOptions({"alternate", "every_k", "information"}), ArchSchedule],
+    "arch_order": [Interval(Integral, 1, 2, closed="both")],
     "arch_regularizer": [None, StrOptions({"proximity", "admm", "zero_one"}), ArchRegularizer],
     "arch_learning_rate": [_at_least(Real, 0, "neither")],
     "max_params": [None, _at_least(Integral, 1)],
@@ -128,6 +129,9 @@ _SHARED = """\
     arch_schedule : {"alternate", "every_k", "information"} or ArchSchedule, default="alternate"
         When to take an architecture step, while something is undecided: before every weight step,
         before every second one, or while the weights' gradients are small.
+    arch_order : {1, 2}, default=1
+        Whether an architecture step takes the gradient as it is (1), or that after one virtual
+        step of the weights (2), at about four times the cost.
     arch_regularizer : None, {"proximity", "admm", "zero_one"} or ArchRegularizer, default=None
         What is added to the architecture loss to draw open choices towards a decision.
     arch_learning_rate : float, default=0.01

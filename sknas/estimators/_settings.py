@@ -47,6 +47,7 @@ class Settings:
     pruning: PruningRule
     relaxation: Relaxation
     arch_schedule: ArchSchedule[Any]
+    arch_order: int
     arch_regularizer: ArchRegularizer | None
     arch_learning_rate: float
     max_params: int | None

@@ -310,6 +310,7 @@ class BaseGrowingDARTS(BaseEstimator):
             PRUNING[self.pruning]() if isinstance(self.pruning, str) else clone(self.pruning),
             self._relaxation(),
             _resolved(self.arch_schedule, ARCH_SCHEDULE),
+            self.arch_order,
             (
                 None
                 if self.arch_regularizer is None

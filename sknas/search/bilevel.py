@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from sknas.blocks import Batch, Objective
+from sknas.search.hypergradient import hypergradient
 from sknas.search.learner import Learner
 
-__all__ = ["WeightStep", "arch_step", "weight_step"]
+__all__ = ["VirtualStep", "WeightStep", "arch_step", "weight_step"]
 
 
 class WeightStep(NamedTuple):
@@ -64,10 +65,28 @@ def weight_step(
     return WeightStep(float(loss.detach()), float(norm.double().square()))
 
 
-def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | None:
-    """Take one first-order step of the architecture parameters (Liu et al. 2019, xi = 0).
+class VirtualStep(NamedTuple):
+    """The weight step that a second-order architecture step looks ahead to.
 
-    The learner's penalty, where it has one, is part of what the step lowers.
+    Attributes
+    ----------
+    batch : tuple of Tensor
+        past, target, weight of a batch of the weight split.
+    max_norm : float
+        Largest norm of its gradient; longer ones are clipped.
+    """
+
+    batch: Batch
+    max_norm: float
+
+
+def arch_step(
+    learner: Learner, batch: Batch, objective: Objective, ahead: VirtualStep | None = None
+) -> float | None:
+    """Take one step of the architecture parameters (Liu et al. 2019).
+
+    First order (xi = 0), or, where it looks ahead, second order, with the learning rate of the
+    weights for xi. The learner's penalty, where it has one, is part of what the step lowers.
 
     Parameters
     ----------
@@ -77,31 +96,58 @@ def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | N
         past, target, weight of a batch of the architecture split.
     objective : Objective
         The loss.
+    ahead : VirtualStep or None, default=None
+        The weight step to look ahead to; None for first order.
 
     Returns
     -------
     float or None
-        The batch's loss before the step, without the penalty; None where nothing is left to
-        decide.
+        The batch's loss before the step (after the virtual one), without the penalty; None where
+        nothing is left to decide.
     """
     free = learner.supernet.free_arch_parameters()
     if not free:
         return None
-    past, target, weight = batch
-    loss = objective.mean(learner.supernet(past), target, weight)
-    penalty = learner.penalty
-    gradients = torch.autograd.grad(
-        loss if penalty is None else loss + penalty.value(learner.supernet), free
-    )
+    loss, gradients = _arch_gradients(learner, batch, objective, ahead)
     # Nothing clips this gradient, and Adam would remember a square that overflows for ever.
     norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
     if torch.isfinite(norm) and torch.isfinite(loss):
         _hand_over(free, gradients)
         learner.step_arch()
-        if penalty is not None:
-            penalty.end_step(learner.supernet)
+        if learner.penalty is not None:
+            learner.penalty.end_step(learner.supernet)
     learner.arch_optimizer.zero_grad(set_to_none=True)
-    return float(loss.detach())
+    return float(loss)
+
+
+def _arch_gradients(
+    learner: Learner, batch: Batch, objective: Objective, ahead: VirtualStep | None
+) -> tuple[Tensor, Sequence[Tensor]]:
+    """Return the loss without the penalty, and the gradients of both together."""
+    supernet, free = learner.supernet, learner.supernet.free_arch_parameters()
+    losses: list[Tensor] = []
+
+    def loss_on(samples: Batch) -> Tensor:
+        past, target, weight = samples
+        return objective.mean(supernet(past), target, weight)
+
+    def arch_loss() -> Tensor:
+        losses.append(loss_on(batch))
+        penalty = learner.penalty
+        return losses[0] if penalty is None else losses[0] + penalty.value(supernet)
+
+    if ahead is None:
+        gradients: Sequence[Tensor] = torch.autograd.grad(arch_loss(), free)
+    else:
+        gradients = hypergradient(
+            lambda: loss_on(ahead.batch),
+            arch_loss,
+            learner.learning_weights(),
+            free,
+            learner.weight_optimizer.param_groups[0]["lr"],
+            ahead.max_norm,
+        )
+    return losses[0].detach(), gradients
 
 
 def _hand_over(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:

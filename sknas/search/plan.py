@@ -34,6 +34,8 @@ class Plan:
         When to take an architecture step; by default before every weight step.
     arch_regularizer : ArchRegularizer or None
         What is added to the architecture loss.
+    arch_order : {1, 2}
+        Whether an architecture step looks one weight step ahead (2) or not (1).
     """
 
     mode: str
@@ -42,6 +44,7 @@ class Plan:
     pruning: PruningRule
     arch_schedule: ArchSchedule[Any] = field(default_factory=AlternateSchedule)
     arch_regularizer: ArchRegularizer | None = None
+    arch_order: int = 1
 
     @property
     def n_trial_epochs(self) -> int:

@@ -21,7 +21,7 @@ from sknas.blocks.window_data import epoch_batches
 from sknas.derived import DerivedNetwork
 from sknas.search.arch_schedule import ArchClock
 from sknas.search.averaging import WeightAverage
-from sknas.search.bilevel import arch_step, weight_step
+from sknas.search.bilevel import VirtualStep, arch_step, weight_step
 from sknas.search.controller import Controller
 from sknas.supernet.mixed_op import sampling
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
@@ -239,15 +239,21 @@ class SearchNet(_QuietNet):
         del fit_params
         self.check_time()
         learner = self.controller.learner
-        with sampling(learner.supernet, self.dropout.generator):
-            if learner.supernet.free_arch_parameters() and self.clock.is_due():
-                arch_step(learner, next(self.arch_batches), self.objective)
-                self.n_arch_steps += 1
-            with self.dropout.applied_to(learner.supernet):
-                loss, self.clock.information = weight_step(
-                    learner, batch, self.objective, self.max_norm
-                )
+        if learner.supernet.free_arch_parameters() and self.clock.is_due():
+            looks_ahead = self.controller.plan.arch_order == 2
+            ahead = VirtualStep(batch, self.max_norm) if looks_ahead else None
+            # A difference of gradients means something only between the same draws: it has none.
+            with contextlib.nullcontext() if looks_ahead else self._sampling():
+                arch_step(learner, next(self.arch_batches), self.objective, ahead)
+            self.n_arch_steps += 1
+        with self._sampling(), self.dropout.applied_to(learner.supernet):
+            loss, self.clock.information = weight_step(
+                learner, batch, self.objective, self.max_norm
+            )
         return {"loss": torch.tensor(loss), "y_pred": None}
+
+    def _sampling(self) -> AbstractContextManager[None]:
+        return sampling(self.controller.learner.supernet, self.dropout.generator)
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Hand over to the controller, and take over what it left."""

@@ -150,6 +150,20 @@ def test_settled_nodes_and_operands_feel_nothing(regularizer, relaxation):
 
 
 @every_regularizer
+def test_a_settled_operand_costs_nothing(regularizer):
+    alone = choice([0.3, 0.7], kind="edges")
+    both = choice([0.3, 0.7], kind="edges")
+    # A second operand with one source left, whose weight is one.
+    both.weights = torch.stack([both.weights, tensor([1.0, 0.0])])
+    both.scale = torch.ones_like(both.weights)
+    both.is_open = torch.tensor([[True, True], [False, False]])
+    for n_steps in (9, 10):
+        for open_ in (alone, both):
+            regularizer.end_step([open_], n_steps)
+        assert cost(regularizer, [both]) == pytest.approx(cost(regularizer, [alone]), rel=1e-12)
+
+
+@every_regularizer
 def test_where_nothing_is_to_decide_no_step_is_taken(regularizer):
     rates = LearningRates(0.01, 0.02, 0.0)
     one = Learner.start(supernet(branch()), rates, regularizer)

@@ -8,6 +8,7 @@ import pytest
 
 import sknas.search
 import sknas.training.nets as nets
+from sknas.estimators._settings import MAX_NORM
 from sknas.search import (
     AdmmRegularizer,
     AlternateSchedule,
@@ -196,3 +197,49 @@ def test_a_regularizer_with_a_memory_serves_several_searches_in_which_nodes_come
 def test_an_impossible_parameter_of_a_regularizer_is_named(rule, told):
     with pytest.raises(ValueError, match=told):
         regressor(arch_regularizer=rule).fit(X, Y)
+
+
+# -- the order ------------------------------------------------------------------------------------
+
+
+def test_the_second_order_takes_as_many_steps_and_other_ones():
+    first, second = (
+        regressor(**FIXED, arch_order=order, learning_rate=0.02).fit(X, Y) for order in (1, 2)
+    )
+    steps = [search_rows(model, "arch_steps")[:N_OPEN].tolist() for model in (first, second)]
+    assert steps[0] == steps[1]
+    gaps = np.abs(np.subtract(*(search_rows(m, "gate_entropy")[:N_OPEN] for m in (first, second))))
+    assert (gaps > 1e-6).all()
+    assert gaps.max() > 1e-3
+
+
+def test_the_second_order_looks_ahead_on_the_batch_that_the_weights_take_next(monkeypatch):
+    looked_at, taken = [], []
+    whole = {name: getattr(nets, name) for name in ("arch_step", "weight_step")}
+
+    def arch_step(learner, batch, objective, ahead):
+        looked_at.append(ahead)
+        return whole["arch_step"](learner, batch, objective, ahead)
+
+    def weight_step(learner, batch, *rest):
+        if len(taken) < len(looked_at):
+            taken.append(batch)
+        return whole["weight_step"](learner, batch, *rest)
+
+    monkeypatch.setattr(nets, "arch_step", arch_step)
+    monkeypatch.setattr(nets, "weight_step", weight_step)
+    regressor(**{**FIXED, "search_epochs": 5}, arch_order=2, batch_size=16).fit(X, Y)
+    assert len(looked_at) == len(taken) > N_EPOCH_STEPS
+    assert all(a.batch is b for a, b in zip(looked_at, taken, strict=True))
+    assert {a.max_norm for a in looked_at} == {MAX_NORM}
+
+
+def test_all_options_of_architecture_steps_work_together():
+    grown = {**EAGER, "mode": "interleaved", "search_epochs": 10}
+    options = {"arch_schedule": EveryKSchedule(k=2), "arch_regularizer": "admm"}
+    models = [
+        regressor(**{**grown, **options, "arch_order": order}).fit(X, Y) for order in (1, 2, 2)
+    ]
+    assert not history(models[0]).equals(history(models[1]))
+    assert history(models[1]).equals(history(models[2]))
+    assert np.isfinite(models[1].predict(X)).all()
