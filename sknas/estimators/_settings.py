@@ -47,6 +47,7 @@ class Settings:
     pruning: PruningRule
     relaxation: Relaxation
     arch_learning_rate: float
+    size_penalty: float
     max_params: int | None
     search_epochs: int | str
     max_epochs: int | str

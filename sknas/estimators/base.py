@@ -191,6 +191,7 @@ class BaseGrowingDARTS(BaseEstimator):
                 else clone(self.relaxation)
             ),
             self.arch_learning_rate,
+            self.size_penalty,
             self.max_params,
             self.search_epochs,
             self.max_epochs,

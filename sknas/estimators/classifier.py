@@ -75,6 +75,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "sigmoid",
         arch_learning_rate: float = 0.01,
+        size_penalty: float = 0.0,
         max_params: int | None = None,
         search_epochs: int | str = "auto",
         max_epochs: int | str = "auto",
@@ -112,6 +113,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.pruning = pruning
         self.relaxation = relaxation
         self.arch_learning_rate = arch_learning_rate
+        self.size_penalty = size_penalty
         self.max_params = max_params
         self.search_epochs = search_epochs
         self.max_epochs = max_epochs

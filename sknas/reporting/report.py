@@ -87,8 +87,8 @@ class SearchReport:
     Attributes
     ----------
     stages : DataFrame
-        A row a stage (``naive``, ``seed``, ``supernet``, ``derived``, ``trained``) with its
-        validation loss, its number of weights and the seconds it took.
+        A row a stage (``naive``, ``seed``, ``supernet``, ``derived``, ``trained``, ``narrowed``)
+        with its validation loss, its number of weights and the seconds it took.
     moves : DataFrame
         A row a move tried: epoch, edit, weights, loss before and after, gain, accepted.
     chosen : str

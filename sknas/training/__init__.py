@@ -1,5 +1,6 @@
 """Training with skorch: the search's epochs, and the derived network's."""
 
+from sknas.training.narrowing import narrow
 from sknas.training.phases import (
     Phase,
     float_type,
@@ -23,6 +24,7 @@ __all__ = [
     "grow_from",
     "make_probe",
     "mean_loss",
+    "narrow",
     "plant_seed",
     "run_search",
     "solve_seed",
