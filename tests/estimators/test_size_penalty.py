@@ -1,11 +1,13 @@
 """A size penalty makes a trained network as narrow as its loss allows, in three phases."""
 
+import contextlib
 import math
 
 import numpy as np
 import pytest
 
 from sknas.datasets import make_gated_memory
+from sknas.training.runtime import TimeIsUpError
 from tests.small import EAGER, MAKERS, data_for, product, regressor, search_rows, trained
 
 WIDTH, PENALTIES = 24, (0.0, 2.0, 4.0)
@@ -90,3 +92,18 @@ def test_what_a_search_found_is_narrowed_too(make):
 def test_a_negative_penalty_is_refused():
     with pytest.raises(ValueError, match=r"The 'size_penalty' parameter .* Got -1.0 instead"):
         regressor(size_penalty=-1.0).fit(*product())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TimeIsUpError])
+def test_a_fit_that_ends_while_gates_learn_keeps_the_trained_network(monkeypatch, error):
+    def end(net, batch, **fit_params):
+        raise error
+
+    monkeypatch.setattr("sknas.training.narrowing.GateNet.train_step", end)
+    X, y = product()
+    model = trained(genotype="dense", size_penalty=1.0, max_epochs=10)
+    with contextlib.suppress(KeyboardInterrupt):
+        model.fit(X, y)
+    plain = trained(genotype="dense", max_epochs=10).fit(X, y)
+    assert np.array_equal(model.predict(X), plain.predict(X))
+    assert model.search_report_.stopped_by != "schedule"
