@@ -40,6 +40,7 @@ from sknas.training import (
     grow_from,
     make_probe,
     mean_loss,
+    narrow,
     plant_seed,
     run_search,
     seed_learns,
@@ -157,7 +158,9 @@ def fit_network(
     )
     if candidate is not None and not _is_interrupted(phases):
         _train(problem, schedule, settings, candidate, stages, phases, progress)
-    chosen = _choose(stages, seed_losses, problem)
+        if settings.size_penalty > 0 and not _is_interrupted(phases):
+            _narrow(problem, schedule, settings, candidate, stages, phases, progress)
+    chosen = _choose(stages, seed_losses, problem, settings.size_penalty)
     memory = _remember(chosen.network, problem)
     if settings.refit_full and not _is_interrupted(phases):
         _refit_full(problem, schedule, chosen, phases, progress)
@@ -313,18 +316,64 @@ def _train(
     stages.append(_Stage("trained", network, phase.loss, network.n_params, phase.seconds))
 
 
-def _choose(stages: Sequence[_Stage], seed_losses: Tensor, problem: Problem) -> _Stage:
+def _narrow(
+    problem: Problem,
+    schedule: Schedule,
+    settings: Settings,
+    network: DerivedNetwork,
+    stages: list[_Stage],
+    phases: list[tuple[str, Phase]],
+    progress: Progress,
+) -> None:
+    """Remove units that are not worth their weights from a trained network, and train it on."""
+    gates = narrow(
+        problem,
+        schedule,
+        network,
+        settings.size_penalty,
+        on_epoch=lambda row: progress("narrow", row),
+    )
+    phases.append(("narrow", gates))
+    if gates.interruption is not None:
+        return
+    tuned = train_network(
+        problem,
+        schedule,
+        gates.network,
+        problem.train,
+        validates=True,
+        n_epochs=schedule.max_epochs,
+        on_epoch=lambda row: progress("tune", row),
+    )
+    phases.append(("tune", tuned))
+    seconds = gates.seconds + tuned.seconds
+    stages.append(_Stage("narrowed", tuned.network, tuned.loss, tuned.network.n_params, seconds))
+
+
+def _choose(
+    stages: Sequence[_Stage], seed_losses: Tensor, problem: Problem, size_penalty: float
+) -> _Stage:
     """Take the stage with the least validation loss, and the seed unless the gain is clear.
+
+    With a size penalty what the weights cost is added to the loss when networks are compared with
+    each other, and not when the seed is: the seed has no units to choose from.
 
     A gain is clear where it exceeds half a percent and two standard errors of the paired
     differences. Where samples overlap, the error is that of blocks as long as a window, which
     overstates it, so one is asked for.
     """
     seed = stages[1]
-    best = min(
-        (stage for stage in stages if stage.network is not None), key=lambda stage: stage.loss
-    )
-    if best is seed or best.network is None:
+    networks = [stage for stage in stages[2:] if stage.network is not None]
+    if not networks:
+        return seed
+    n_most = max(stage.n_params for stage in networks)
+
+    def price(stage: _Stage) -> float:
+        loss = stage.loss if math.isfinite(stage.loss) else math.inf
+        return loss + size_penalty * stage.n_params / n_most
+
+    best = min(networks, key=price)
+    if best.network is None:
         return seed
     gains = seed_losses - validation_losses(best.network, problem)
     probe = make_probe(problem)
@@ -351,8 +400,8 @@ def _refit_full(
     """Train the chosen network on over all samples, as long as validation found best."""
     if chosen.network is None:
         return
-    trained = dict(phases).get("train")
-    n_epochs = trained.best_epoch if trained is not None and chosen.name == "trained" else 0
+    trained = dict(phases).get({"trained": "train", "narrowed": "tune"}.get(chosen.name, ""))
+    n_epochs = trained.best_epoch if trained is not None else 0
     everything = torch.cat([problem.train, problem.validation]).unique()
     if chosen.name == "seed" and schedule.linear_seed:
         solve_seed(problem, chosen.network.trunk, everything)

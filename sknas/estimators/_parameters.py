@@ -51,6 +51,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "arch_order": [Interval(Integral, 1, 2, closed="both")],
     "arch_regularizer": [None, StrOptions({"proximity", "admm", "zero_one"}), ArchRegularizer],
     "arch_learning_rate": [_at_least(Real, 0, "neither")],
+    "size_penalty": [_at_least(Real, 0)],
     "max_params": [None, _at_least(Integral, 1)],
     "search_epochs": [_AUTO, _at_least(Integral, 1)],
     "max_epochs": [_AUTO, _at_least(Integral, 1)],
@@ -136,6 +137,10 @@ _SHARED = """\
         What is added to the architecture loss to draw open choices towards a decision.
     arch_learning_rate : float, default=0.01
         Adam's step size for architecture parameters.
+    size_penalty : float, default=0.0
+        What all weights of the trained network together cost, in units of the training loss. Above
+        0, units whose share of that cost exceeds what they are worth are removed, and the narrower
+        network is trained on; it wins if its validation loss and cost are less together.
     max_params : int or None, default=None
         Largest number of weights, during the search and in the result.
     search_epochs : int or "auto", default="auto"

@@ -50,6 +50,7 @@ class Settings:
     arch_order: int
     arch_regularizer: ArchRegularizer | None
     arch_learning_rate: float
+    size_penalty: float
     max_params: int | None
     search_epochs: int | str
     max_epochs: int | str

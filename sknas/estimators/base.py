@@ -317,6 +317,7 @@ class BaseGrowingDARTS(BaseEstimator):
                 else _resolved(self.arch_regularizer, ARCH_REGULARIZER)
             ),
             self.arch_learning_rate,
+            self.size_penalty,
             self.max_params,
             self.search_epochs,
             self.max_epochs,

@@ -78,6 +78,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         arch_order: int = 1,
         arch_regularizer: str | ArchRegularizer | None = None,
         arch_learning_rate: float = 0.01,
+        size_penalty: float = 0.0,
         max_params: int | None = None,
         search_epochs: int | str = "auto",
         max_epochs: int | str = "auto",
@@ -119,6 +120,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.arch_order = arch_order
         self.arch_regularizer = arch_regularizer
         self.arch_learning_rate = arch_learning_rate
+        self.size_penalty = size_penalty
         self.max_params = max_params
         self.search_epochs = search_epochs
         self.max_epochs = max_epochs

@@ -93,6 +93,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         arch_order: int = 1,
         arch_regularizer: str | ArchRegularizer | None = None,
         arch_learning_rate: float = 0.01,
+        size_penalty: float = 0.0,
         max_params: int | None = None,
         search_epochs: int | str = "auto",
         max_epochs: int | str = "auto",
@@ -135,6 +136,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.arch_order = arch_order
         self.arch_regularizer = arch_regularizer
         self.arch_learning_rate = arch_learning_rate
+        self.size_penalty = size_penalty
         self.max_params = max_params
         self.search_epochs = search_epochs
         self.max_epochs = max_epochs

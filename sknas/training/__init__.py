@@ -1,5 +1,6 @@
 """Training with skorch: the search's epochs, and the derived network's."""
 
+from sknas.training.narrowing import narrow
 from sknas.training.phases import (
     Phase,
     float_type,
@@ -26,6 +27,7 @@ __all__ = [
     "make_probe",
     "mean_loss",
     "move_seed",
+    "narrow",
     "plant_seed",
     "run_search",
     "seed_learns",

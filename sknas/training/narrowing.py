@@ -1,0 +1,193 @@
+"""The phase that narrows: gates on units learn while the weights rest, and closed units go."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+
+from sknas.blocks import Batch, Objective
+from sknas.derived import DerivedNetwork
+from sknas.schedules import ExponentialSchedule
+from sknas.search.channels import ChannelGates, narrow_network
+from sknas.training.nets import Feed, _QuietNet
+from sknas.training.phases import Phase, mean_loss, validation_losses
+from sknas.training.problem import Problem, Schedule
+from sknas.training.runtime import TimeIsUpError
+
+__all__ = ["narrow"]
+
+N_EPOCHS = 10
+SCALE = ExponentialSchedule(1.0, 1e4)
+LEARNING_RATE = 0.05  # over the scale
+
+
+class GateNet(_QuietNet):
+    """Trains the gates of a network whose weights rest.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss.
+    size_penalty : float
+        What all of the network's weights cost, in units of the loss.
+    validate : callable
+        Returns a module's validation loss.
+    n_epochs : int
+        Epochs over which the gates harden.
+    **kwargs : dict
+        Parameters of the quiet net.
+    """
+
+    def __init__(
+        self,
+        module: ChannelGates,
+        *,
+        objective: Objective,
+        size_penalty: float,
+        validate: Callable[[torch.nn.Module], float],
+        n_epochs: int,
+        **kwargs: Any,
+    ) -> None:
+        self.objective = objective
+        self.size_penalty = size_penalty
+        self.validate = validate
+        self.n_epochs = n_epochs
+        self.epoch = 0
+        self.epoch_start = time.monotonic()
+        super().__init__(module, **kwargs)
+
+    def initialize_module(self) -> GateNet:
+        """Take the gates as they are."""
+        self.module_ = self.module
+        return self
+
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> GateNet:
+        """Start Adam over the scores alone."""
+        del args, kwargs
+        self.optimizer_ = torch.optim.Adam(self.module_.scores.parameters(), lr=LEARNING_RATE)
+        return self
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Take a step of the scores."""
+        del fit_params
+        self.check_time()
+        self.module_.scale = SCALE((self.epoch + 1) / self.n_epochs)
+        self.optimizer_.param_groups[0]["lr"] = LEARNING_RATE / self.module_.scale
+        past, target, weight = batch
+        task = self.objective.mean(self.module_(past), target, weight)
+        loss = task + self.size_penalty * self.module_.size()
+        self.optimizer_.zero_grad(set_to_none=True)
+        loss.backward()
+        gradients = [score.grad for score in self.module_.scores]
+        if all(bool(gradient.isfinite().all()) for gradient in gradients if gradient is not None):
+            self.optimizer_.step()
+        return {"loss": task.detach(), "y_pred": None}
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Validate through the gates, which are hard at the end; record what they have closed."""
+        del net, kwargs
+        self.epoch += 1
+        if self.epoch == self.n_epochs:
+            self.module_.harden()
+        batches = self.history[-1]["batches"]
+        now = time.monotonic()
+        self.on_epoch(
+            {
+                "epoch": self.epoch,
+                "train_loss": sum(row["train_loss"] for row in batches) / len(batches),
+                "val_loss": self.validate(self.module_),
+                "n_params": _narrowed(self.module_.network, self.module_.unclosed_units()).n_params,
+                "gate_entropy": self.module_.entropy(),
+                "progress": self.epoch / self.n_epochs,
+                "seconds": now - self.epoch_start,
+            }
+        )
+        self.epoch_start = now
+
+
+def narrow(
+    problem: Problem,
+    schedule: Schedule,
+    network: DerivedNetwork,
+    size_penalty: float,
+    *,
+    on_epoch: Callable[[dict[str, Any]], None],
+) -> Phase:
+    """Return a copy of a trained network without the units that its loss does not pay for.
+
+    The second of DNAL's three phases (Guo et al. 2021): weights rest, gates learn on the training
+    samples for ten epochs while their scale grows from 1 to 10 000, and units whose gate is open at
+    the end (above 0.9) stay. Ours: the penalty counts weights; Adam steps the scores, at a rate
+    over the scale, so that a gate that has made up its mind is not dragged across by the penalty
+    when the task no longer has a gradient to hold it; a branch keeps at least one unit.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    schedule : Schedule
+        Batches and deadline.
+    network : DerivedNetwork
+        The trained network; left as it is.
+    size_penalty : float
+        What all of the network's weights cost, in units of the loss.
+    on_epoch : callable
+        Gets each epoch's record.
+
+    Returns
+    -------
+    Phase
+        The narrow network, not yet tuned; the network itself where the phase was cut short.
+    """
+    start = time.monotonic()
+    rows: list[dict[str, Any]] = []
+
+    def record(row: dict[str, Any]) -> None:
+        rows.append(row)
+        on_epoch(row)
+
+    def validate(module: torch.nn.Module) -> float:
+        return mean_loss(validation_losses(module, problem), problem)
+
+    gates = ChannelGates(copy.deepcopy(network))
+    net = GateNet(
+        gates,
+        feed=Feed(
+            problem.data,
+            problem.train,
+            schedule.batch_size,
+            schedule.n_epoch_steps,
+            problem.generator,
+        ),
+        objective=problem.objective,
+        size_penalty=size_penalty,
+        validate=validate,
+        n_epochs=N_EPOCHS,
+        deadline=schedule.deadline,
+        on_epoch=record,
+    )
+    interruption: BaseException | None = None
+    narrowed = network
+    try:
+        net.run(N_EPOCHS)
+        narrowed = _narrowed(network, gates.open_units())
+    except (KeyboardInterrupt, TimeIsUpError) as error:
+        interruption = error
+    return Phase(
+        narrowed,
+        validate(narrowed),
+        time.monotonic() - start,
+        rows,
+        interruption=interruption,
+    )
+
+
+def _narrowed(network: DerivedNetwork, keep: list[tuple[int, ...]]) -> DerivedNetwork:
+    narrowed = copy.deepcopy(network)
+    narrow_network(narrowed, keep)
+    return narrowed
