@@ -11,7 +11,9 @@ from sknas.edits import AddBranch, AddNode, DropEdge, DropEdgeOp, DropOp
 from sknas.genotype import NAMED_CELLS, Branch, Cell, Node
 from sknas.search.learner import Learner, LearningRates
 from sknas.supernet import (
+    ClampRelaxation,
     DagNode,
+    GumbelRelaxation,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
     SoftmaxRelaxation,
@@ -21,7 +23,13 @@ from sknas.supernet import (
 SHAPE = NetworkShape(n_channels=3, lookback=7, n_targets=2, horizon=2, target_channels=(2, 0))
 PADDED = NetworkShape(3, 7, 2, 2, (2, 0), has_padding=True)
 OPERATIONS = ("hadamard", "lin_tanh", "gate", "first")
-RELAXATIONS = [SoftmaxRelaxation(), SigmoidRelaxation(), ScaledSigmoidRelaxation()]
+RELAXATIONS = [
+    SoftmaxRelaxation(),
+    SigmoidRelaxation(),
+    ScaledSigmoidRelaxation(),
+    ClampRelaxation(),
+    GumbelRelaxation(),
+]
 # The named cells, and one in which every node is an output and x is read in all ways.
 CELLS = {
     **NAMED_CELLS,

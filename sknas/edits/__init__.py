@@ -1,7 +1,7 @@
 """What can be done to a supernet: morphisms keep its function, removals measure what it costs."""
 
 from sknas.edits.base import Edit, ParameterChange, Replacement
-from sknas.edits.choices import open_choices
+from sknas.edits.choices import closed_candidates, open_choices
 from sknas.edits.dag import AddDagBranch, AddDagNode, DropEdgeOp
 from sknas.edits.morphisms import (
     AddBranch,
@@ -12,6 +12,7 @@ from sknas.edits.morphisms import (
     AddOp,
     Widen,
 )
+from sknas.edits.narrowing import Narrow
 from sknas.edits.optimizer import carry_averages, carry_optimizer
 from sknas.edits.removals import DropEdge, DropNode, DropOp, DropOutput
 
@@ -30,10 +31,12 @@ __all__ = [
     "DropOp",
     "DropOutput",
     "Edit",
+    "Narrow",
     "ParameterChange",
     "Replacement",
     "Widen",
     "carry_averages",
     "carry_optimizer",
+    "closed_candidates",
     "open_choices",
 ]

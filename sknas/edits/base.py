@@ -132,8 +132,28 @@ class ParameterChange:
         nn.Parameter
             The cut parameter; the caller puts it in the old one's place.
         """
-        new = nn.Parameter(old.detach().index_select(-1, kept), requires_grad=old.requires_grad)
-        self.replaced.append(Replacement(old, new, (*(None,) * (old.dim() - 1), kept)))
+        return self.cut(old, (*(None,) * (old.dim() - 1), kept))
+
+    def cut(self, old: nn.Parameter, kept: tuple[Tensor | None, ...]) -> nn.Parameter:
+        """Return a parameter that holds the kept entries of every axis.
+
+        Parameters
+        ----------
+        old : nn.Parameter
+            The parameter to cut.
+        kept : tuple of (Tensor of int64 or None)
+            Indices along each axis; None keeps all.
+
+        Returns
+        -------
+        nn.Parameter
+            The cut parameter; the caller puts it in the old one's place.
+        """
+        values = old.detach()
+        for axis, index in enumerate(kept):
+            values = values if index is None else values.index_select(axis, index)
+        new = nn.Parameter(values.clone(), requires_grad=old.requires_grad)
+        self.replaced.append(Replacement(old, new, kept))
         return new
 
     @torch.no_grad()

@@ -159,7 +159,7 @@ class AddOp(Edit):
             if n_before == 1:
                 # A settled node's alpha decides nothing; its gate may have closed long ago.
                 node.alphas.fill_(node.relaxation.initial_alpha(2))
-            alpha = float(node.alphas.mean())
+            alpha = node.relaxation.newborn_alpha(node.alphas)
             node.alphas = change.extend(node.alphas, node.alphas.new_full((n_before + 1,), alpha))
             births = node.births
             node.births = change.extend(births, births.new_zeros(n_before + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -26,7 +27,9 @@ from sknas.exceptions import SearchWarning
 from sknas.genotype import Cell, Genotype
 from sknas.reporting import SearchReport
 from sknas.search import Move
+from sknas.search.discretization import discretize
 from sknas.search.inheritance import copy_parameters, derive
+from sknas.search.lifting import lift
 from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.supernet import Supernet
@@ -39,16 +42,33 @@ from sknas.training import (
     mean_loss,
     plant_seed,
     run_search,
+    seed_learns,
     solve_seed,
     train_network,
     validation_losses,
 )
 
-__all__ = ["Outcome", "fit_network"]
+__all__ = ["Memory", "Outcome", "fit_network", "remember"]
 
 MAX_MIXED_FEATURES = 1500
 
 Progress = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What later training compares its losses with.
+
+    Attributes
+    ----------
+    loss : float
+        Validation loss of the chosen network.
+    error : float
+        Standard error of that mean.
+    """
+
+    loss: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -67,6 +87,8 @@ class Outcome:
         Stages and moves.
     interrupt : KeyboardInterrupt or None
         The user's interrupt, to be raised again once the outcome is stored.
+    memory : Memory
+        Validation loss of the chosen network.
     """
 
     network: DerivedNetwork
@@ -74,6 +96,7 @@ class Outcome:
     moves: list[Move]
     report: SearchReport
     interrupt: BaseException | None
+    memory: Memory
 
 
 @dataclass
@@ -85,7 +108,13 @@ class _Stage:
     seconds: float
 
 
-def fit_network(problem: Problem, settings: Settings, progress: Progress, start: float) -> Outcome:
+def fit_network(
+    problem: Problem,
+    settings: Settings,
+    progress: Progress,
+    start: float,
+    previous: DerivedNetwork | None = None,
+) -> Outcome:
     """Run the stages: seed, search, train; let validation choose.
 
     Parameters
@@ -98,6 +127,8 @@ def fit_network(problem: Problem, settings: Settings, progress: Progress, start:
         Gets the phase's name and each epoch's record.
     start : float
         Reading of the monotonic clock when the fit began.
+    previous : DerivedNetwork or None, default=None
+        A network to start from, in place of the linear seed.
 
     Returns
     -------
@@ -117,15 +148,41 @@ def fit_network(problem: Problem, settings: Settings, progress: Progress, start:
         ),
     ]
     phases: list[tuple[str, Phase]] = []
+    if previous is not None:
+        loss = mean_loss(validation_losses(previous, problem), problem)
+        stages.append(_Stage("previous", previous, loss, previous.n_params, 0.0))
+        supernet = _lifted(previous, problem, settings) or supernet
     candidate = _first_candidate(
         problem, schedule, settings, space, supernet, stages, phases, progress
     )
     if candidate is not None and not _is_interrupted(phases):
         _train(problem, schedule, settings, candidate, stages, phases, progress)
     chosen = _choose(stages, seed_losses, problem)
+    memory = remember(chosen.network, problem)
     if settings.refit_full and not _is_interrupted(phases):
         _refit_full(problem, schedule, chosen, phases, progress)
-    return _outcome(stages, chosen, phases)
+    return _outcome(stages, chosen, phases, memory)
+
+
+def remember(network: DerivedNetwork | None, problem: Problem) -> Memory:
+    """Validate a network for comparisons to come.
+
+    Parameters
+    ----------
+    network : DerivedNetwork or None
+        The chosen network; None has no loss.
+    problem : Problem
+        Data and split.
+
+    Returns
+    -------
+    Memory
+        Mean loss and its standard error.
+    """
+    if network is None:
+        return Memory(math.nan, math.nan)
+    each = validation_losses(network, problem)
+    return Memory(mean_loss(each, problem), make_probe(problem).standard_error(each))
 
 
 # -- stages -----------------------------------------------------------------------------------
@@ -146,6 +203,16 @@ def _plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
     return (mixed, mixed_problem) if losses[1] < 0.98 * losses[0] else (supernet, problem)
 
 
+def _lifted(previous: DerivedNetwork, problem: Problem, settings: Settings) -> Supernet | None:
+    """Return the supernet that growth goes on from; None where the solved seed serves as well."""
+    if not previous.spec.genotype.branches:
+        return None
+    supernet = lift(previous, settings.relaxation, generator=problem.generator)
+    seed = supernet.trunk.seed
+    seed.requires_grad_(seed_learns(seed, is_linear=settings.linear_seed))
+    return supernet
+
+
 def _first_candidate(
     problem: Problem,
     schedule: Schedule,
@@ -161,10 +228,10 @@ def _first_candidate(
         return _given_network(problem, settings, space, supernet)
     if settings.max_nodes == 0:
         return None
-    cells = tuple(
-        cell for cell in contenders(settings, problem) if _has_room(supernet, space, cell)
-    )
-    if not cells:
+    is_grown = bool(len(supernet.trunk.branches))
+    cells = () if is_grown else contenders(settings, problem)
+    cells = tuple(cell for cell in cells if _has_room(supernet, space, cell))
+    if not cells and not is_grown:
         _start_without_race(problem, settings, space, supernet)
     if not space.fits(supernet.n_params) or not (cells or len(supernet.trunk.branches)):
         warnings.warn(
@@ -178,7 +245,14 @@ def _first_candidate(
         problem,
         schedule,
         supernet,
-        Plan(settings.mode, schedule.search_epochs, settings.growth, settings.pruning),
+        Plan(
+            settings.mode,
+            schedule.search_epochs,
+            settings.growth,
+            settings.pruning,
+            settings.arch_schedule,
+            settings.arch_regularizer,
+        ),
         space,
         cells,
         inherit=settings.refit == "inherit",
@@ -203,6 +277,8 @@ def _given_network(
     genotype = resolve_genotype(settings.genotype or "linear", space, settings, problem)
     if not genotype.branches:
         return None
+    if len(supernet.trunk.branches) and discretize(supernet) == genotype:
+        return derive(supernet, inherit=True, generator=problem.generator)
     spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
     network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
     with torch.no_grad():
@@ -306,7 +382,9 @@ def _refit_full(
     phases.append(("refit", phase))
 
 
-def _outcome(stages: list[_Stage], chosen: _Stage, phases: list[tuple[str, Phase]]) -> Outcome:
+def _outcome(
+    stages: list[_Stage], chosen: _Stage, phases: list[tuple[str, Phase]], memory: Memory
+) -> Outcome:
     rows = [{"phase": name, **row} for name, phase in phases for row in phase.rows]
     moves = [move for _, phase in phases for move in phase.moves]
     ended = next((phase.interruption for _, phase in phases if phase.interruption), None)
@@ -330,7 +408,7 @@ def _outcome(stages: list[_Stage], chosen: _Stage, phases: list[tuple[str, Phase
     if chosen.network is None:
         raise RuntimeError("internal error: a stage without a network was chosen.")
     interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
-    return Outcome(chosen.network, rows, moves, report, interrupt)
+    return Outcome(chosen.network, rows, moves, report, interrupt, memory)
 
 
 def _is_interrupted(phases: Sequence[tuple[str, Phase]]) -> bool:

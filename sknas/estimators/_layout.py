@@ -135,6 +135,29 @@ class TrailingRows:
             return None
         return self.rows if follows else None
 
+    def moved_on(self, X: Any, rows: Array, lookback: int) -> TrailingRows | None:
+        """Keep the end of a frame that training went on with.
+
+        Parameters
+        ----------
+        X : object
+            What the user gave to `partial_fit`.
+        rows : ndarray of shape (n_rows, n_channels)
+            The same, standardised.
+        lookback : int
+            Length of a window.
+
+        Returns
+        -------
+        TrailingRows or None
+            Where the frame follows directly and is short, older rows stay in front of its own.
+        """
+        context = self.before(X)
+        if context is None:
+            return TrailingRows.of(X, rows, lookback)
+        together = np.concatenate([context, rows])
+        return TrailingRows(together[-(lookback - 1) :], X.index[-1], self.step)
+
 
 def _repeat_oldest(past: Array) -> Array:
     """Fill the missing steps in front, (n_samples, n_channels, lookback), by the oldest known."""

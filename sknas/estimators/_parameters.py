@@ -11,7 +11,7 @@ import numpy as np
 from sknas._validation import HasMethods, Interval, StrOptions
 from sknas.blocks import REGRESSION_LOSSES
 from sknas.genotype import NAMED_CELLS, Genotype
-from sknas.search import GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.supernet import Relaxation
 
 __all__ = ["ATTRIBUTES", "CONSTRAINTS", "document", "parameters_section"]
@@ -43,7 +43,12 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "mode": [StrOptions({"sequential", "interleaved", "fixed"})],
     "growth": [StrOptions({"plateau", "periodic"}), GrowthRule],
     "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
-    "relaxation": [StrOptions({"auto", "softmax", "sigmoid", "scaled_sigmoid"}), Relaxation],
+    "relaxation": [
+        StrOptions({"auto", "softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"}),
+        Relaxation,
+    ],
+    "arch_schedule": [StrOptions({"alternate", "every_k", "information"}), ArchSchedule],
+    "arch_regularizer": [None, StrOptions({"proximity", "admm", "zero_one"}), ArchRegularizer],
     "arch_learning_rate": [_at_least(Real, 0, "neither")],
     "max_params": [None, _at_least(Integral, 1)],
     "search_epochs": [_AUTO, _at_least(Integral, 1)],
@@ -65,6 +70,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
+    "warm_start": ["boolean"],
 }
 
 _SHARED = """\
@@ -75,9 +81,9 @@ _SHARED = """\
         Candidate operations of a mixed node; names registered in `sknas.ops`. ``"dag"`` takes
         highway operations alone.
     initial_genotype : str or Genotype, default="auto"
-        Where growth starts from. ``"auto"`` lets hand-made cells of at most `max_nodes` nodes race
-        on validation; a name or a `Genotype` starts from that; ``"linear"`` starts from
-        `initial_nodes` mixed nodes.
+        Where growth starts from. ``"auto"`` lets a cell pruned from mixed nodes and hand-made ones
+        of at most `max_nodes` nodes race on validation; a name or a `Genotype` starts from that;
+        ``"linear"`` starts from `initial_nodes` mixed nodes.
     initial_nodes : int, default=1
         Mixed nodes to start from where growth starts from ``"linear"``; at most `max_nodes`, with
         the first node of ``"dag"``, which mixes nothing, counted.
@@ -115,9 +121,15 @@ _SHARED = """\
         When to grow.
     pruning : {"effect", "magnitude"} or PruningRule, default="effect"
         Which candidates to remove.
-    relaxation : {"auto", "softmax", "sigmoid", "scaled_sigmoid"} or Relaxation, default="auto"
+    relaxation : {"auto", "softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"} or \
+            Relaxation, default="auto"
         How architecture parameters become mixing weights; ``"auto"`` is ``"softmax"`` for
         ``backbone="dag"`` with ``mode="fixed"``, which is DARTS, else ``"sigmoid"``.
+    arch_schedule : {"alternate", "every_k", "information"} or ArchSchedule, default="alternate"
+        When to take an architecture step, while something is undecided: before every weight step,
+        before every second one, or while the weights' gradients are small.
+    arch_regularizer : None, {"proximity", "admm", "zero_one"} or ArchRegularizer, default=None
+        What is added to the architecture loss to draw open choices towards a decision.
     arch_learning_rate : float, default=0.01
         Adam's step size for architecture parameters.
     max_params : int or None, default=None
@@ -155,7 +167,10 @@ _SHARED = """\
     random_state : int, RandomState or None, default=None
         Source of every random draw; the caller's generators are left as found.
     verbose : int, default=0
-        1 shows a progress bar."""
+        1 shows a progress bar.
+    warm_start : bool, default=False
+        Let the next `fit` start from the present network: its genotype, weights, scales, window
+        normalisation and channel mode. The data need the shape of those before."""
 
 _TARGET_CHANNELS = """\
     target_channels : None or sequence of int, default=None

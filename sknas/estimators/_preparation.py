@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -25,12 +26,28 @@ from sknas.windows import (
     stratified_split,
 )
 
-__all__ = ["Prepared", "Samples", "default_segment_length", "prepare"]
+__all__ = ["Prepared", "Samples", "Scales", "default_segment_length", "prepare"]
 
 Array = NDArray[Any]
 ARCH_FRACTION = 0.25
 FULL_BATCH = 1024
 BATCH = 64
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The units that a network's weights are in.
+
+    Parameters
+    ----------
+    x : Scaler
+        Of the channels.
+    y : Scaler or None
+        Of the targets; None for classes.
+    """
+
+    x: Scaler
+    y: Scaler | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,10 @@ class Samples:
         0 for regression.
     target_channels : tuple of int or None
         The channel each target continues.
+    scales : Scales or None, default=None
+        Scales of an earlier fit; None measures them.
+    context : ndarray of shape (at most lookback - 1, n_channels) or None, default=None
+        Standardised rows that directly precede `X`, for rows in time order.
     """
 
     X: Array
@@ -59,11 +80,25 @@ class Samples:
     layout: Layout
     n_classes: int
     target_channels: tuple[int, ...] | None
+    scales: Scales | None = None
+    context: Array | None = None
 
     @property
     def horizon(self) -> int:
         """Steps of the output."""
         return 1 if self.n_classes else int(self.y.shape[1])
+
+    @property
+    def shape(self) -> NetworkShape:
+        """Sizes of a network for them."""
+        return NetworkShape(
+            self.layout.n_channels,
+            self.layout.lookback,
+            self.n_classes or self.y.shape[2],
+            self.horizon,
+            self.target_channels,
+            self.layout.has_padding,
+        )
 
 
 @dataclass(frozen=True)
@@ -116,15 +151,14 @@ def prepare(
         samples = _canonical(samples, seed)
     outer = _split(samples, rule, validation_fraction, seed)
     inner = _inner_split(samples, rule, outer, seed)
-    fitted = np.sort(outer.train)
-    x_scaler = _fit_x_scaler(samples, fitted)
+    scales = samples.scales or _fit_scales(samples, np.sort(outer.train))
+    x_scaler, y_scaler = scales.x, scales.y
     rows = x_scaler.transform(samples.X)
-    y_scaler = _fit_y_scaler(samples, x_scaler, fitted)
     target = samples.y if y_scaler is None else y_scaler.transform(samples.y).swapaxes(1, 2)
-    past = samples.layout.past(rows)
+    past = samples.layout.past(rows, samples.context)
     dtype = float_type(len(past), size)
     if rows.dtype != _numpy_type(dtype):
-        past = samples.layout.past(rows.astype(_numpy_type(dtype)))
+        past = samples.layout.past(rows.astype(_numpy_type(dtype)), samples.context)
     with warnings.catch_warnings():
         # The windows are a read-only view of overlapping rows, and nothing writes to them.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
@@ -140,14 +174,7 @@ def prepare(
     )
     problem = Problem(
         data,
-        NetworkShape(
-            samples.layout.n_channels,
-            samples.layout.lookback,
-            samples.n_classes or samples.y.shape[2],
-            samples.horizon,
-            samples.target_channels,
-            samples.layout.has_padding,
-        ),
+        samples.shape,
         train=train,
         weight=weight,
         arch=arch,
@@ -199,14 +226,7 @@ def _validation_rule(validation: Any, samples: Samples) -> Any:
 def _canonical(samples: Samples, seed: int) -> Samples:
     """Merge equal samples and order the rest by content: a weight of k is then k samples."""
     chosen, weights = group_duplicates([samples.X, samples.y], samples.weights, seed)
-    return Samples(
-        samples.X[chosen],
-        samples.y[chosen],
-        weights,
-        samples.layout,
-        samples.n_classes,
-        samples.target_channels,
-    )
+    return dataclasses.replace(samples, X=samples.X[chosen], y=samples.y[chosen], weights=weights)
 
 
 def _split(samples: Samples, rule: Any, fraction: float, seed: int) -> Split:
@@ -240,6 +260,11 @@ def _inner_split(samples: Samples, rule: Any, outer: Split, seed: int) -> tuple[
     inner_rule = rule if isinstance(rule, str) else "chronological"
     split = _split(part, inner_rule, ARCH_FRACTION, seed + 1)
     return train[split.train], train[split.validation]
+
+
+def _fit_scales(samples: Samples, fitted: Array) -> Scales:
+    x_scaler = _fit_x_scaler(samples, fitted)
+    return Scales(x_scaler, _fit_y_scaler(samples, x_scaler, fitted))
 
 
 def _fit_x_scaler(samples: Samples, fitted: Array) -> Scaler:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
-from sknas.search import GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.search.backbone import Backbone
 from sknas.search.space import SearchSpace
 from sknas.supernet import Relaxation, Supernet
@@ -45,6 +46,8 @@ class Settings:
     growth: GrowthRule
     pruning: PruningRule
     relaxation: Relaxation
+    arch_schedule: ArchSchedule[Any]
+    arch_regularizer: ArchRegularizer | None
     arch_learning_rate: float
     max_params: int | None
     search_epochs: int | str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import time
 import warnings
 from collections.abc import Mapping
@@ -17,35 +19,46 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Generator
 
 from sknas._validation import validate_parameters
-from sknas.blocks import Objective
+from sknas.blocks import NetworkShape, Objective
 from sknas.blocks.window_data import outputs
 from sknas.derived import DerivedNetwork
 from sknas.estimators._checks import check_device, is_three_deep, read_genotype
 from sknas.estimators._fitting import Outcome, fit_network
 from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._parameters import CONSTRAINTS
-from sknas.estimators._preparation import Prepared, Samples, prepare
+from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._progress import ProgressBar
 from sknas.estimators._settings import Settings
+from sknas.estimators._updating import Past, update_network
 from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.reporting import GrowthEvent
 from sknas.search import (
+    AdmmRegularizer,
+    AlternateSchedule,
+    ArchRegularizer,
+    ArchSchedule,
     EffectPruning,
+    EveryKSchedule,
     GrowthRule,
+    InformationSchedule,
     MagnitudePruning,
     PeriodicGrowth,
     PlateauGrowth,
+    ProximityRegularizer,
     PruningRule,
+    ZeroOneRegularizer,
 )
 from sknas.search.backbone import Backbone, DagBackbone, TwoInputBackbone
 from sknas.supernet import (
+    ClampRelaxation,
+    GumbelRelaxation,
     Relaxation,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
     SoftmaxRelaxation,
 )
-from sknas.training import torch_runtime
+from sknas.training import Problem, torch_runtime
 
 __all__ = ["BaseGrowingDARTS"]
 
@@ -63,6 +76,18 @@ RELAXATION: dict[str, type[Relaxation]] = {
     "softmax": SoftmaxRelaxation,
     "sigmoid": SigmoidRelaxation,
     "scaled_sigmoid": ScaledSigmoidRelaxation,
+    "clamp": ClampRelaxation,
+    "gumbel": GumbelRelaxation,
+}
+ARCH_SCHEDULE: dict[str, type[ArchSchedule[Any]]] = {
+    "alternate": AlternateSchedule,
+    "every_k": EveryKSchedule,
+    "information": InformationSchedule,
+}
+ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
+    "proximity": ProximityRegularizer,
+    "admm": AdmmRegularizer,
+    "zero_one": ZeroOneRegularizer,
 }
 VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
@@ -94,39 +119,141 @@ class BaseGrowingDARTS(BaseEstimator):
         """Search, derive and train on checked samples; `given` is X as the user passed it."""
         settings = self._settings()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        window_norm = self._window_norm(samples)
+        spec = self.module_.spec if self.warm_start and hasattr(self, "module_") else None
+        if spec is not None:
+            samples = self._as_before(samples)
+            window_norm = spec.window_norm
+            settings = dataclasses.replace(settings, channel_mode=spec.channel_mode)
         with torch_runtime(), self._progress() as progress:
             prepared = prepare(
                 samples,
                 objective=objective,
-                window_norm=self._window_norm(samples),
-                channel_mode="independent" if self.channel_mode == "auto" else self.channel_mode,
+                window_norm=window_norm,
+                channel_mode=(
+                    "independent" if settings.channel_mode == "auto" else settings.channel_mode
+                ),
                 validation=self.validation,
                 validation_fraction=self.validation_fraction,
                 batch_size=self.batch_size,
                 seed=seed,
                 device=self.device,
             )
-            outcome = fit_network(prepared.problem, settings, progress, start)
+            previous = None if spec is None else self._network_for(prepared.problem)
+            outcome = fit_network(prepared.problem, settings, progress, start, previous)
         self._keep(given, samples, prepared, outcome)
         if outcome.interrupt is not None:
             raise outcome.interrupt
         return self
 
     def _keep(self, given: Any, samples: Samples, prepared: Prepared, outcome: Outcome) -> None:
-        self.module_ = outcome.network.double().cpu().eval().requires_grad_(requires_grad=False)
-        self.genotype_ = outcome.network.spec.genotype
+        self._keep_network(outcome)
         history = pd.DataFrame(outcome.rows).reindex(columns=list(HISTORY_COLUMNS))
         self.search_history_ = history.assign(epoch=np.arange(1, len(history) + 1))
         self.growth_events_ = [GrowthEvent.of(move) for move in outcome.moves]
         self.search_report_ = outcome.report
-        self.n_params_ = outcome.network.n_params
         self.n_iter_ = len(history)
+        self._n_calls = 1
         self._layout = samples.layout
         self._x_scaler = prepared.x_scaler
         self._y_scaler = prepared.y_scaler
         self._trailing = None
         if samples.layout.kind == "rows":
             self._trailing = TrailingRows.of(given, prepared.rows, samples.layout.lookback)
+
+    def _keep_network(self, outcome: Outcome) -> None:
+        self.module_ = outcome.network.double().cpu().eval().requires_grad_(requires_grad=False)
+        self.genotype_ = outcome.network.spec.genotype
+        self.n_params_ = outcome.network.n_params
+        self._memory = outcome.memory
+
+    # -- what a later call starts from ---------------------------------------------------------
+
+    def _as_before(self, samples: Samples) -> Samples:
+        """Return samples in the units of the present network, whose shape they must have."""
+        shape: NetworkShape = self.module_.spec.shape
+        layout = dataclasses.replace(
+            samples.layout, has_padding=samples.layout.has_padding or shape.has_padding
+        )
+        samples = dataclasses.replace(samples, layout=layout, scales=self._scales)
+        if samples.shape != shape:
+            raise ValueError(
+                f"warm_start needs data of the shape of the previous fit, {shape}; "
+                f"got {samples.shape}."
+            )
+        return samples
+
+    def _network_for(self, problem: Problem) -> DerivedNetwork:
+        """Return a copy of the present network in the type that training uses."""
+        network: DerivedNetwork = copy.deepcopy(self.module_)
+        return network.to(problem.data.past.device, problem.dtype)
+
+    # -- partial_fit --------------------------------------------------------------------------
+
+    @property
+    def _scales(self) -> Scales:
+        return Scales(self._x_scaler, self._y_scaler)
+
+    def _context(self, given: Any) -> Array | None:
+        """Return the rows that directly precede a frame, if they were trained on last."""
+        return None if self._trailing is None else self._trailing.before(given)
+
+    def _partial_fit(
+        self, given: Any, samples: Samples, objective: Objective, *, start: float
+    ) -> Self:
+        """Go on from the present network with checked samples in its own units."""
+        if len(samples.X) < 2:
+            raise ValueError(
+                "partial_fit needs at least 2 samples, to hold some out; "
+                f"got n_samples={len(samples.X)} (1 sample)."
+            )
+        settings = self._settings()
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        spec = self.module_.spec
+        past = Past(self._memory, self.n_iter_, self._n_calls)
+        with torch_runtime(), self._progress() as progress:
+            prepared = prepare(
+                samples,
+                objective=objective,
+                window_norm=spec.window_norm,
+                channel_mode=spec.channel_mode,
+                validation=self.validation,
+                validation_fraction=self.validation_fraction,
+                batch_size=self.batch_size,
+                seed=seed,
+                device=self.device,
+            )
+            network = self._network_for(prepared.problem)
+            outcome = update_network(prepared.problem, settings, network, past, progress, start)
+        if outcome.network is network:
+            # Not even rounded to the type of the training.
+            outcome = dataclasses.replace(outcome, network=self.module_)
+        self._extend(given, prepared, outcome)
+        if outcome.interrupt is not None:
+            raise outcome.interrupt
+        return self
+
+    def _extend(self, given: Any, prepared: Prepared, outcome: Outcome) -> None:
+        """Keep what a later call learned, behind what earlier ones told."""
+        self._keep_network(outcome)
+        rows = pd.DataFrame(outcome.rows).reindex(columns=list(HISTORY_COLUMNS))
+        parts = [part for part in (self.search_history_, rows) if len(part)]
+        history = pd.concat(parts, ignore_index=True) if parts else rows
+        self.search_history_ = history.assign(epoch=np.arange(1, len(history) + 1))
+        self.growth_events_ = [
+            *self.growth_events_,
+            *(GrowthEvent.of(move) for move in outcome.moves),
+        ]
+        self.search_report_ = self.search_report_.followed_by(outcome.report)
+        self.n_iter_ = len(history)
+        self._n_calls += 1
+        if self._layout.kind == "rows":
+            lookback = self._layout.lookback
+            self._trailing = (
+                TrailingRows.of(given, prepared.rows, lookback)
+                if self._trailing is None
+                else self._trailing.moved_on(given, prepared.rows, lookback)
+            )
 
     def _window_norm(self, samples: Samples) -> str:
         if self.window_norm != "auto":
@@ -138,6 +265,10 @@ class BaseGrowingDARTS(BaseEstimator):
         """Resolve strings to objects, and check what the constraints cannot say."""
         backbone = BACKBONE[self.backbone]()
         operations = self._operations(backbone)
+        if self.backbone == "dag" and self.arch_regularizer is not None:
+            raise ValueError(
+                f"arch_regularizer must be None with backbone='dag'; got {self.arch_regularizer!r}."
+            )
         if isinstance(self.validation, str) and self.validation not in VALIDATION:
             # A string has a method "split" too, so the constraints let every one pass.
             raise ValueError(
@@ -181,6 +312,12 @@ class BaseGrowingDARTS(BaseEstimator):
             GROWTH[self.growth]() if isinstance(self.growth, str) else clone(self.growth),
             PRUNING[self.pruning]() if isinstance(self.pruning, str) else clone(self.pruning),
             self._relaxation(),
+            _resolved(self.arch_schedule, ARCH_SCHEDULE),
+            (
+                None
+                if self.arch_regularizer is None
+                else _resolved(self.arch_regularizer, ARCH_REGULARIZER)
+            ),
             self.arch_learning_rate,
             self.max_params,
             self.search_epochs,
@@ -290,8 +427,7 @@ class BaseGrowingDARTS(BaseEstimator):
         check_is_fitted(self)
         checked = self._check_input(X, reset=False)
         rows = self._x_scaler.transform(checked)
-        context = None if self._trailing is None else self._trailing.before(X)
-        past = self._layout.past(rows, context)
+        past = self._layout.past(rows, self._context(X))
         with torch_runtime(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             windows = torch.from_numpy(past)
@@ -320,6 +456,13 @@ class BaseGrowingDARTS(BaseEstimator):
             module = DerivedNetwork(spec, generator=Generator().manual_seed(0), dtype=torch.float64)
             module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
             self.module_ = module.eval().requires_grad_(requires_grad=False)
+
+
+def _resolved(given: Any, names: Mapping[str, type[Any]]) -> Any:
+    """Return the object that a string names, or a copy of the given one, its parameters checked."""
+    rule = names[given]() if isinstance(given, str) else clone(given)
+    validate_parameters(rule, rule._parameter_constraints)
+    return rule
 
 
 def start_clock(estimator: BaseGrowingDARTS) -> float:

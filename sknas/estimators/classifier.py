@@ -19,7 +19,7 @@ from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS, start_clock
 from sknas.genotype import Genotype
-from sknas.search import GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.supernet import Relaxation
 
 __all__ = ["GrowingDARTSClassifier"]
@@ -74,6 +74,8 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         growth: str | GrowthRule = "plateau",
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "auto",
+        arch_schedule: str | ArchSchedule[Any] = "alternate",
+        arch_regularizer: str | ArchRegularizer | None = None,
         arch_learning_rate: float = 0.01,
         max_params: int | None = None,
         search_epochs: int | str = "auto",
@@ -92,6 +94,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,
+        warm_start: bool = False,
     ) -> None:
         self.backbone = backbone
         self.operations = operations
@@ -111,6 +114,8 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.growth = growth
         self.pruning = pruning
         self.relaxation = relaxation
+        self.arch_schedule = arch_schedule
+        self.arch_regularizer = arch_regularizer
         self.arch_learning_rate = arch_learning_rate
         self.max_params = max_params
         self.search_epochs = search_epochs
@@ -129,6 +134,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.warm_start = warm_start
 
     @all_or_nothing
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -156,6 +162,110 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
             If a parameter, a shape or a value breaks its rule; the message names it.
         """
         start = start_clock(self)
+        X_checked, y_checked = self._check_both(X, y)
+        layout = self._make_layout(X_checked)
+        weights = as_weights(sample_weight, X_checked)
+        labels, codes = np.unique(y_checked, return_inverse=True)
+        before: NDArray[Any] = getattr(self, "classes_", labels)
+        if self.warm_start and not np.array_equal(before, labels):
+            raise ValueError(
+                f"warm_start needs the classes of the previous fit, {before.tolist()!r}; "
+                f"got {labels.tolist()!r}."
+            )
+        self.classes_ = labels
+        present = np.unique(codes[weights > 0])
+        if len(present) < 2:
+            raise ValueError(
+                "y must hold at least two classes among samples of positive weight; got one "
+                f"class, {self.classes_[present].tolist()!r}."
+            )
+        weights = self._with_class_weights(weights, codes)
+        samples = Samples(X_checked, codes, weights, layout, len(self.classes_), None)
+        return self._fit(X, samples, CrossEntropy(), start=start)
+
+    @all_or_nothing
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Go on learning from new samples, and grow if their loss asks for it.
+
+        The first call is a `fit`. A later one keeps the scales and the network; it moves the
+        linear seed, trains on for a short time, and offers growth where the loss on the new
+        samples then stands clearly above that of the samples before. A part of the new samples
+        is held out, and on it the network never becomes worse.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_timepoints, n_channels) or \
+                (n_samples, n_steps, n_channels)
+            New samples of the kind that the first call got. With `lookback`, the first rows of a
+            frame whose index directly continues that of the frame before read its rows as history.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that any call will see. The first call needs them, later ones do not.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`. A balanced `class_weight` is that of each call's samples.
+
+        Returns
+        -------
+        GrowingDARTSClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, a shape or a value breaks its rule; the message names it.
+        """
+        start = start_clock(self)
+        is_first = not hasattr(self, "module_")
+        labels = self._check_classes(classes, is_first=is_first)
+        if is_first:
+            X_checked, y_checked = self._check_both(X, y)
+        else:
+            X_checked = self._check_input(X, reset=False)
+            y_checked = column_or_1d(y, warn=True)
+            check_consistent_length(X_checked, y_checked)
+        check_classification_targets(y_checked)
+        if len(unknown := np.setdiff1d(y_checked, labels)):
+            raise ValueError(
+                f"y must hold labels from classes={labels.tolist()!r}; "
+                f"got {unknown.tolist()!r} too."
+            )
+        self.classes_, codes = labels, np.searchsorted(labels, y_checked)
+        weights = as_weights(sample_weight, X_checked)
+        weights = self._with_class_weights(weights, codes)
+        if is_first:
+            layout = self._make_layout(X_checked)
+            samples = Samples(X_checked, codes, weights, layout, len(labels), None)
+            return self._fit(X, samples, CrossEntropy(), start=start)
+        samples = Samples(
+            X_checked,
+            codes,
+            weights,
+            self._layout,
+            len(labels),
+            None,
+            self._scales,
+            self._context(X),
+        )
+        return self._partial_fit(X, samples, CrossEntropy(), start=start)
+
+    def _with_class_weights(
+        self, weights: NDArray[np.float64], codes: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        if self.class_weight is None:
+            return weights
+        by_class: NDArray[np.float64] = compute_sample_weight(
+            self.class_weight, self.classes_[codes]
+        )
+        return weights * by_class
+
+    def _check_both(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         if not is_three_deep(X) or y is None:
             X_checked, y_checked = validate_data(self, X, y, dtype=(np.float64, np.float32))
         else:
@@ -163,19 +273,27 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
             y_checked = column_or_1d(y, warn=True)
             check_consistent_length(X_checked, y_checked)
         check_classification_targets(y_checked)
-        layout = self._make_layout(X_checked)
-        weights = as_weights(sample_weight, X_checked)
-        self.classes_, codes = np.unique(y_checked, return_inverse=True)
-        present = np.unique(codes[weights > 0])
-        if len(present) < 2:
+        return X_checked, y_checked
+
+    def _check_classes(self, classes: ArrayLike | None, *, is_first: bool) -> NDArray[Any]:
+        """Return all labels, sorted; scikit-learn's contract of `classes`."""
+        if is_first:
+            if classes is None:
+                raise ValueError(
+                    "classes must be passed on the first call to partial_fit, since its samples "
+                    "may lack some; got None."
+                )
+            labels: NDArray[Any] = np.unique(column_or_1d(classes))
+            if len(labels) < 2:
+                raise ValueError(f"classes must hold at least two; got {labels.tolist()!r}.")
+            return labels
+        known: NDArray[Any] = self.classes_
+        if classes is not None and not np.array_equal(np.unique(column_or_1d(classes)), known):
             raise ValueError(
-                "y must hold at least two classes among samples of positive weight; got one "
-                f"class, {self.classes_[present].tolist()!r}."
+                f"classes must be those of the first call, {known.tolist()!r}; "
+                f"got {np.unique(column_or_1d(classes)).tolist()!r}."
             )
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y_checked)
-        samples = Samples(X_checked, codes, weights, layout, len(self.classes_), None)
-        return self._fit(X, samples, CrossEntropy(), start=start)
+        return known
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the logits.

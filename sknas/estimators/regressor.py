@@ -24,7 +24,7 @@ from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS, start_clock
 from sknas.genotype import Genotype
-from sknas.search import GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.supernet import Relaxation
 
 __all__ = ["GrowingDARTSRegressor"]
@@ -89,6 +89,8 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         growth: str | GrowthRule = "plateau",
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "auto",
+        arch_schedule: str | ArchSchedule[Any] = "alternate",
+        arch_regularizer: str | ArchRegularizer | None = None,
         arch_learning_rate: float = 0.01,
         max_params: int | None = None,
         search_epochs: int | str = "auto",
@@ -107,6 +109,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,
+        warm_start: bool = False,
     ) -> None:
         self.backbone = backbone
         self.operations = operations
@@ -127,6 +130,8 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.growth = growth
         self.pruning = pruning
         self.relaxation = relaxation
+        self.arch_schedule = arch_schedule
+        self.arch_regularizer = arch_regularizer
         self.arch_learning_rate = arch_learning_rate
         self.max_params = max_params
         self.search_epochs = search_epochs
@@ -145,6 +150,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.warm_start = warm_start
 
     @all_or_nothing
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -178,11 +184,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         layout = self._make_layout(X_checked)
         weights = as_weights(sample_weight, X_checked)
         self._y_shape = y_checked.shape[1:]
-        targets = y_checked.astype(np.float64, copy=False).reshape(len(y_checked), -1, 1)
-        if y_checked.ndim == 2:
-            targets = targets.swapaxes(1, 2)  # (n_samples, 1, n_targets)
-        elif y_checked.ndim == 3:
-            targets = y_checked.astype(np.float64, copy=False)
+        targets = _as_targets(y_checked)
         channels = as_target_channels(
             self.target_channels,
             n_targets=targets.shape[2],
@@ -191,6 +193,64 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         )
         samples = Samples(X_checked, targets, weights, layout, 0, channels)
         return self._fit(X, samples, REGRESSION_LOSSES[self.loss](), start=start)
+
+    @all_or_nothing
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Go on learning from new samples, and grow if their loss asks for it.
+
+        The first call is a `fit`. A later one keeps the scales and the network; it moves the
+        linear seed, trains on for a short time, and offers growth where the loss on the new
+        samples then stands clearly above that of the samples before. A part of the new samples
+        is held out, and on it the network never becomes worse.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_timepoints, n_channels) or \
+                (n_samples, n_steps, n_channels)
+            New samples of the kind that the first call got. With `lookback`, the first rows of a
+            frame whose index directly continues that of the frame before read its rows as history.
+        y : array-like of shape (n_samples,), (n_samples, n_targets) or \
+                (n_samples, horizon, n_targets)
+            Their targets, in the shape that the first call got.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        GrowingDARTSRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, a shape or a value breaks its rule; the message names it.
+        """
+        if not hasattr(self, "module_"):
+            return self.fit(X, y, sample_weight)
+        start = start_clock(self)
+        X_checked = self._check_input(X, reset=False)
+        y_checked = check_array(
+            y, dtype="numeric", allow_nd=True, ensure_2d=False, estimator=self, input_name="y"
+        )
+        if y_checked.shape[1:] != self._y_shape:
+            raise ValueError(
+                f"y must have the shape (n_samples, *{self._y_shape}) of the first call; "
+                f"got {y_checked.shape}."
+            )
+        check_consistent_length(X_checked, y_checked)
+        samples = Samples(
+            X_checked,
+            _as_targets(y_checked),
+            as_weights(sample_weight, X_checked),
+            self._layout,
+            0,
+            self.module_.spec.shape.target_channels,
+            self._scales,
+            self._context(X),
+        )
+        return self._partial_fit(X, samples, REGRESSION_LOSSES[self.loss](), start=start)
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict targets.
@@ -263,6 +323,15 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _as_targets(y: NDArray[Any]) -> NDArray[np.float64]:
+    """Return y as (n_samples, horizon, n_targets)."""
+    targets = y.astype(np.float64, copy=False)
+    if y.ndim == 3:
+        return targets
+    targets = targets.reshape(len(y), -1, 1)
+    return targets.swapaxes(1, 2) if y.ndim == 2 else targets  # (n_samples, 1, n_targets)
 
 
 def _is_mapped(layout: Layout, y_ndim: int) -> bool:

@@ -88,7 +88,8 @@ class SearchReport:
     ----------
     stages : DataFrame
         A row a stage (``naive``, ``seed``, ``supernet``, ``derived``, ``trained``) with its
-        validation loss, its number of weights and the seconds it took.
+        validation loss, its number of weights and the seconds it took. Those of a `partial_fit`
+        bear the number of the call, and are scored on its own validation part.
     moves : DataFrame
         A row a move tried: epoch, edit, weights, loss before and after, gain, accepted.
     chosen : str
@@ -134,6 +135,27 @@ class SearchReport:
             pd.DataFrame(rows, columns=columns),
             chosen,
             stopped_by,
+        )
+
+    def followed_by(self, later: SearchReport) -> SearchReport:
+        """Return the report of this and of later training.
+
+        Parameters
+        ----------
+        later : SearchReport
+            What came after.
+
+        Returns
+        -------
+        SearchReport
+            The tables of both, with the later end.
+        """
+        moves = [table for table in (self.moves, later.moves) if len(table)]
+        return SearchReport(
+            pd.concat([self.stages, later.stages]),
+            pd.concat(moves, ignore_index=True) if moves else self.moves,
+            later.chosen,
+            later.stopped_by,
         )
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +11,27 @@ from torch import Tensor, nn
 from sknas.blocks import Batch, Objective
 from sknas.search.learner import Learner
 
-__all__ = ["arch_step", "weight_step"]
+__all__ = ["WeightStep", "arch_step", "weight_step"]
 
 
-def weight_step(learner: Learner, batch: Batch, objective: Objective, max_norm: float) -> float:
+class WeightStep(NamedTuple):
+    """What a weight step tells.
+
+    Attributes
+    ----------
+    loss : float
+        The batch's loss before the step.
+    information : float
+        Squared norm of the gradient before it was clipped.
+    """
+
+    loss: float
+    information: float
+
+
+def weight_step(
+    learner: Learner, batch: Batch, objective: Objective, max_norm: float
+) -> WeightStep:
     """Take one step of the weights, architecture parameters held fixed.
 
     Parameters
@@ -29,9 +47,9 @@ def weight_step(learner: Learner, batch: Batch, objective: Objective, max_norm: 
 
     Returns
     -------
-    float
-        The batch's loss before the step; a step with a loss or gradient that is not finite is not
-        taken.
+    WeightStep
+        Loss and squared gradient norm before the step; a step in which either is not finite is
+        not taken.
     """
     past, target, weight = batch
     parameters = learner.learning_weights()
@@ -43,11 +61,13 @@ def weight_step(learner: Learner, batch: Batch, objective: Objective, max_norm: 
         learner.weight_optimizer.step()
         learner.average.update()
     learner.weight_optimizer.zero_grad(set_to_none=True)
-    return float(loss.detach())
+    return WeightStep(float(loss.detach()), float(norm.double().square()))
 
 
 def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | None:
     """Take one first-order step of the architecture parameters (Liu et al. 2019, xi = 0).
+
+    The learner's penalty, where it has one, is part of what the step lowers.
 
     Parameters
     ----------
@@ -61,19 +81,25 @@ def arch_step(learner: Learner, batch: Batch, objective: Objective) -> float | N
     Returns
     -------
     float or None
-        The batch's loss before the step; None where nothing is left to decide.
+        The batch's loss before the step, without the penalty; None where nothing is left to
+        decide.
     """
     free = learner.supernet.free_arch_parameters()
     if not free:
         return None
     past, target, weight = batch
     loss = objective.mean(learner.supernet(past), target, weight)
-    gradients = torch.autograd.grad(loss, free)
+    penalty = learner.penalty
+    gradients = torch.autograd.grad(
+        loss if penalty is None else loss + penalty.value(learner.supernet), free
+    )
     # Nothing clips this gradient, and Adam would remember a square that overflows for ever.
     norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
     if torch.isfinite(norm) and torch.isfinite(loss):
         _hand_over(free, gradients)
-        learner.arch_optimizer.step()
+        learner.step_arch()
+        if penalty is not None:
+            penalty.end_step(learner.supernet)
     learner.arch_optimizer.zero_grad(set_to_none=True)
     return float(loss.detach())
 

@@ -9,7 +9,8 @@ import torch
 from torch import Generator, nn
 from torch.optim import Optimizer
 
-from sknas.edits import Edit, ParameterChange, carry_optimizer
+from sknas.edits import Edit, ParameterChange, carry_optimizer, closed_candidates
+from sknas.search.arch_regularizers import ArchPenalty, ArchRegularizer
 from sknas.search.averaging import WeightAverage
 from sknas.supernet import Supernet
 
@@ -49,6 +50,8 @@ class Learner:
         Average of the weights.
     newborn : list of nn.Parameter or None
         The only weights that learn for now, the others resting; None where all learn.
+    penalty : ArchPenalty or None
+        What is added to the architecture loss; None for nothing.
     """
 
     supernet: Supernet
@@ -56,9 +59,15 @@ class Learner:
     arch_optimizer: Optimizer
     average: WeightAverage
     newborn: list[nn.Parameter] | None = None
+    penalty: ArchPenalty | None = None
 
     @classmethod
-    def start(cls, supernet: Supernet, rates: LearningRates) -> Learner:
+    def start(
+        cls,
+        supernet: Supernet,
+        rates: LearningRates,
+        regularizer: ArchRegularizer | None = None,
+    ) -> Learner:
         """Begin with fresh optimizers.
 
         Parameters
@@ -67,6 +76,8 @@ class Learner:
             The network.
         rates : LearningRates
             Step sizes.
+        regularizer : ArchRegularizer or None, default=None
+            What is added to the architecture loss.
 
         Returns
         -------
@@ -89,17 +100,18 @@ class Learner:
                 fused=True,
             ),
             WeightAverage(weights),
+            penalty=None if regularizer is None else ArchPenalty(regularizer),
         )
 
-    def apply(self, edit: Edit, generator: Generator) -> ParameterChange:
+    def apply(self, edit: Edit, generator: Generator | None = None) -> ParameterChange:
         """Apply an edit and carry everything that learns across it.
 
         Parameters
         ----------
         edit : Edit
             The edit.
-        generator : torch.Generator
-            Source of newborn weights.
+        generator : torch.Generator or None, default=None
+            Source of newborn weights; needed where there are any.
 
         Returns
         -------
@@ -110,6 +122,8 @@ class Learner:
         weights = self.supernet.weight_parameters()
         carry_optimizer(self.weight_optimizer, change, weights)
         carry_optimizer(self.arch_optimizer, change, self.supernet.arch_parameters())
+        if self.penalty is not None:
+            self.penalty.carry(change, self.supernet.arch_parameters())
         self.average.carry(change, weights)
         if self.newborn is not None:
             grown = {id(item.old): item.new for item in change.replaced}
@@ -117,6 +131,13 @@ class Learner:
             followed = [grown.get(id(p), p) for p in self.newborn]
             self.newborn = [p for p in followed if id(p) in held]
         return change
+
+    def step_arch(self) -> None:
+        """Step the architecture parameters, and let go of the candidates that this has closed."""
+        self.arch_optimizer.step()
+        for place, node in list(self.supernet.nodes()):
+            for edit in closed_candidates(place, node):
+                self.apply(edit)
 
     def learning_weights(self) -> list[nn.Parameter]:
         """Return the weights that a weight step changes."""

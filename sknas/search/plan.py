@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from sknas.search.arch_regularizers import ArchRegularizer
+from sknas.search.arch_schedule import AlternateSchedule, ArchSchedule
 from sknas.search.growth import GrowthRule, scaled
 from sknas.search.pruning import PruningRule
 
@@ -27,12 +30,18 @@ class Plan:
         When to grow.
     pruning : PruningRule
         What to remove.
+    arch_schedule : ArchSchedule
+        When to take an architecture step; by default before every weight step.
+    arch_regularizer : ArchRegularizer or None
+        What is added to the architecture loss.
     """
 
     mode: str
     n_epochs: int
     growth: GrowthRule
     pruning: PruningRule
+    arch_schedule: ArchSchedule[Any] = field(default_factory=AlternateSchedule)
+    arch_regularizer: ArchRegularizer | None = None
 
     @property
     def n_trial_epochs(self) -> int:

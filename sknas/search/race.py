@@ -1,4 +1,4 @@
-"""The race for the first branch: successive halving among hand-made cells."""
+"""The race for the first branch: successive halving among whole cells, found or hand-made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from sknas.supernet import Supernet
 
 __all__ = ["Race", "n_contenders"]
 
-_SHARE = 3  # the race takes at most one epoch in three
+_SHARE = 2  # the race takes at most one epoch in two
+_FINAL = 3  # so many contenders race to the end, and what was slow to learn may still win
 _TOLERANCE = 0.01  # a larger cell must beat a smaller one by this share of the loss
 
 
@@ -45,8 +46,13 @@ def _length(n: int) -> int:
     total, turn = 0, 1
     while n > 1:
         total += n * turn
-        n, turn = n // 2, 2 * turn
+        n, turn = _n_survivors(n), 2 * turn
     return max(total, 1)
+
+
+def _n_survivors(n: int) -> int:
+    """Half of them, rounded up; the last three are the final."""
+    return -(-n // 2) if n > _FINAL else 1
 
 
 @dataclass
@@ -171,8 +177,8 @@ class Race:
 
     def _survivors(self, ranked: list[int]) -> list[int]:
         """Keep the better half; at the end, the smallest of those as good as the best."""
-        if len(ranked) > 3:
-            return ranked[: len(ranked) // 2]
+        if len(ranked) > _FINAL:
+            return ranked[: _n_survivors(len(ranked))]
         limit = self.contenders[ranked[0]].best * (1.0 + _TOLERANCE)
         close = [place for place in ranked if self.contenders[place].best <= limit]
         return [min(close, key=lambda place: self.contenders[place].n_params)]

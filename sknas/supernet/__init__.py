@@ -1,6 +1,8 @@
 """The relaxed network that a search grows, prunes and discretizes."""
 
+from sknas.supernet.clamp import ClampRelaxation
 from sknas.supernet.dag_node import DagNode
+from sknas.supernet.gumbel import GumbelRelaxation
 from sknas.supernet.mixed_op import MixedNode
 from sknas.supernet.network import NodePlace, Supernet
 from sknas.supernet.relaxation import (
@@ -13,7 +15,9 @@ from sknas.supernet.search_node import SearchNode
 from sknas.supernet.two_input_cell import TwoInputCell
 
 __all__ = [
+    "ClampRelaxation",
     "DagNode",
+    "GumbelRelaxation",
     "MixedNode",
     "NodePlace",
     "Relaxation",

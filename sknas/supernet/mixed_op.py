@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ from sknas.ops import get_op
 from sknas.supernet.relaxation import Relaxation, edge_weights
 from sknas.supernet.search_node import SearchNode
 
-__all__ = ["MixedNode", "NodePlan"]
+__all__ = ["MixedNode", "NodePlan", "sampling"]
 
 SLOTS = ("left", "right")
 _CHAIN_BIAS = 1.0
@@ -101,8 +102,10 @@ class MixedNode(SearchNode[NodePlan]):
         self.is_output = True
 
         n_candidates = len(operations)
-        alpha = relaxation.initial_alpha(n_candidates)
-        self.alphas = nn.Parameter(torch.full((n_candidates,), alpha, dtype=dtype))
+        self.sampler: Generator | None = None
+        self.alphas = nn.Parameter(
+            relaxation.initial_alphas(n_candidates, generator=generator, dtype=dtype)
+        )
         self.births = nn.Parameter(torch.ones(n_candidates, dtype=dtype))
         self.output_weight = nn.Parameter(torch.ones((), dtype=dtype))
         is_open = torch.tensor([[name in side for name in self.sources] for side in sources])
@@ -148,6 +151,8 @@ class MixedNode(SearchNode[NodePlan]):
         """Return the gates of the candidates; exactly one where a single candidate is left."""
         if len(self.operations) == 1:
             return torch.ones_like(self.alphas)
+        if self.sampler is not None:
+            return self.relaxation.sample(self.alphas, self.progress, self.sampler)
         return self.relaxation.weights(self.alphas, self.progress)
 
     def gates(self) -> Tensor:
@@ -351,3 +356,26 @@ class MixedNode(SearchNode[NodePlan]):
         zero = projection.bias.new_zeros(self.n_hidden, len(projection.bias))
         names = [SLOTS[slot] for slot in sides]
         return torch.cat([projection.weights.get(name, zero) for name in names])
+
+
+@contextmanager
+def sampling(network: nn.Module, generator: Generator) -> Iterator[None]:
+    """Let the mixed nodes of a network draw their gates, for the duration of the context.
+
+    Outside of it every gate is free of noise.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The network in training.
+    generator : torch.Generator
+        Source of the draws; untouched by relaxations without noise.
+    """
+    nodes = [module for module in network.modules() if isinstance(module, SearchNode)]
+    for node in nodes:
+        node.sampler = generator
+    try:
+        yield
+    finally:
+        for node in nodes:
+            node.sampler = None

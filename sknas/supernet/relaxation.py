@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 import torch
 from sklearn.base import BaseEstimator
-from torch import Tensor
+from torch import Generator, Tensor
 
 __all__ = [
     "Relaxation",
@@ -36,6 +36,43 @@ class Relaxation(BaseEstimator, ABC):
             A value that makes the mixing weights of equal candidates sum to one.
         """
 
+    def initial_alphas(
+        self, n_candidates: int, *, generator: Generator, dtype: torch.dtype
+    ) -> Tensor:
+        """Return the alphas of a new node; by default all are `initial_alpha`.
+
+        Parameters
+        ----------
+        n_candidates : int
+            Candidates of the node.
+        generator : torch.Generator
+            Source of draws.
+        dtype : torch.dtype
+            Floating type.
+
+        Returns
+        -------
+        Tensor of shape (n_candidates,)
+            Alphas.
+        """
+        del generator
+        return torch.full((n_candidates,), self.initial_alpha(n_candidates), dtype=dtype)
+
+    def newborn_alpha(self, alphas: Tensor) -> float:
+        """Return the alpha of a candidate that joins others; by default their mean.
+
+        Parameters
+        ----------
+        alphas : Tensor of shape (n_candidates,)
+            Alphas of the others.
+
+        Returns
+        -------
+        float
+            An alpha whose gate is open, so that the newborn's birth scalar has a gradient.
+        """
+        return float(alphas.mean())
+
     @abstractmethod
     def weights(self, alphas: Tensor, progress: float) -> Tensor:
         """Return the mixing weights.
@@ -52,6 +89,41 @@ class Relaxation(BaseEstimator, ABC):
         Tensor of shape (n_candidates,)
             Non-negative weights.
         """
+
+    def sample(self, alphas: Tensor, progress: float, generator: Generator) -> Tensor:
+        """Return the mixing weights of one training pass; by default those without noise.
+
+        Parameters
+        ----------
+        alphas : Tensor of shape (n_candidates,)
+            Architecture parameters.
+        progress : float
+            Share of the search that is over, in [0, 1].
+        generator : torch.Generator
+            Source of draws.
+
+        Returns
+        -------
+        Tensor of shape (n_candidates,)
+            Non-negative weights.
+        """
+        del generator
+        return self.weights(alphas, progress)
+
+    def restrict(self, alphas: Tensor) -> Tensor:
+        """Bring alphas back into their range, in place, after an architecture step.
+
+        Parameters
+        ----------
+        alphas : Tensor of shape (n_candidates,)
+            What the step made of them; by default any value will do.
+
+        Returns
+        -------
+        Tensor of shape (n_candidates,), bool
+            Which candidates live on, at least one; the others are to leave their node.
+        """
+        return torch.ones_like(alphas, dtype=torch.bool)
 
 
 class SoftmaxRelaxation(Relaxation):

@@ -13,7 +13,9 @@ from sknas.training.phases import (
     validation_losses,
 )
 from sknas.training.problem import Problem, Schedule
+from sknas.training.reseeding import move_seed
 from sknas.training.runtime import torch_runtime
+from sknas.training.seeding import seed_learns
 
 __all__ = [
     "Phase",
@@ -23,8 +25,10 @@ __all__ = [
     "grow_from",
     "make_probe",
     "mean_loss",
+    "move_seed",
     "plant_seed",
     "run_search",
+    "seed_learns",
     "solve_seed",
     "torch_runtime",
     "train_network",

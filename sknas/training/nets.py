@@ -19,9 +19,11 @@ from sknas.blocks import Batch, Objective, WindowData
 from sknas.blocks.dropout import dropping
 from sknas.blocks.window_data import epoch_batches
 from sknas.derived import DerivedNetwork
+from sknas.search.arch_schedule import ArchClock
 from sknas.search.averaging import WeightAverage
 from sknas.search.bilevel import arch_step, weight_step
 from sknas.search.controller import Controller
+from sknas.supernet.mixed_op import sampling
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
 
 __all__ = ["DerivedNet", "Dropout", "Feed", "SearchFeed", "SearchNet"]
@@ -191,6 +193,11 @@ class SearchNet(_QuietNet):
         Largest norm of a weight gradient.
     **kwargs : dict
         Parameters of the quiet net.
+
+    Attributes
+    ----------
+    clock : ArchClock
+        The plan's architecture schedule at work: says when an architecture step is due.
     """
 
     def __init__(
@@ -209,6 +216,7 @@ class SearchNet(_QuietNet):
         self.objective = objective
         self.dropout = dropout
         self.max_norm = max_norm
+        self.clock = ArchClock(controller.plan.arch_schedule)
         self.n_arch_steps = 0
         self.epoch_start = time.monotonic()
         self.arch_batches = arch_feed.forever()
@@ -227,15 +235,18 @@ class SearchNet(_QuietNet):
         return self
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
-        """Take an architecture step, if something is undecided, and a weight step."""
+        """Take a weight step, before it an architecture step where one is due."""
         del fit_params
         self.check_time()
         learner = self.controller.learner
-        if learner.supernet.free_arch_parameters():
-            arch_step(learner, next(self.arch_batches), self.objective)
-            self.n_arch_steps += 1
-        with self.dropout.applied_to(learner.supernet):
-            loss = weight_step(learner, batch, self.objective, self.max_norm)
+        with sampling(learner.supernet, self.dropout.generator):
+            if learner.supernet.free_arch_parameters() and self.clock.is_due():
+                arch_step(learner, next(self.arch_batches), self.objective)
+                self.n_arch_steps += 1
+            with self.dropout.applied_to(learner.supernet):
+                loss, self.clock.information = weight_step(
+                    learner, batch, self.objective, self.max_norm
+                )
         return {"loss": torch.tensor(loss), "y_pred": None}
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:

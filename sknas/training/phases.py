@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sknas.blocks import LinearSeed, Trunk
+from sknas.blocks import Trunk
 from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork
 from sknas.genotype import Cell, Genotype
@@ -26,7 +26,7 @@ from sknas.supernet import Relaxation, Supernet
 from sknas.training.nets import DerivedNet, Dropout, Feed, SearchFeed, SearchNet
 from sknas.training.problem import Problem, Schedule
 from sknas.training.runtime import TimeIsUpError
-from sknas.training.seeding import solve_logistic_seed, solve_ridge_seed
+from sknas.training.seeding import seed_learns, solve_logistic_seed, solve_ridge_seed
 
 __all__ = [
     "Phase",
@@ -167,7 +167,7 @@ def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> 
     trunk = supernet.trunk
     if is_linear:
         solve_seed(problem, trunk, problem.train)
-    trunk.seed.requires_grad_(_seed_learns(trunk.seed, is_linear=is_linear))
+    trunk.seed.requires_grad_(seed_learns(trunk.seed, is_linear=is_linear))
     return supernet
 
 
@@ -233,7 +233,7 @@ def run_search(
         schedule.learning_rate, schedule.arch_learning_rate, schedule.weight_decay
     )
     controller = Controller(
-        Learner.start(supernet, rates),
+        Learner.start(supernet, rates, plan.arch_regularizer),
         plan,
         space,
         make_probe(problem, _N_JUDGE_SAMPLES),
@@ -320,7 +320,7 @@ def train_network(
 
     network.requires_grad_(requires_grad=True)
     seed = network.trunk.seed
-    seed.requires_grad_(_seed_learns(seed, is_linear=schedule.linear_seed))
+    seed.requires_grad_(seed_learns(seed, is_linear=schedule.linear_seed))
     net = DerivedNet(
         network,
         feed=Feed(
@@ -350,15 +350,6 @@ def train_network(
         best_epoch=net.best_epoch,
         interruption=interruption,
     )
-
-
-def _seed_learns(seed: LinearSeed, *, is_linear: bool) -> bool:
-    """Say whether the seed learns along with the branches.
-
-    A solved seed with weights of its own for every channel is at its best already, and would only
-    overfit.
-    """
-    return seed.is_shared or not is_linear
 
 
 def grow_from(

@@ -13,10 +13,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from sknas.blocks import Trunk, WindowData
+from sknas.blocks import LinearSeed, Trunk, WindowData
 from sknas.blocks.window_norm import WindowStats
 
-__all__ = ["solve_logistic_seed", "solve_ridge_seed"]
+__all__ = [
+    "Moments",
+    "design",
+    "ridge_solutions",
+    "seed_learns",
+    "solve_logistic_seed",
+    "solve_ridge_seed",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -26,7 +33,7 @@ _CHUNK = 1024
 _MIN_SIZE = 1e-200  # of equal rows; the smallest penalty times it must not vanish
 
 
-class _Moments:
+class Moments:
     """Weighted sums over the rows of a design matrix X and targets Y, gathered chunk by chunk."""
 
     def __init__(self, trunk: Trunk[Any], data: WindowData, index: Tensor) -> None:
@@ -48,6 +55,27 @@ class _Moments:
         square = np.sum(coef * (self.xx @ coef))
         constant = self.yy - 2 * intercept @ self.y + self.weight * intercept @ intercept
         return float(constant - 2 * cross + square)
+
+
+def seed_learns(seed: LinearSeed, *, is_linear: bool) -> bool:
+    """Say whether the seed learns along with the branches.
+
+    A solved seed with weights of its own for every channel is at its best already, and would only
+    overfit.
+
+    Parameters
+    ----------
+    seed : LinearSeed
+        The seed.
+    is_linear : bool
+        Whether it was solved.
+
+    Returns
+    -------
+    bool
+        True where its weights are shared, or were never solved.
+    """
+    return seed.is_shared or not is_linear
 
 
 def solve_ridge_seed(
@@ -76,24 +104,41 @@ def solve_ridge_seed(
     intercept : ndarray of shape (n_outputs,)
         Intercepts.
     """
-    moments = _Moments(trunk, data, train)
-    judge = _Moments(trunk, data, validation) if len(validation) else None
+    moments = Moments(trunk, data, train)
+    judge = Moments(trunk, data, validation) if len(validation) else None
+    solutions = list(ridge_solutions(moments, np.zeros_like(moments.xy)))
+    if judge is None:
+        return solutions[len(solutions) // 2]
+    return min(solutions, key=lambda solution: judge.loss(*solution))
+
+
+def ridge_solutions(
+    moments: Moments, center: FloatArray
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Yield the ridge regression of each penalty, the smallest penalty first.
+
+    Parameters
+    ----------
+    moments : Moments
+        Sums over the samples to solve on.
+    center : ndarray of shape (n_features, n_outputs)
+        The coefficients that the penalty pulls to.
+
+    Yields
+    ------
+    tuple of ndarray
+        Coefficients (n_features, n_outputs) and intercepts (n_outputs,).
+    """
     mean_x, mean_y = moments.x / moments.weight, moments.y / moments.weight
     gram = moments.xx / moments.weight - np.outer(mean_x, mean_x)
     cross = moments.xy / moments.weight - np.outer(mean_x, mean_y)
     values, vectors = np.linalg.eigh(gram)
     values = np.maximum(values, 0.0)
-    rotated = vectors.T @ cross
+    rotated = vectors.T @ (cross - gram @ center)
     size = max(float(values.mean()), _MIN_SIZE)
-    solutions = []
     for penalty in _RIDGE_PENALTIES:
-        coef = vectors @ (rotated / (values + penalty * size)[:, None])
-        intercept = mean_y - mean_x @ coef
-        loss = 0.0 if judge is None else judge.loss(coef, intercept)
-        solutions.append((loss, coef, intercept))
-    if judge is None:
-        return solutions[len(solutions) // 2][1:]
-    return min(solutions, key=lambda solution: solution[0])[1:]
+        coef = center + vectors @ (rotated / (values + penalty * size)[:, None])
+        yield coef, mean_y - mean_x @ coef
 
 
 def _rows(
@@ -155,7 +200,7 @@ def solve_logistic_seed(
     intercept : ndarray of shape (n_classes,)
         Intercepts of the logits.
     """
-    x, y, w = _design(trunk, data, train)
+    x, y, w = design(trunk, data, train)
     n_features = x.shape[1]
     coef, intercept = np.zeros((n_features, n_classes)), np.full(n_classes, -np.log(len(y) + 1.0))
     present = np.unique(y)
@@ -168,7 +213,7 @@ def solve_logistic_seed(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(x, y, sample_weight=w)
-        loss = _log_loss(model, _design(trunk, data, validation), n_classes)
+        loss = _log_loss(model, design(trunk, data, validation), n_classes)
         if best is None or loss < best[0]:
             best = (loss, model)
     if best is None:
@@ -183,9 +228,25 @@ def solve_logistic_seed(
     return coef, intercept
 
 
-def _design(
+def design(
     trunk: Trunk[Any], data: WindowData, index: Tensor
 ) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
+    """Return a classifier's design matrix, class indices and weights.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        Its window normalisation and the layout of its seed.
+    data : WindowData
+        All samples.
+    index : Tensor of int64
+        Which of them.
+
+    Returns
+    -------
+    tuple of ndarray
+        Features (n, n_features), classes (n,) and weights (n,).
+    """
     past, target, weight = data.take(index)
     normed, _, _ = trunk.window_norm(past.double())
     return trunk.seed.features(normed).numpy(), target.numpy(), weight.double().numpy()

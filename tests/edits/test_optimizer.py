@@ -19,6 +19,7 @@ from sknas.edits import (
     DropNode,
     DropOp,
     DropOutput,
+    Narrow,
     Widen,
 )
 from sknas.genotype import NAMED_CELLS
@@ -48,6 +49,8 @@ EDITS = [
     DropOp(MIXED, OPERATIONS[-1]),
     DropOutput(OUTPUT),
     DropOutput(MIXED),
+    Narrow(0, (0, 3)),
+    Narrow(0, (1, 2, 3)),
     Widen(0, 3),
 ]
 every_edit = pytest.mark.parametrize("edit", EDITS, ids=str)
@@ -87,14 +90,12 @@ def states(learner):
 
 def old_entries(replacement):
     """Return where old entries come from and where they are now, each as an index."""
-    if replacement.new.shape[-1] < replacement.old.shape[-1]:
+    if replacement.new.numel() < replacement.old.numel():
         # Values are all different after training, so they say which entries were kept.
-        old, new = (p.detach().reshape(-1, p.shape[-1]) for p in (replacement.old, replacement.new))
-        columns = [
-            next(i for i in range(old.shape[1]) if torch.equal(old[:, i], new[:, j]))
-            for j in range(new.shape[1])
-        ]
-        return (..., columns), (...,)
+        places = {value: i for i, value in enumerate(replacement.old.detach().flatten().tolist())}
+        assert len(places) == replacement.old.numel()
+        kept = torch.tensor([places[v] for v in replacement.new.detach().flatten().tolist()])
+        return torch.unravel_index(kept.view(replacement.new.shape), replacement.old.shape), (...,)
     return (...,), tuple(slice(0, size) for size in replacement.old.shape)
 
 

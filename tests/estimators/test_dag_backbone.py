@@ -109,6 +109,7 @@ def test_the_graph_uses_the_given_operations_only(operations):
     [
         ({"operations": ["highway_tanh", "add"]}, r"operations must be highway .*; got 'add'"),
         ({"operations": ["no_such_op"]}, r"operations must be among .*; got 'no_such_op'"),
+        ({"arch_regularizer": "admm"}, r"arch_regularizer must be None .*; got 'admm'"),
         ({"max_nodes": 1}, r"max_nodes must be 0 or at least 2 with backbone='dag'; got 1"),
     ],
 )

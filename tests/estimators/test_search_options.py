@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from sknas.search import EffectPruning, MagnitudePruning, PeriodicGrowth, PlateauGrowth
-from sknas.supernet import ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
+from sknas.supernet import (
+    ClampRelaxation,
+    GumbelRelaxation,
+    ScaledSigmoidRelaxation,
+    SigmoidRelaxation,
+    SoftmaxRelaxation,
+)
 from tests.small import EAGER, FEW, product, regressor, search_rows, trained
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
@@ -109,7 +115,11 @@ def test_names_of_mechanisms_mean_the_rules_with_their_defaults():
     for parameter, pairs in {
         "growth": {"periodic": PeriodicGrowth()},
         "pruning": {"magnitude": MagnitudePruning()},
-        "relaxation": {"scaled_sigmoid": ScaledSigmoidRelaxation()},
+        "relaxation": {
+            "scaled_sigmoid": ScaledSigmoidRelaxation(),
+            "clamp": ClampRelaxation(),
+            "gumbel": GumbelRelaxation(),
+        },
     }.items():
         for name, rule in pairs.items():
             by_name = regressor(**common, **{parameter: name}).fit(X, Y)
@@ -164,7 +174,14 @@ def test_pruning_takes_at_most_as_many_rounds_as_the_rule_says():
 
 
 @pytest.mark.parametrize(
-    "relaxation", [SoftmaxRelaxation(), SigmoidRelaxation(), ScaledSigmoidRelaxation()]
+    "relaxation",
+    [
+        SoftmaxRelaxation(),
+        SigmoidRelaxation(),
+        ScaledSigmoidRelaxation(),
+        ClampRelaxation(),
+        GumbelRelaxation(),
+    ],
 )
 def test_the_entropy_of_the_gates_is_that_of_an_open_choice_at_first(relaxation):
     common = {**EAGER, "mode": "fixed", "operations": "default", "max_nodes": 1}
@@ -184,9 +201,34 @@ def test_relaxations_differ_in_the_entropy_of_the_gates():
                 "gate_entropy",
             )
         )
-        for name in ("softmax", "sigmoid", "scaled_sigmoid")
+        for name in ("softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel")
     ]
-    assert len(set(entropies)) == 3
+    assert len(set(entropies)) == 5
+
+
+def test_clamped_candidates_die_before_anything_is_pruned():
+    common = {**EAGER, "mode": "fixed", "operations": "default", "max_nodes": 1}
+    common |= {"search_epochs": 8, "arch_learning_rate": 0.05}
+    n_candidates = {}
+    for name in ("clamp", "sigmoid"):
+        model = regressor(**{**common, "relaxation": name}).fit(X, Y)
+        n_candidates[name] = search_rows(model, "n_candidates")
+    n_before_pruning = -EffectPruning().n_rounds - 1
+    n_all = n_candidates["sigmoid"][0]
+    assert n_candidates["sigmoid"][n_before_pruning] == n_all
+    assert 1 <= n_candidates["clamp"][n_before_pruning] < n_all
+    assert (np.diff(n_candidates["clamp"]) <= 0).all()
+
+
+def test_gumbel_draws_come_from_the_random_state_alone():
+    common = {**EAGER, "mode": "fixed", "max_nodes": 1, "search_epochs": 6}
+    models = [
+        regressor(**{**common, "relaxation": "gumbel", "random_state": seed}).fit(X, Y)
+        for seed in (0, 0, 1)
+    ]
+    losses = [search_rows(model, "train_loss").tolist() for model in models]
+    assert losses[0] == losses[1] != losses[2]
+    assert np.array_equal(models[0].predict(X), models[1].predict(X))
 
 
 def test_a_faster_architecture_rate_moves_the_gates_further():

@@ -34,11 +34,15 @@ def gates_of(node):
     if len(alphas) == 1:
         return [torch.ones_like(alphas[0])]
     name = type(relaxation).__name__
-    if name == "SoftmaxRelaxation":
+    if name in ("SoftmaxRelaxation", "GumbelRelaxation"):
         ratio = relaxation.final_temperature / relaxation.temperature
         return softmax(alphas, relaxation.temperature * ratio**node.progress)
     if name == "SigmoidRelaxation":
         return [1 / (1 + math.e ** (-alpha)) for alpha in alphas]
+    if name == "ClampRelaxation":
+        return [
+            min(max(alpha, torch.zeros_like(alpha)), torch.ones_like(alpha)) for alpha in alphas
+        ]
     delta = relaxation.scale * (relaxation.final_scale / relaxation.scale) ** node.progress
     return [1 / (1 + math.e ** (-delta * alpha)) for alpha in alphas]
 

@@ -8,6 +8,7 @@ import torch
 from sknas.blocks import REGRESSION_LOSSES, WindowData
 from sknas.edits import AddNode
 from sknas.search.bilevel import arch_step, weight_step
+from sknas.supernet import ClampRelaxation
 from tests.tiny import OPERATIONS, PADDED, SHAPE, batch, branch, generator, learner, supernet
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
@@ -87,7 +88,7 @@ def test_no_step_leaves_a_gradient_behind():
     assert all(p.grad is None for p in one.supernet.parameters())
 
 
-@pytest.mark.parametrize("step", [lambda o, b: weight_step(o, b, OBJECTIVE, 1.0), None])
+@pytest.mark.parametrize("step", [lambda o, b: weight_step(o, b, OBJECTIVE, 1.0).loss, None])
 def test_steps_on_one_batch_go_downhill_and_return_the_loss_before(step):
     one = learner(weight_decay=0.0)
     step = step or (lambda o, b: arch_step(o, b, OBJECTIVE))
@@ -125,7 +126,7 @@ def test_a_batch_that_is_not_finite_leaves_everything_as_it_was(kind):
     weight_step(one, batch(), OBJECTIVE, 1.0)
     arch_step(one, batch(), OBJECTIVE)
     before = everything(one)
-    assert not math.isfinite(weight_step(one, broken_batch(kind), OBJECTIVE, 1.0))
+    assert not math.isfinite(weight_step(one, broken_batch(kind), OBJECTIVE, 1.0).loss)
     assert not math.isfinite(arch_step(one, broken_batch(kind), OBJECTIVE))
     assert same(everything(one), before)
     weight_step(one, batch(), OBJECTIVE, 1.0)
@@ -155,6 +156,16 @@ def test_samples_without_weight_have_no_say():
         weight_step(one, (past, y, weight), OBJECTIVE, 1.0)
         arch_step(one, (past, y, weight), OBJECTIVE)
     assert same(everything(twins[0]), everything(twins[1]))
+
+
+@pytest.mark.parametrize("max_norm", [1e-3, 1.0, math.inf])
+def test_a_weight_step_tells_the_squared_norm_of_the_gradient_before_clipping(max_norm):
+    one, (past, target, weight) = learner(), batch()
+    OBJECTIVE.mean(one.supernet(past), target, weight).backward()
+    gradients = [p.grad for p in one.supernet.weight_parameters() if p.grad is not None]
+    expected = sum(float(gradient.square().sum()) for gradient in gradients)
+    twin = learner()
+    assert weight_step(twin, batch(), OBJECTIVE, max_norm).information == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("max_norm", [1e-3, 0.1])
@@ -191,7 +202,7 @@ def test_the_architecture_gradient_is_that_of_finite_differences():
 def test_padded_windows_give_finite_steps_too():
     one = learner(supernet(branch("lstm"), shape=PADDED, operations=OPERATIONS))
     before = everything(one)
-    assert math.isfinite(weight_step(one, batch(PADDED), OBJECTIVE, 1.0))
+    assert math.isfinite(weight_step(one, batch(PADDED), OBJECTIVE, 1.0).loss)
     assert math.isfinite(arch_step(one, batch(PADDED), OBJECTIVE))
     assert not same(everything(one)[: len(before)], before)
     assert all(bool(p.isfinite().all()) for p in one.supernet.parameters())
@@ -207,3 +218,53 @@ def test_windows_that_are_a_view_of_the_series_train_like_copies_of_them():
         data = WindowData(past, target, target[:, 0, 0])
         weight_step(one, data.take(index), OBJECTIVE, 1.0)
     assert same(everything(twins[0]), everything(twins[1]))
+
+
+def clamped(alphas):
+    """Return a learner whose one mixed node has those clamped alphas, and Adam's memory of them."""
+    one = learner(supernet(branch(), relaxation=ClampRelaxation(), operations=OPERATIONS))
+    node = list(one.supernet.nodes())[-1][1]
+    with torch.no_grad():
+        node.alphas.fill_(0.5)
+    arch_step(one, batch(), OBJECTIVE)
+    with torch.no_grad():
+        node.alphas.copy_(torch.tensor(alphas, dtype=torch.float64))
+    return one, node
+
+
+def test_a_clamped_alpha_that_a_step_takes_to_zero_never_returns():
+    one, node = clamped([0.5] * 4)
+    # A step of Adam is at most a few times the rate, which is far less than 0.4.
+    with torch.no_grad():
+        node.alphas[1] = -0.4
+    past = batch()[0]
+    arch_step(one, batch(seed=1), OBJECTIVE)
+    assert node.operations == [OPERATIONS[0], *OPERATIONS[2:]]
+    assert one.supernet.n_candidates == one.supernet.n_nodes + 2
+    held = {id(p) for group in one.arch_optimizer.param_groups for p in group["params"]}
+    assert held == {id(p) for p in one.supernet.arch_parameters()}
+    for seed in range(5):
+        arch_step(one, batch(seed=seed), OBJECTIVE)
+        weight_step(one, batch(seed=seed), OBJECTIVE, 1.0)
+    assert OPERATIONS[1] not in node.operations
+    assert one.supernet(past).isfinite().all()
+
+
+@pytest.mark.parametrize("last", [0.3, -0.3])
+def test_the_death_of_clamped_candidates_leaves_the_function_and_one_of_them(last):
+    one, node = clamped([-0.5, last, -0.5, -0.5])
+    past = batch()[0]
+    before = one.supernet(past)
+    one.arch_optimizer.zero_grad()
+    one.step_arch()  # without gradients Adam moves nothing
+    assert node.operations == [OPERATIONS[1]]
+    torch.testing.assert_close(one.supernet(past), before, rtol=0, atol=1e-12)
+
+
+def test_a_clamped_alpha_above_one_comes_back_to_where_it_has_a_gradient():
+    one, node = clamped([1.7, 0.5, 0.5, 0.5])
+    arch_step(one, batch(), OBJECTIVE)
+    assert 0.9 < float(node.alphas[0].detach()) <= 1.0
+    loss = OBJECTIVE.mean(one.supernet(batch()[0]), *batch()[1:])
+    (gradient,) = torch.autograd.grad(loss, node.alphas)
+    assert gradient.all()

@@ -10,6 +10,8 @@ from sknas.edits import AddHadamard, AddNode, AddOp, DropEdge, DropOp
 from sknas.genotype import Cell, Node
 from sknas.ops import registered_ops
 from sknas.supernet import (
+    ClampRelaxation,
+    GumbelRelaxation,
     MixedNode,
     NodePlace,
     ScaledSigmoidRelaxation,
@@ -17,14 +19,17 @@ from sknas.supernet import (
     SoftmaxRelaxation,
     TwoInputCell,
 )
+from sknas.supernet.mixed_op import sampling
 from tests.oracles.mixed_node import cell_states, node_value
 from tests.small import flushes_denormals
-from tests.tiny import CELLS, branch, generator, normal, perturb, supernet, windows
+from tests.tiny import CELLS, OPERATIONS, branch, generator, normal, perturb, supernet, windows
 
 RELAXATIONS = [
     SoftmaxRelaxation(temperature=2.0, final_temperature=0.2),
     SigmoidRelaxation(),
     ScaledSigmoidRelaxation(final_scale=20.0),
+    ClampRelaxation(),
+    GumbelRelaxation(),
 ]
 N_INPUTS, N_HIDDEN, BATCH = 3, 4, 5
 
@@ -293,3 +298,19 @@ def test_a_cell_keeps_its_own_memory():
     cell = build_cell(Cell((Node("lin_tanh", "x", "c"), Node("add", "s0", "c")), (0,), memory=1))
     inputs = normal(6, BATCH, N_INPUTS, seed=3).requires_grad_()
     assert_same_value_and_gradients(cell(inputs), cell_states(cell, inputs)[0], cell, [inputs])
+
+
+def test_gates_are_drawn_while_sampling_and_free_of_noise_outside_of_it():
+    net, past = supernet(branch(), relaxation=GumbelRelaxation(), operations=OPERATIONS), windows()
+    node, source = list(net.nodes())[-1][1], generator()
+    before, calm, state = net(past), node.mixing_weights(), source.get_state()
+    with sampling(net, source):
+        draws = {tuple(node.mixing_weights().tolist()) for _ in range(50)}
+        outputs = {float(net(past).detach().sum()) for _ in range(50)}
+    assert draws == {tuple(row) for row in torch.eye(len(OPERATIONS)).tolist()}
+    assert len(outputs) == len(OPERATIONS)  # one candidate of one node at a time
+    state_after = source.get_state()
+    assert not torch.equal(state_after, state)
+    assert torch.equal(node.mixing_weights(), calm)
+    assert torch.equal(net(past), before)
+    assert torch.equal(source.get_state(), state_after)

@@ -1,0 +1,124 @@
+"""The edit that takes units out of the states of a branch: the way back from `Widen`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, nn
+
+from sknas.blocks import BranchStack, Projection
+from sknas.blocks.projection import INPUT_TERMS
+from sknas.edits.base import Edit, ParameterChange
+from sknas.supernet import Supernet
+
+__all__ = ["Narrow", "narrow_branch", "ways_out"]
+
+
+@dataclass(frozen=True)
+class Narrow(Edit):
+    """Keep some units of a branch, and remove the others from every layer.
+
+    A unit meets other units only where a matrix reads it: in the cells' weights on states and
+    nodes, in the next layer's weights on its input, and in the heads. Where the removed units'
+    rows of these are zero, the output is what it was.
+
+    Parameters
+    ----------
+    branch : int
+        The branch; all its layers share one width, and unit i is removed from each of them.
+    keep : tuple of int
+        Units that stay, at least one, in increasing order.
+    """
+
+    branch: int
+    keep: tuple[int, ...]
+    preserves_function = False
+
+    def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
+        """Narrow every layer of the branch."""
+        del generator
+        branch = supernet.trunk.branches[self.branch]
+        change = narrow_branch(branch, self.keep)
+        for cell in branch.layers:
+            for node in cell.nodes:
+                node.n_inputs, node.n_hidden = cell.n_inputs, cell.n_hidden
+        return change
+
+    def __str__(self) -> str:
+        return f"Narrow(branch {self.branch} to {len(self.keep)})"
+
+
+def narrow_branch(branch: BranchStack[Any], keep: tuple[int, ...]) -> ParameterChange:
+    """Remove units from a branch, of a supernet or of a derived network, in place.
+
+    Parameters
+    ----------
+    branch : BranchStack
+        The branch.
+    keep : tuple of int
+        Units that stay, at least one, in increasing order.
+
+    Returns
+    -------
+    ParameterChange
+        The parameters that changed their shape.
+
+    Raises
+    ------
+    ValueError
+        If `keep` is empty, not increasing or names a unit that is not there.
+    """
+    if not keep or sorted(set(keep)) != list(keep) or keep[0] < 0 or keep[-1] >= branch.hidden_size:
+        raise ValueError(
+            f"keep must name at least one of the units 0 to {branch.hidden_size - 1}, in "
+            f"increasing order; got {keep!r}."
+        )
+    change = ParameterChange()
+    units = torch.tensor(keep, device=branch.heads[0].device)
+    for depth, cell in enumerate(branch.layers):
+        if depth:
+            cell.n_inputs = len(keep)
+        cell.n_hidden = len(keep)
+        for projection in _projections(cell):
+            n_pieces = projection.n_pieces
+            # The pieces of one unit are neighbours.
+            pieces = torch.arange(n_pieces, device=units.device)
+            columns = (units[:, None] * n_pieces + pieces).flatten()
+            for term, old in list(projection.weights.items()):
+                rows = units if _reads_units(term, depth) else None
+                projection.weights[term] = change.cut(old, (rows, columns))
+            projection.bias = change.cut(projection.bias, (columns,))
+        branch.heads[depth] = change.cut(branch.heads[depth], (units, None))
+    return change
+
+
+def ways_out(branch: BranchStack[Any]) -> Iterator[nn.Parameter]:
+    """Iterate over the matrices that read units of a branch, a row a unit.
+
+    Parameters
+    ----------
+    branch : BranchStack
+        The branch, of a supernet or of a derived network.
+
+    Yields
+    ------
+    nn.Parameter of shape (hidden, n)
+        Weights on states, nodes, the layer below, or the weights of a head.
+    """
+    for depth, cell in enumerate(branch.layers):
+        for projection in _projections(cell):
+            for term, weight in projection.weights.items():
+                if _reads_units(term, depth):
+                    yield weight
+    yield from branch.heads
+
+
+def _projections(cell: nn.Module) -> Iterator[Projection]:
+    return (module for module in cell.modules() if isinstance(module, Projection))
+
+
+def _reads_units(term: str, depth: int) -> bool:
+    return depth > 0 or term not in INPUT_TERMS

@@ -1,0 +1,251 @@
+"""A partial fit: move the seed, train on, and grow where the new samples ask for it."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from dataclasses import dataclass, field
+
+from sknas.derived import DerivedNetwork
+from sknas.edits import AddBranch
+from sknas.estimators._fitting import Memory, Outcome, Progress, remember
+from sknas.estimators._settings import Settings, contenders, make_schedule, make_space
+from sknas.genotype import Cell
+from sknas.reporting import SearchReport
+from sknas.search import Move
+from sknas.search.lifting import lift
+from sknas.search.plan import Plan
+from sknas.search.space import SearchSpace
+from sknas.supernet import Supernet
+from sknas.training import (
+    Phase,
+    Problem,
+    Schedule,
+    make_probe,
+    mean_loss,
+    move_seed,
+    run_search,
+    seed_learns,
+    train_network,
+    validation_losses,
+)
+
+__all__ = ["Past", "update_network"]
+
+_SEARCH_SHARE = 3  # a call searches for a third of the epochs of a fit at most,
+_TRAIN_SHARE = 4  # and trains, before and after, for a quarter of them
+_MIN_SEARCH_EPOCHS = 4  # an epoch, a trial, and the pruning of what was tried
+_MIN_JUDGES = 20  # fewer validation samples cannot say that growth is needed
+_MIN_RISE = 0.02  # share of the remembered loss that a loss has to stand above it
+
+
+@dataclass(frozen=True)
+class Past:
+    """What earlier calls left behind.
+
+    Parameters
+    ----------
+    memory : Memory
+        Validation loss of the network when it was last trained.
+    n_epochs : int
+        Epochs so far.
+    n_calls : int
+        Calls of `fit` and `partial_fit` so far.
+    """
+
+    memory: Memory
+    n_epochs: int
+    n_calls: int
+
+
+@dataclass
+class _Update:
+    """The best network so far in a call, and the account of how it was found."""
+
+    problem: Problem
+    network: DerivedNetwork
+    call: int
+    stages: list[dict[str, object]] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    chosen: str = ""
+
+    def consider(
+        self, name: str, network: DerivedNetwork, start: float, share: float, n_errors: float
+    ) -> bool:
+        """Note a stage, and let its network take the best one's place if its gain is clear."""
+        label = f"{name} ({self.call})"
+        each = validation_losses(network, self.problem)
+        loss = mean_loss(each, self.problem)
+        self.stages.append(
+            {
+                "stage": label,
+                "val_loss": loss,
+                "n_params": network.n_params,
+                "seconds": time.monotonic() - start,
+            }
+        )
+        gains = validation_losses(self.network, self.problem) - each
+        error = make_probe(self.problem).standard_error(gains)
+        threshold = max(share * self.best_loss, n_errors * error)
+        is_better = mean_loss(gains, self.problem) > threshold
+        if is_better or not self.chosen:
+            self.network, self.chosen = network, label
+        return is_better
+
+    @property
+    def best_loss(self) -> float:
+        """Validation loss of the best network."""
+        return mean_loss(validation_losses(self.network, self.problem), self.problem)
+
+    @property
+    def interruption(self) -> BaseException | None:
+        """What ended the call early."""
+        return next((p.interruption for p in self.phases if p.interruption is not None), None)
+
+
+def update_network(
+    problem: Problem,
+    settings: Settings,
+    network: DerivedNetwork,
+    past: Past,
+    progress: Progress,
+    start: float,
+) -> Outcome:
+    """Go on from a network with new samples; validation on them decides what stays.
+
+    Parameters
+    ----------
+    problem : Problem
+        The new samples and their split, in the units of the network.
+    settings : Settings
+        Resolved parameters.
+    network : DerivedNetwork
+        The present network, left as it is.
+    past : Past
+        What earlier calls left behind.
+    progress : callable
+        Gets the phase's name and each epoch's record.
+    start : float
+        Reading of the monotonic clock when the call began.
+
+    Returns
+    -------
+    Outcome
+        Of this call alone. Its network is `network` itself where nothing was clearly better.
+    """
+    schedule = _short(make_schedule(problem, settings, start))
+    update = _Update(problem, network, past.n_calls + 1)
+    update.consider("before", network, time.monotonic(), 0.0, 0.0)
+    _train_on(update, schedule, settings, progress)
+    if update.interruption is None and _asks_for_growth(update, settings, past.memory):
+        _grow(update, schedule, settings, past, progress)
+    ended = update.interruption
+    stopped_by = "schedule"
+    if ended is not None:
+        stopped_by = "interrupt" if isinstance(ended, KeyboardInterrupt) else "time_budget"
+    rows = [{"phase": "partial", **row} for phase in update.phases for row in phase.rows]
+    report = SearchReport.build(update.stages, update.moves, update.chosen, stopped_by)
+    interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
+    memory = remember(update.network, problem)
+    return Outcome(update.network, rows, update.moves, report, interrupt, memory)
+
+
+# -- stages -----------------------------------------------------------------------------------
+
+
+def _short(schedule: Schedule) -> Schedule:
+    return dataclasses.replace(
+        schedule,
+        search_epochs=max(_MIN_SEARCH_EPOCHS, -(-schedule.search_epochs // _SEARCH_SHARE)),
+        max_epochs=-(-schedule.max_epochs // _TRAIN_SHARE),
+    )
+
+
+def _train_on(update: _Update, schedule: Schedule, settings: Settings, progress: Progress) -> None:
+    """Move a solved seed, and train all weights; each stays only if it is clearly better."""
+    if settings.linear_seed:
+        begun = time.monotonic()
+        moved = copy.deepcopy(update.network)
+        move_seed(update.problem, moved.trunk)
+        update.consider("moved", moved, begun, 0.0, 1.0)
+    begun = time.monotonic()
+    trained = copy.deepcopy(update.network)
+    update.phases.append(_train(update.problem, schedule, trained, progress))
+    update.consider("trained", trained, begun, 0.0, 1.0)
+
+
+def _train(
+    problem: Problem, schedule: Schedule, network: DerivedNetwork, progress: Progress
+) -> Phase:
+    if not len(network.trunk.branches):
+        # Nothing else could learn.
+        schedule = dataclasses.replace(schedule, linear_seed=False)
+    return train_network(
+        problem,
+        schedule,
+        network,
+        problem.train,
+        validates=True,
+        n_epochs=schedule.max_epochs,
+        on_epoch=lambda row: progress("partial", row),
+    )
+
+
+def _asks_for_growth(update: _Update, settings: Settings, memory: Memory) -> bool:
+    """Say whether training has ended clearly above the remembered loss, and growth is allowed."""
+    is_fixed = settings.genotype is not None or settings.mode == "fixed" or not settings.max_nodes
+    if is_fixed or len(update.problem.validation) < _MIN_JUDGES:
+        return False
+    present = remember(update.network, update.problem)
+    error = (present.error**2 + memory.error**2) ** 0.5
+    return present.loss - memory.loss > max(_MIN_RISE * memory.loss, 2.0 * error)
+
+
+def _grow(
+    update: _Update, schedule: Schedule, settings: Settings, past: Past, progress: Progress
+) -> None:
+    """Offer moves to the lifted network; it stays grown only if validation clearly gains."""
+    problem, begun = update.problem, time.monotonic()
+    supernet = lift(update.network, settings.relaxation, generator=problem.generator)
+    if settings.max_params is not None and supernet.n_params >= settings.max_params:
+        return
+    seed = supernet.trunk.seed
+    seed.requires_grad_(seed_learns(seed, is_linear=settings.linear_seed))
+    space = make_space(problem, settings, supernet)
+    cells: tuple[Cell, ...] = ()
+    if not len(supernet.trunk.branches):
+        cells = contenders(settings, problem) or (space.plain_cell,)
+        cells = tuple(cell for cell in cells if _has_room(supernet, space, cell))
+        if not cells:
+            return
+    n_epochs_before = past.n_epochs + sum(len(phase.rows) for phase in update.phases)
+    phase = run_search(
+        problem,
+        schedule,
+        supernet,
+        Plan(settings.mode, schedule.search_epochs, settings.growth, settings.pruning),
+        space,
+        cells,
+        inherit=True,
+        on_epoch=lambda row: progress("partial", row),
+    )
+    update.phases.append(phase)
+    grown = copy.deepcopy(phase.network)
+    if update.interruption is None and grown.spec.genotype != update.network.spec.genotype:
+        update.phases.append(_train(problem, schedule, grown, progress))
+    n_errors = 2.0 if make_probe(problem).n_overlapping == 1 else 1.0
+    is_better = update.consider("grown", grown, begun, 0.005, n_errors)
+    update.moves += [
+        dataclasses.replace(
+            move, epoch=n_epochs_before + move.epoch, is_accepted=move.is_accepted and is_better
+        )
+        for move in phase.moves
+    ]
+
+
+def _has_room(supernet: Supernet, space: SearchSpace, cell: Cell) -> bool:
+    grown = copy.deepcopy(supernet)
+    AddBranch(space.branch(cell)).apply(grown)
+    return len(cell.nodes) <= space.max_nodes and space.fits(grown.n_params)
