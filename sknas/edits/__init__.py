@@ -1,7 +1,7 @@
 """What can be done to a supernet: morphisms keep its function, removals measure what it costs."""
 
 from sknas.edits.base import Edit, ParameterChange, Replacement
-from sknas.edits.choices import open_choices
+from sknas.edits.choices import closed_candidates, open_choices
 from sknas.edits.dag import AddDagBranch, AddDagNode, DropEdgeOp
 from sknas.edits.morphisms import (
     AddBranch,
@@ -37,5 +37,6 @@ __all__ = [
     "Widen",
     "carry_averages",
     "carry_optimizer",
+    "closed_candidates",
     "open_choices",
 ]

@@ -9,7 +9,7 @@ from sknas.edits.dag import DropEdgeOp
 from sknas.edits.removals import DropEdge, DropOp
 from sknas.supernet import DagNode, MixedNode, NodePlace, SearchNode
 
-__all__ = ["open_choices"]
+__all__ = ["closed_candidates", "open_choices"]
 
 
 def open_choices(place: NodePlace, node: SearchNode[Any]) -> dict[str, list[tuple[Edit, float]]]:
@@ -45,3 +45,34 @@ def open_choices(place: NodePlace, node: SearchNode[Any]) -> dict[str, list[tupl
                 for name in node.open_sources(slot)
             ]
     return {name: choice for name, choice in choices.items() if len(choice) > 1}
+
+
+def closed_candidates(place: NodePlace, node: SearchNode[Any]) -> list[Edit]:
+    """Bring a node's alphas back into their range, and say which candidates that closes for good.
+
+    Parameters
+    ----------
+    place : NodePlace
+        Where the node stands.
+    node : SearchNode
+        The node, after an architecture step.
+
+    Returns
+    -------
+    list of Edit
+        The removals of what is closed; never of all candidates.
+    """
+    if node.n_candidates == 1:
+        return []
+    edits: list[Edit] = []
+    if isinstance(node, DagNode):
+        # The pairs of one node compete for its one place, so that one of them lives on.
+        alphas = node.alphas.detach()[:-1]
+        own = alphas[node.is_open]
+        is_alive = node.relaxation.restrict(own)
+        alphas[node.is_open] = own
+        edits += [DropEdgeOp(place, source, name) for source, name in node.pairs()]
+    elif isinstance(node, MixedNode):
+        is_alive = node.relaxation.restrict(node.alphas.detach())
+        edits += [DropOp(place, name) for name in node.operations]
+    return [edit for edit, lives in zip(edits, is_alive.tolist(), strict=True) if not lives]

@@ -83,10 +83,14 @@ def narrow_branch(branch: BranchStack[Any], keep: tuple[int, ...]) -> ParameterC
             cell.n_inputs = len(keep)
         cell.n_hidden = len(keep)
         for projection in _projections(cell):
+            n_pieces = projection.n_pieces
+            # The pieces of one unit are neighbours.
+            pieces = torch.arange(n_pieces, device=units.device)
+            columns = (units[:, None] * n_pieces + pieces).flatten()
             for term, old in list(projection.weights.items()):
                 rows = units if _reads_units(term, depth) else None
-                projection.weights[term] = change.cut(old, (rows, units))
-            projection.bias = change.cut(projection.bias, (units,))
+                projection.weights[term] = change.cut(old, (rows, columns))
+            projection.bias = change.cut(projection.bias, (columns,))
         branch.heads[depth] = change.cut(branch.heads[depth], (units, None))
     return change
 

@@ -89,7 +89,6 @@ ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
     "admm": AdmmRegularizer,
     "zero_one": ZeroOneRegularizer,
 }
-TWO_INPUT_ONLY = ("clamp", "gumbel")
 VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
     "epoch",
@@ -266,6 +265,10 @@ class BaseGrowingDARTS(BaseEstimator):
         """Resolve strings to objects, and check what the constraints cannot say."""
         backbone = BACKBONE[self.backbone]()
         operations = self._operations(backbone)
+        if self.backbone == "dag" and self.arch_regularizer is not None:
+            raise ValueError(
+                f"arch_regularizer must be None with backbone='dag'; got {self.arch_regularizer!r}."
+            )
         if isinstance(self.validation, str) and self.validation not in VALIDATION:
             # A string has a method "split" too, so the constraints let every one pass.
             raise ValueError(
@@ -345,8 +348,6 @@ class BaseGrowingDARTS(BaseEstimator):
         return tuple(operations)
 
     def _relaxation(self) -> Relaxation:
-        if self.backbone == "dag":
-            self._check_dag()
         if not isinstance(self.relaxation, str):
             given: Relaxation = clone(self.relaxation)
             return given
@@ -355,20 +356,6 @@ class BaseGrowingDARTS(BaseEstimator):
         # DARTS's graph without growth is DARTS, whose relaxation is a softmax.
         is_darts = self.backbone == "dag" and self.mode == "fixed"
         return SoftmaxRelaxation() if is_darts else SigmoidRelaxation()
-
-    def _check_dag(self) -> None:
-        """Refuse what knows the choices of two-input nodes only."""
-        if self.arch_regularizer is not None:
-            raise ValueError(
-                f'arch_regularizer must be None with backbone="dag"; got {self.arch_regularizer!r}.'
-            )
-        if self.relaxation in TWO_INPUT_ONLY or isinstance(
-            self.relaxation, (ClampRelaxation, GumbelRelaxation)
-        ):
-            raise ValueError(
-                'relaxation must be neither "clamp" nor "gumbel" with backbone="dag"; '
-                f"got {self.relaxation!r}."
-            )
 
     def _progress(self) -> ProgressBar:
         return ProgressBar(is_shown=bool(self.verbose))

@@ -86,10 +86,11 @@ class Cell:
     def output_weight(self) -> float:
         """What the outputs are weighed with at birth.
 
-        Where their sum replaces the state it starts as their mean, which is DARTS's output; a carry
-        steps towards the plain sum.
+        Where their sum replaces a state that the cell reads it starts as their mean, which is
+        DARTS's output; a plain sum of many would grow from step to step.
         """
-        return 1.0 if self.carry else 1.0 / len(self.outputs)
+        is_recurrent = any(STATE in node.operands for node in self.nodes)
+        return 1.0 / len(self.outputs) if is_recurrent and not self.carry else 1.0
 
     def _check_operands(self) -> None:
         for index, node in enumerate(self.nodes):

@@ -101,7 +101,7 @@ def open_choices(
     choices = []
     for place, node in supernet.nodes():
         if not isinstance(node, MixedNode):
-            continue
+            continue  # the estimators refuse a regularizer where there are others
         cell = (place.branch, place.layer)
         if len(node.operations) > 1:
             births = node.births.detach().abs()

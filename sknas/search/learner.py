@@ -9,10 +9,10 @@ import torch
 from torch import Generator, nn
 from torch.optim import Optimizer
 
-from sknas.edits import DropOp, Edit, ParameterChange, carry_optimizer
+from sknas.edits import Edit, ParameterChange, carry_optimizer, closed_candidates
 from sknas.search.arch_regularizers import ArchPenalty, ArchRegularizer
 from sknas.search.averaging import WeightAverage
-from sknas.supernet import MixedNode, Supernet
+from sknas.supernet import Supernet
 
 __all__ = ["Learner", "LearningRates"]
 
@@ -136,11 +136,8 @@ class Learner:
         """Step the architecture parameters, and let go of the candidates that this has closed."""
         self.arch_optimizer.step()
         for place, node in list(self.supernet.nodes()):
-            if isinstance(node, MixedNode) and len(node.operations) > 1:
-                is_alive = node.relaxation.restrict(node.alphas.detach()).tolist()
-                names = zip(node.operations, is_alive, strict=True)
-                for name in [name for name, lives in names if not lives]:
-                    self.apply(DropOp(place, name))
+            for edit in closed_candidates(place, node):
+                self.apply(edit)
 
     def learning_weights(self) -> list[nn.Parameter]:
         """Return the weights that a weight step changes."""

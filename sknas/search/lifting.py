@@ -56,7 +56,7 @@ def _lift_cell(cell: DerivedCell, supernet_cell: TwoInputCell) -> None:
     output_weights = dict(zip(cell.genotype.outputs, cell.output_weights, strict=True))
     for new in supernet_cell.nodes:
         if not isinstance(new, MixedNode):
-            raise TypeError(f"a lifted cell must be settled; {new.name} is not.")
+            raise TypeError(f"nodes of a genotype must be two-input nodes; got {new.name}.")
         old = cell.nodes[new.index]
         new.births.fill_(old.scale)
         if old.projection is not None:

@@ -100,8 +100,12 @@ class DagNode(SearchNode[DagPlan]):
         self.progress = 0.0
         self.is_output = True
         shape = len(self.operations) + 1, len(self.sources)  # the last row is none's
-        alpha = relaxation.initial_alpha(shape[0])
-        self.alphas = nn.Parameter(torch.full(shape, alpha, dtype=dtype))
+        self.sampler = None
+        alphas = [
+            relaxation.initial_alphas(shape[0], generator=generator, dtype=dtype)
+            for _ in self.sources
+        ]
+        self.alphas = nn.Parameter(torch.stack(alphas, dim=1))
         self.births = nn.Parameter(torch.ones(len(self.sources), dtype=dtype))
         self.output_weight = nn.Parameter(torch.ones((), dtype=dtype))
         self.register_buffer("is_open", torch.ones(shape[0] - 1, shape[1], dtype=torch.bool))
@@ -144,11 +148,16 @@ class DagNode(SearchNode[DagPlan]):
         columns = []
         for alphas, open_ in zip(self.alphas.unbind(1), is_open.unbind(1), strict=True):
             if bool(open_.all()):
-                columns.append(self.relaxation.weights(alphas, self.progress))
+                columns.append(self._weights(alphas))
             else:
-                own = self.relaxation.weights(alphas[open_], self.progress)
+                own = self._weights(alphas[open_])
                 columns.append(torch.zeros_like(alphas).masked_scatter(open_, own))
         return torch.stack(columns, dim=1)[:-1]
+
+    def _weights(self, alphas: Tensor) -> Tensor:
+        if self.sampler is not None:
+            return self.relaxation.sample(alphas, self.progress, self.sampler)
+        return self.relaxation.weights(alphas, self.progress)
 
     def gates(self) -> Tensor:
         """Return the mixing weights of the open pairs."""

@@ -371,7 +371,7 @@ def sampling(network: nn.Module, generator: Generator) -> Iterator[None]:
     generator : torch.Generator
         Source of the draws; untouched by relaxations without noise.
     """
-    nodes = [module for module in network.modules() if isinstance(module, MixedNode)]
+    nodes = [module for module in network.modules() if isinstance(module, SearchNode)]
     for node in nodes:
         node.sampler = generator
     try:

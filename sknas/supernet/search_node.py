@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 __all__ = ["SearchNode"]
 
@@ -30,6 +30,8 @@ class SearchNode(nn.Module, Generic[PlanT]):
         Whether the cell's output reads the node.
     output_weight : nn.Parameter of shape ()
         What the output weighs it with.
+    sampler : torch.Generator or None
+        Source of the gates' noise in training; None where gates are free of it.
     """
 
     index: int
@@ -39,6 +41,7 @@ class SearchNode(nn.Module, Generic[PlanT]):
     progress: float
     is_output: bool
     output_weight: nn.Parameter
+    sampler: Generator | None
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ import torch
 
 from sknas.derived import DerivedCell
 from sknas.edits import AddBranch
-from sknas.genotype import NAMED_CELLS
+from sknas.genotype import NAMED_CELLS, Cell, Node
 from sknas.supernet import SoftmaxRelaxation, Supernet
 from tests.oracles.highway_dag import published_states
 from tests.tiny import CELLS, SHAPE, branch, generator, normal, perturb
@@ -53,4 +53,6 @@ def test_outputs_that_replace_the_state_start_as_their_mean_in_both_networks():
     outputs = [node for _, node in net.nodes() if node.is_output]
     assert [node.output_weight.item() for node in outputs] == [1 / 8] * 8
     assert build(is_perturbed=False).output_weights.tolist() == [1 / 8] * 8
-    assert CELLS["mixture"].output_weight == 1.0  # a carry steps towards the plain sum
+    # Neither does the sum replace the state where there is a carry, nor where nothing reads it.
+    row = Cell((Node("lin_tanh", "x", None), Node("add", "s0", "x")), outputs=(0, 1), carry=False)
+    assert [cell.output_weight for cell in (CELLS["mixture"], row)] == [1.0, 1.0]

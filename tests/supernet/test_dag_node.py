@@ -16,6 +16,8 @@ from sknas.edits import (
     DropEdgeOp,
     DropNode,
     DropOp,
+    Narrow,
+    Widen,
 )
 from sknas.genotype import Branch, Genotype, Node
 from sknas.ops import DAG_OPERATIONS
@@ -27,13 +29,16 @@ from sknas.search.probe import measure_removals
 from sknas.search.pruning import MagnitudePruning
 from sknas.search.state import SearchState
 from sknas.supernet import (
+    ClampRelaxation,
     DagNode,
+    GumbelRelaxation,
     MixedNode,
     NodePlace,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
     SoftmaxRelaxation,
 )
+from sknas.supernet.mixed_op import sampling
 from tests.oracles.highway_dag import highway, node_value
 from tests.tiny import (
     batch,
@@ -340,3 +345,47 @@ def test_a_pair_that_is_not_open_or_is_the_last_one_is_not_dropped():
 def test_other_operations_than_highway_ones_are_refused():
     with pytest.raises(ValueError, match="must be highway operations; got 'hadamard'"):
         AddDagNode(0, 0, ("highway_relu", "hadamard")).apply(supernet(branch("gru")))
+
+
+def test_units_that_nothing_reads_can_be_taken_out_again():
+    net, past = graph(3), windows()
+    drop_at_random(net, 21)
+    before = net(past)
+    Widen(0, 3).apply(net, generator())
+    torch.testing.assert_close(net(past), before, rtol=0, atol=1e-12)
+    Narrow(0, (0, 1, 2, 3)).apply(net)
+    torch.testing.assert_close(net(past), before, rtol=0, atol=1e-12)
+    assert_cell_equals_the_oracle(net)
+
+
+def test_pairs_whose_clamped_gates_have_closed_leave_the_node_and_one_lives_on():
+    net = graph(2, ClampRelaxation(), is_perturbed=False)
+    one = learner(net)
+    (_, first), (place, second) = mixed(net)
+    with torch.no_grad():
+        first.alphas[:] = -1.0
+        first.alphas[2, 0] = -0.5  # the largest
+        second.alphas[:] = 0.5
+        second.alphas[1, 0] = -1.0
+    one.step_arch()  # without a gradient: only what is out of range moves
+    assert discretize_first(net) == DAG_OPERATIONS[2]
+    assert len(second.pairs()) == 7
+    assert ("s0", DAG_OPERATIONS[1]) not in net.node(place).pairs()
+
+
+def discretize_first(net):
+    """Return the operation of the node behind s0, which is settled."""
+    node = list(net.nodes())[1][1]
+    assert isinstance(node, MixedNode)
+    (operation,) = node.operations
+    return operation
+
+
+def test_the_gates_are_drawn_in_training_and_free_of_noise_elsewhere():
+    net, past = graph(2, GumbelRelaxation()), windows()
+    quiet = net(past)
+    with sampling(net, generator(1)):
+        drawn, again = net(past), net(past)
+    assert not torch.equal(drawn, quiet)
+    assert not torch.equal(drawn, again)
+    assert torch.equal(net(past), quiet)
