@@ -69,3 +69,22 @@ def pollution() -> pd.DataFrame:
     frame = frame.drop(columns=["No", "year", "month", "day", "hour"])
     frame["cbwd"] = frame["cbwd"].map({"cv": 0.0, "NE": 1.0, "NW": 1.0, "SE": -1.0})
     return frame.set_index(pd.DatetimeIndex(index, freq="h")).ffill().dropna()
+
+
+def stock_close() -> pd.DataFrame:
+    """Return the daily closing prices of 56 stocks."""
+    return pd.read_csv(data_folder() / "stock_close.csv", index_col="date")
+
+
+def chronological(frame: pd.DataFrame, lookback: int, horizon: int) -> Windows:
+    """Return windows of a series cut 70/10/20 in time, in z-scores of the first part.
+
+    As in `etth1`, the validation windows come last among those given together, and no test window
+    is dropped.
+    """
+    values = frame.to_numpy(dtype=float)
+    n_train, n_both = int(0.7 * len(values)), int(0.8 * len(values))
+    values = (values - values[:n_train].mean(axis=0)) / values[:n_train].std(axis=0)
+    X, y = cut(values[:n_both], lookback, horizon)
+    X_test, y_test = cut(values[n_both - lookback :], lookback, horizon)
+    return Windows(X, y, X_test, y_test, (n_both - n_train - horizon + 1) / len(X))

@@ -1,0 +1,163 @@
+"""What each mechanism of the papers is worth: one table an ablation, at equal CPU budget.
+
+    python benchmarks/mechanisms.py --tasks etth1-24 etth1-96 pollution stock_close --seeds 3
+    python benchmarks/mechanisms.py --smoke
+
+Every search starts from the same three mixed nodes on the same linear seed, so that the mechanism
+has something to act on; only the named parameters differ. A pilot of a few epochs measures what an
+epoch of each search costs, and the epochs are set so that all cost what the plain one does.
+Fixed cells, ridge and random genotypes stand beside them. Needs the data folder, see `_data`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from _data import Windows, chronological, etth1, pollution, stock_close
+from _table import errors, keep, summarise, timed
+
+from sknas import Genotype, GrowingDARTSRegressor
+from sknas.estimators._preparation import default_segment_length
+from sknas.ops import DEFAULT_OPERATIONS
+
+TASKS: dict[str, Callable[[], Windows]] = {
+    "etth1-24": lambda: etth1(96, 24),
+    "etth1-96": lambda: etth1(96, 96),
+    "pollution": lambda: chronological(pollution(), 24, 1),
+    "stock_close": lambda: chronological(stock_close(), 24, 1),
+}
+MIXED = {"initial_genotype": "linear", "initial_nodes": 3, "max_nodes": 3}
+SEARCHES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "three mixed nodes": MIXED,
+    "  softmax": {**MIXED, "relaxation": "softmax"},
+    "  scaled_sigmoid": {**MIXED, "relaxation": "scaled_sigmoid"},
+    "  clamp": {**MIXED, "relaxation": "clamp"},
+    "  gumbel": {**MIXED, "relaxation": "gumbel"},
+    "  every_k": {**MIXED, "arch_schedule": "every_k"},
+    "  information": {**MIXED, "arch_schedule": "information"},
+    "  second order": {**MIXED, "arch_order": 2},
+    "  proximity": {**MIXED, "arch_regularizer": "proximity"},
+    "  admm": {**MIXED, "arch_regularizer": "admm"},
+    "  zero_one": {**MIXED, "arch_regularizer": "zero_one", "relaxation": "scaled_sigmoid"},
+    "  magnitude": {**MIXED, "pruning": "magnitude"},
+    "  scratch": {**MIXED, "refit": "scratch"},
+    "grown from one": {**MIXED, "initial_nodes": 1},
+    "grown, then pruned": {**MIXED, "initial_nodes": 1, "mode": "sequential"},
+    "full size (DARTS)": {"mode": "fixed", "max_nodes": 3},
+    "graph (DARTS)": {
+        "backbone": "dag",
+        "mode": "fixed",
+        "max_nodes": 4,
+        "pruning": "magnitude",
+    },
+    "size_penalty": {"size_penalty": 1.0},
+}
+N_RANDOM = 10
+N_PILOT_EPOCHS = 6
+
+
+def fitted(
+    windows: Windows, seed: int, parameters: dict[str, Any]
+) -> tuple[GrowingDARTSRegressor, float]:
+    """Return a fitted model and the CPU seconds that it took."""
+    model = GrowingDARTSRegressor(
+        batch_size=64,
+        validation_fraction=windows.validation_fraction,
+        random_state=seed,
+        **parameters,
+    )
+    return timed(lambda: model.fit(windows.X, windows.y))
+
+
+def n_epochs(windows: Windows, parameters: dict[str, Any], cost: float, total: int) -> int:
+    """Return how many search epochs cost what `total` plain ones do; a pilot tells."""
+    _, seconds = fitted(
+        windows, 0, {**parameters, "search_epochs": N_PILOT_EPOCHS, "max_epochs": 1}
+    )
+    return max(N_PILOT_EPOCHS, round(total * cost / seconds))
+
+
+def record(windows: Windows, method: str, seed: int, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Fit, predict the test windows and return one row."""
+    model, seconds = fitted(windows, seed, parameters)
+    stages, history = model.search_report_.stages, model.search_history_
+    derived = stages.val_loss.get("derived", stages.val_loss.get("trained", np.nan))
+    row = {
+        "method": method,
+        "seed": seed,
+        **errors(windows.y_test, model.predict(windows.X_test)),
+        "gap": derived / stages.val_loss["supernet"] - 1 if "supernet" in stages.index else np.nan,
+        "n_params": model.n_params_,
+        "cpu_seconds": seconds,
+        "arch_steps": history.get("arch_steps", history.epoch * 0).sum(),
+        "genotype": str(model.genotype_),
+    }
+    print(f"  {method}, seed {seed}: MSE {row['mse']:.4f}, {seconds:.0f} CPU s", flush=True)
+    return row
+
+
+def rows_of(task: str, windows: Windows, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return all rows of a task."""
+    lookback, horizon = windows.X.shape[1], windows.y.shape[1]
+    budget = {"search_epochs": options.epochs, "max_epochs": options.epochs}
+    pilot = {"search_epochs": N_PILOT_EPOCHS, "max_epochs": 1}
+    _, cost = fitted(windows, 0, {**MIXED, **pilot})
+    rows = [record(windows, "ridge (the seed)", 0, {"genotype": "linear"})]
+    for seed in range(options.seeds):
+        for name in ("gru", "lstm"):
+            # A fixed cell has the epochs of a search and of the training after it.
+            both = {"genotype": name, "max_epochs": 2 * options.epochs}
+            rows.append(record(windows, name, seed, both))
+    for draw in range(options.random):
+        genotype = Genotype.random(
+            draw,
+            operations=DEFAULT_OPERATIONS,
+            n_nodes=3,
+            segment_length=default_segment_length(lookback, horizon),
+            channel_mode="independent",
+        )
+        both = {"genotype": genotype, "max_epochs": 2 * options.epochs}
+        rows.append(record(windows, "random genotypes", draw, both))
+    for method in options.methods or SEARCHES:
+        parameters = SEARCHES[method]
+        epochs = n_epochs(windows, parameters, cost, options.epochs)
+        for seed in range(options.seeds):
+            rows.append(
+                record(windows, method, seed, {**budget, **parameters, "search_epochs": epochs})
+            )
+    return [{"task": task, **row} for row in rows]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--methods", nargs="+", choices=SEARCHES, default=None)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--random", type=int, default=N_RANDOM)
+    parser.add_argument("--epochs", type=int, default=24, help="epochs of the plain search")
+    parser.add_argument("--smoke", action="store_true", help="few windows and epochs, one seed")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.smoke:
+        options.seeds, options.random, options.epochs = 1, 1, N_PILOT_EPOCHS
+    rows: list[dict[str, Any]] = []
+    for task in options.tasks:
+        windows = TASKS[task]()
+        if options.smoke:
+            windows = Windows(
+                windows.X[-200:], windows.y[-200:], windows.X_test[:50], windows.y_test[:50], 0.25
+            )
+        print(f"{task}: {len(windows.X)} windows, {len(windows.X_test)} to test", flush=True)
+        rows += rows_of(task, windows, options)
+    metrics = ["mse", "mae", "gap", "n_params", "cpu_seconds", "arch_steps"]
+    table = summarise(rows, ["task", "method"], metrics)
+    keep("mechanisms-smoke" if options.smoke else "mechanisms", rows, table)
+
+
+if __name__ == "__main__":
+    main()
