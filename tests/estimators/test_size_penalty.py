@@ -73,7 +73,6 @@ def test_without_a_penalty_a_fit_is_what_it_was():
 
 
 @pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.usefixtures("short_epochs")
 def test_what_a_search_found_is_narrowed_too(make):
     X, y = data_for(make)
     common = {**EAGER, "mode": "fixed", "max_nodes": 1, "search_epochs": 6, "linear_seed": False}
