@@ -8,6 +8,7 @@ import sknas
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
+import make_benchmark_tables  # noqa: E402
 import make_layers_picture  # noqa: E402
 
 project = "sknas"
@@ -54,5 +55,6 @@ html_theme_options = {
 
 
 def setup(app):
-    """Draw the picture of the layers before Sphinx looks for it."""
+    """Write what the pages include before Sphinx looks for it."""
+    make_benchmark_tables.main(DOCS / "generated")
     make_layers_picture.main(DOCS / "_static")
