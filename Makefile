@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # Extra arguments for pytest: make test ARGS="-m 'not slow' tests/search"
 ARGS ?=
+# Processes that share the test files between them.
+JOBS ?= 2
 
 # One thread: for networks of this size the second one costs more than it gives.
 # scikit-learn runs its array API checks only where SciPy was told to dispatch.
@@ -37,7 +39,7 @@ demo: .venv/.installed  ## search, train and forecast on a small series
 	$(BIN)/python benchmarks/demo.py
 
 test: .venv/.installed  ## the whole test suite, slow tests included
-	$(TEST_ENV) $(BIN)/python -m pytest $(ARGS)
+	$(TEST_ENV) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 readme: .venv/.installed  ## run the README's code blocks
 	$(TEST_ENV) $(BIN)/python -m pytest tests/test_readme.py
