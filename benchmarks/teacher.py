@@ -77,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teachers", type=int, default=6)
     parser.add_argument("--random", type=int, default=5)
+    parser.add_argument("--refit", choices=["inherit", "scratch"], default="inherit")
     options = parser.parse_args()
     torch.set_num_threads(1)
     records = []
@@ -87,7 +88,7 @@ def main() -> None:
         records.append(run("linear", number, X, y, genotype="linear"))
         records.append(run("gru", number, X, y, genotype="gru"))
         records.append(run("lstm", number, X, y, genotype="lstm"))
-        records.append(run("search", number, X, y))
+        records.append(run("search", number, X, y, refit=options.refit))
         for draw in range(options.random):
             drawn = Genotype.random(
                 100 * number + draw,
@@ -97,7 +98,8 @@ def main() -> None:
             )
             records.append(run("random genotypes", number, X, y, genotype=drawn))
     metrics = ["r2", "cpu_seconds", "n_params"]
-    keep("teacher", records, summarise(records, ["method"], metrics))
+    name = "teacher" if options.refit == "inherit" else f"teacher-{options.refit}"
+    keep(name, records, summarise(records, ["method"], metrics))
     print(
         summarise(records, ["teacher", "method"], metrics).to_string(float_format="{:.4f}".format)
     )
