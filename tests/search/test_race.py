@@ -126,3 +126,11 @@ def test_a_longer_search_never_has_fewer_contenders(n_cells, n_epochs):
     n = n_contenders(n_cells, n_epochs)
     assert 1 <= n <= n_contenders(n_cells, n_epochs + 1) <= n_cells
     assert n_contenders(n_cells, 1000) == n_cells
+
+
+def test_half_of_five_rounded_up_reach_the_final():
+    race, _ = start(5, 100)
+    n_turn = race.n_epochs_a_turn
+    order = run(race, lambda order: 1.0 + order[-1])
+    assert set(order[: 5 * n_turn]) == set(range(5))
+    assert set(order[5 * n_turn :]) == {0, 1, 2}
