@@ -13,6 +13,7 @@ import torch
 from sknas.derived import DerivedNetwork
 from sknas.estimators._planting import (
     admitted,
+    build_fresh,
     build_given,
     lift_network,
     plant,
@@ -25,12 +26,10 @@ from sknas.search.inheritance import derive
 from sknas.supernet import Supernet
 from sknas.training import (
     Problem,
-    mean_loss,
     narrow,
     run_search,
     solve_seed,
     train_network,
-    validation_losses,
 )
 
 __all__ = ["Progress", "fit_network"]
@@ -73,10 +72,10 @@ def fit_network(
     if previous is not None:
         fit.start_from(previous)
     candidate = fit.first_candidate()
-    if candidate is not None and stages.interruption is None:
+    if candidate is not None:
         fit.train(candidate)
-        if settings.size_penalty > 0 and stages.interruption is None:
-            fit.narrow(candidate)
+    if settings.size_penalty > 0 and stages.interruption is None and len(stages.trainings):
+        fit.narrow(stages.best_trained)
     chosen = stages.choose(settings.size_penalty)
     if chosen.network is None:
         raise RuntimeError("internal error: a stage without a network was chosen.")
@@ -108,8 +107,7 @@ class _Fit:
 
     def start_from(self, previous: DerivedNetwork) -> None:
         """Put a network in the place of the seed that growth starts from."""
-        loss = mean_loss(validation_losses(previous, self.problem), self.problem)
-        self.stages.all.append(Stage("previous", previous, loss, previous.n_params, 0.0))
+        self.stages.add_previous(previous)
         if previous.spec.genotype.branches:
             self.supernet = lift_network(previous, self.problem, self.settings)
 
@@ -135,7 +133,6 @@ class _Fit:
                 stacklevel=7,
             )
             return None
-        inherits = settings.refit == "inherit"
         phase = run_search(
             problem,
             self.schedule,
@@ -143,7 +140,6 @@ class _Fit:
             make_plan(self.schedule, settings),
             space,
             cells,
-            inherit=inherits,
             on_epoch=lambda row: self.progress("search", row),
         )
         self.stages.phases.append(("search", phase))
@@ -153,13 +149,26 @@ class _Fit:
         network = phase.network
         if not network.spec.genotype.branches:
             return None
-        if inherits:
+        if settings.refit != "scratch":
             derived = Stage("derived", copy.deepcopy(network), phase.loss, network.n_params, 0.0)
             self.stages.all.append(derived)
         return network
 
     def train(self, network: DerivedNetwork) -> None:
-        """Train the network in place."""
+        """Train the network that a search derived with its weights, anew, or both; or a given one.
+
+        A warm start keeps its weights unless it is told to begin anew.
+        """
+        refit, is_warm = self.settings.refit, self.stages.has_previous
+        is_given = self.settings.genotype is not None
+        if is_given or refit != "scratch":
+            self._train("trained", "train", network)
+        if not is_given and (refit == "scratch" or (refit == "both" and not is_warm)):
+            self._train("retrained", "retrain", build_fresh(network, self.problem))
+
+    def _train(self, stage: str, phase_name: str, network: DerivedNetwork) -> None:
+        if self.stages.interruption is not None:
+            return
         phase = train_network(
             self.problem,
             self.schedule,
@@ -167,10 +176,10 @@ class _Fit:
             self.problem.train,
             validates=True,
             n_epochs=self.schedule.max_epochs,
-            on_epoch=lambda row: self.progress("train", row),
+            on_epoch=lambda row: self.progress(phase_name, row),
         )
-        self.stages.phases.append(("train", phase))
-        self.stages.trained("trained", phase, phase.seconds)
+        self.stages.phases.append((phase_name, phase))
+        self.stages.add_training(stage, phase, phase.seconds)
 
     def narrow(self, network: DerivedNetwork) -> None:
         """Remove units that are not worth their weights from a trained network; train it on."""
@@ -194,7 +203,7 @@ class _Fit:
             on_epoch=lambda row: self.progress("tune", row),
         )
         self.stages.phases.append(("tune", tuned))
-        self.stages.trained("narrowed", tuned, gates.seconds + tuned.seconds)
+        self.stages.add_training("narrowed", tuned, gates.seconds + tuned.seconds)
 
     def refit_full(self, chosen: Stage, network: DerivedNetwork) -> None:
         """Train the chosen network on over all samples, as long as validation found best."""

@@ -25,7 +25,15 @@ from sknas.training import (
     validation_losses,
 )
 
-__all__ = ["admitted", "build_given", "has_room", "lift_network", "plant", "put_first_branches"]
+__all__ = [
+    "admitted",
+    "build_fresh",
+    "build_given",
+    "has_room",
+    "lift_network",
+    "plant",
+    "put_first_branches",
+]
 
 MAX_MIXED_FEATURES = 1500
 
@@ -191,3 +199,24 @@ def build_given(
             f"genotype; got {settings.max_params!r}."
         )
     return network
+
+
+def build_fresh(network: DerivedNetwork, problem: Problem) -> DerivedNetwork:
+    """Return a network of the same genotype and seed whose branches are new.
+
+    Parameters
+    ----------
+    network : DerivedNetwork
+        What a search derived.
+    problem : Problem
+        Source of the draws.
+
+    Returns
+    -------
+    DerivedNetwork
+        Its weights are those that a given genotype starts with.
+    """
+    fresh = DerivedNetwork(network.spec, generator=problem.generator, dtype=problem.dtype)
+    with torch.no_grad():
+        copy_parameters(network.trunk.seed, fresh.trunk.seed)
+    return fresh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import torch
@@ -109,7 +110,33 @@ class Stages:
         self.all = [Stage("naive", None, _naive_loss(problem), 0, 0.0), self.seed]
         self.phases: list[tuple[str, Phase]] = []
 
-    def trained(self, name: str, phase: Phase, seconds: float) -> None:
+    def add_previous(self, network: DerivedNetwork) -> None:
+        """Note the network that a warm start goes on from.
+
+        Parameters
+        ----------
+        network : DerivedNetwork
+            What the fit before left.
+        """
+        loss = mean_loss(validation_losses(network, self.problem), self.problem)
+        self.all.append(Stage("previous", network, loss, network.n_params, 0.0))
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether the fit is a warm start."""
+        return any(stage.name == "previous" for stage in self.all)
+
+    @property
+    def trainings(self) -> list[tuple[Stage, Phase]]:
+        """Stages that a training led to, with that training."""
+        return [(stage, stage.phase) for stage in self.all if stage.phase is not None]
+
+    @property
+    def best_trained(self) -> DerivedNetwork:
+        """The trained network with the least validation loss."""
+        return min(self.trainings, key=lambda training: training[0].loss)[1].network
+
+    def add_training(self, name: str, phase: Phase, seconds: float) -> None:
         """Note a stage whose network a training left behind.
 
         Parameters
@@ -135,9 +162,11 @@ class Stages:
         With a size penalty what the weights cost is added to the loss when networks are compared
         with each other, and not when the seed is: the seed has no units to choose from.
 
-        A gain is clear where it exceeds half a percent and two standard errors of the paired
-        differences. Where samples overlap, the error is that of blocks as long as a window, which
-        overstates it, so one is asked for.
+        A gain is clear where it exceeds half a percent and, for the roots of the losses, whose
+        tails are lighter, two standard errors of the paired differences; more than two where the
+        best of several networks is offered, so that chance passes no more often (Bonferroni).
+        Where samples overlap, the error is that of blocks as long as a window, which overstates
+        it, so one is asked for.
 
         Parameters
         ----------
@@ -161,12 +190,14 @@ class Stages:
         best = min(offers, key=price)
         if best.network is None:
             return self.seed
-        gains = self._seed_losses - validation_losses(best.network, self.problem)
+        losses = validation_losses(best.network, self.problem)
+        gains, root_gains = self._seed_losses - losses, self._seed_losses.sqrt() - losses.sqrt()
         probe = make_probe(self.problem)
-        n_errors = 2.0 if probe.n_overlapping == 1 else 1.0
-        gain = mean_loss(gains, self.problem)
-        is_clear = gain > max(0.005 * self.seed.loss, n_errors * probe.standard_error(gains))
-        return best if is_clear else self.seed
+        n_errors = _n_errors(len(offers)) if probe.n_overlapping == 1 else 1.0
+        is_large = mean_loss(gains, self.problem) > 0.005 * self.seed.loss
+        wanted = n_errors * probe.standard_error(root_gains)
+        is_clear = mean_loss(root_gains, self.problem) > wanted
+        return best if is_large and is_clear else self.seed
 
     def remember(self, network: DerivedNetwork) -> Memory:
         """Return a network's validation loss and the error of that mean.
@@ -217,6 +248,12 @@ class Stages:
         report = SearchReport.build(records, moves, chosen.name, stopped_by(ended))
         interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
         return Outcome(chosen.network, rows, moves, report, interrupt, memory)
+
+
+def _n_errors(n_offers: int) -> float:
+    """Return how many standard errors the best of some networks has to gain by."""
+    normal = NormalDist()
+    return normal.inv_cdf(1.0 - (1.0 - normal.cdf(2.0)) / n_offers)
 
 
 def stopped_by(interruption: BaseException | None) -> str:

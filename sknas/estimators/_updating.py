@@ -222,7 +222,6 @@ def _grow(
         make_plan(schedule, settings),
         space,
         cells,
-        inherit=True,
         on_epoch=lambda row: progress("partial", row),
     )
     update.phases.append(phase)
