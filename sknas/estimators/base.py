@@ -265,10 +265,6 @@ class BaseGrowingDARTS(BaseEstimator):
         """Resolve strings to objects, and check what the constraints cannot say."""
         backbone = BACKBONE[self.backbone]()
         operations = self._operations(backbone)
-        if self.backbone == "dag" and self.arch_regularizer is not None:
-            raise ValueError(
-                f"arch_regularizer must be None with backbone='dag'; got {self.arch_regularizer!r}."
-            )
         if isinstance(self.validation, str) and self.validation not in VALIDATION:
             # A string has a method "split" too, so the constraints let every one pass.
             raise ValueError(
