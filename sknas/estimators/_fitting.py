@@ -138,6 +138,7 @@ def fit_network(
     """
     begun = time.monotonic()
     supernet, problem = _plant(problem, settings)
+    supernet.auxiliary_skip = settings.auxiliary_skip  # it has no cells yet
     schedule = make_schedule(problem, settings, start)
     space = make_space(problem, settings, supernet)
     seed = derive(supernet, inherit=True, generator=problem.generator)
@@ -189,7 +190,12 @@ def _lifted(previous: DerivedNetwork, problem: Problem, settings: Settings) -> S
     """Return the supernet that growth goes on from; None where the solved seed serves as well."""
     if not previous.spec.genotype.branches:
         return None
-    supernet = lift(previous, settings.relaxation, generator=problem.generator)
+    supernet = lift(
+        previous,
+        settings.relaxation,
+        generator=problem.generator,
+        auxiliary_skip=settings.auxiliary_skip,
+    )
     seed = supernet.trunk.seed
     seed.requires_grad_(seed_learns(seed, is_linear=settings.linear_seed))
     return supernet

@@ -11,7 +11,7 @@ from sknas.genotype import NAMED_CELLS, Cell, Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.search.backbone import Backbone
 from sknas.search.space import SearchSpace
-from sknas.supernet import Relaxation, Supernet
+from sknas.supernet import AuxiliarySkip, Relaxation, Supernet
 from sknas.training import Problem, Schedule
 
 __all__ = ["Settings", "contenders", "make_schedule", "make_space", "resolve_genotype"]
@@ -49,6 +49,7 @@ class Settings:
     arch_schedule: ArchSchedule[Any]
     arch_order: int
     arch_regularizer: ArchRegularizer | None
+    auxiliary_skip: AuxiliarySkip | None
     arch_learning_rate: float
     size_penalty: float
     max_params: int | None

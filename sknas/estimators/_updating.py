@@ -211,7 +211,12 @@ def _grow(
 ) -> None:
     """Offer moves to the lifted network; it stays grown only if validation clearly gains."""
     problem, begun = update.problem, time.monotonic()
-    supernet = lift(update.network, settings.relaxation, generator=problem.generator)
+    supernet = lift(
+        update.network,
+        settings.relaxation,
+        generator=problem.generator,
+        auxiliary_skip=settings.auxiliary_skip,
+    )
     if settings.max_params is not None and supernet.n_params >= settings.max_params:
         return
     seed = supernet.trunk.seed

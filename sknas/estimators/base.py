@@ -51,8 +51,11 @@ from sknas.search import (
 )
 from sknas.search.backbone import Backbone, DagBackbone, TwoInputBackbone
 from sknas.supernet import (
+    AuxiliarySkip,
     ClampRelaxation,
+    CosineSkip,
     GumbelRelaxation,
+    LinearSkip,
     Relaxation,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
@@ -89,6 +92,7 @@ ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
     "admm": AdmmRegularizer,
     "zero_one": ZeroOneRegularizer,
 }
+AUXILIARY_SKIP: dict[str, type[AuxiliarySkip]] = {"linear": LinearSkip, "cosine": CosineSkip}
 VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
     "epoch",
@@ -101,6 +105,7 @@ HISTORY_COLUMNS = (
     "n_branches",
     "arch_steps",
     "gate_entropy",
+    "skip_weight",
     "progress",
     "seconds",
 )
@@ -314,6 +319,11 @@ class BaseGrowingDARTS(BaseEstimator):
                 None
                 if self.arch_regularizer is None
                 else _resolved(self.arch_regularizer, ARCH_REGULARIZER)
+            ),
+            (
+                None
+                if self.auxiliary_skip is None
+                else _resolved(self.auxiliary_skip, AUXILIARY_SKIP)
             ),
             self.arch_learning_rate,
             self.size_penalty,

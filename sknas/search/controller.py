@@ -138,6 +138,7 @@ class Controller:
         else:
             self._judge()
             self._prune()
+            self.learner.supernet.fade_skips(self._n_open_epochs_left())
             self._grow()
         self.learner.supernet.set_progress(min(1.0, self.epoch / self.plan.n_epochs))
         is_over = self._is_over()
@@ -172,6 +173,7 @@ class Controller:
                 "n_branches": len(supernet.trunk.branches),
                 "arch_steps": n_arch_steps,
                 "gate_entropy": supernet.gate_entropy(),
+                "skip_weight": supernet.skip_weight,
                 "progress": supernet.progress,
                 "seconds": seconds,
             }
@@ -393,6 +395,12 @@ class Controller:
         self._losses, self._best = [], None
         if self._rounds_left == 0 and self._trial is not None:
             self._trial.n_epochs_left = 1
+
+    def _n_open_epochs_left(self) -> int:
+        """Return how many epochs are to come before candidates are removed, growth permitting."""
+        if self.plan.mode == "interleaved":
+            return 0 if self._trial is None else self._trial.n_epochs_left
+        return self.plan.n_epochs - self.plan.n_rounds - 1 - self.epoch
 
     def _is_pruning_due(self) -> bool:
         if self.learner.supernet.is_settled:

@@ -66,6 +66,11 @@ class Proposal:
         return self.learner.supernet.is_settled or self._has_given_up
 
     @property
+    def n_open_epochs_left(self) -> int:
+        """Epochs to come before candidates are removed."""
+        return max(0, self.n_epochs - self._n_rounds + 1 - len(self.losses))
+
+    @property
     def cell(self) -> Cell | None:
         """The cell that is left; None where nothing of the branch is."""
         if self._has_given_up:
@@ -85,7 +90,10 @@ class Proposal:
         if self.may_give_up and 2 * len(self.losses) >= self.n_epochs:
             self._has_given_up = not self._is_better(min(self.losses))
         rounds_left = self.n_epochs - len(self.losses) + 1
-        if self.is_over or rounds_left > self._n_rounds:
+        if self.is_over:
+            return
+        if rounds_left > self._n_rounds:
+            self.learner.supernet.fade_skips(self.n_open_epochs_left)
             return
         state = SearchState(
             len(self.losses), self.plan.n_epochs, tuple(self.losses), n_rounds_left=rounds_left

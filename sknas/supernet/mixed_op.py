@@ -41,6 +41,8 @@ class NodePlan:
         Names of the hidden sources, in the order of `edges`.
     direct : tuple of (str or None, str or None), or None
         The operands themselves where each comes from at most one source, so that nothing mixes.
+    skip : float
+        Weight of the auxiliary skip.
     """
 
     gates: Tensor
@@ -49,6 +51,7 @@ class NodePlan:
     sides: tuple[int, ...]
     sources: tuple[str, ...]
     direct: tuple[str | None, str | None] | None
+    skip: float
 
 
 class MixedNode(SearchNode[NodePlan]):
@@ -58,6 +61,7 @@ class MixedNode(SearchNode[NodePlan]):
     that a candidate can be born at exactly zero and still have a gradient. The operands are
     ``a = sum_i p_i u_i`` over the sources u, with edge logits of their own. The cell's input x
     enters every consumer through that consumer's own weights, which are mixed before the product.
+    Where there is an auxiliary skip, its weight times the left operand is added.
 
     Parameters
     ----------
@@ -272,6 +276,7 @@ class MixedNode(SearchNode[NodePlan]):
             sides,
             tuple(hidden),
             direct,
+            self.skip_weight,
         )
 
     def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: NodePlan) -> Tensor:
@@ -289,9 +294,14 @@ class MixedNode(SearchNode[NodePlan]):
         Returns
         -------
         Tensor of shape (batch, hidden)
-            The gated sum of the candidates.
+            The gated sum of the candidates, and the skip.
         """
         operands = self._operands(values, plan)
+        value = self._mixture(operands, entering, plan)
+        return torch.add(value, operands[0], alpha=plan.skip) if plan.skip else value
+
+    def _mixture(self, operands: list[Tensor], entering: Tensor | None, plan: NodePlan) -> Tensor:
+        """Return the gated sum of the candidates; what enters is added to the operands."""
         if entering is None:
             return self._combine(operands, operands[0], plan.gates)
         n_pieces = sum(projection.n_pieces for projection in self.projections.values())
