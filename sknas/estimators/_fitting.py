@@ -241,6 +241,7 @@ def _first_candidate(
             settings.arch_schedule,
             settings.arch_regularizer,
             settings.arch_order,
+            settings.collapse_watch,
         ),
         space,
         cells,
@@ -446,6 +447,7 @@ def _outcome(
         moves,
         chosen.name,
         stopped_by,
+        [note for _, phase in phases for note in phase.notes],
     )
     if chosen.network is None:
         raise RuntimeError("internal error: a stage without a network was chosen.")

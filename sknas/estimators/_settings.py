@@ -8,7 +8,7 @@ from typing import Any
 
 from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
-from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.search.backbone import Backbone
 from sknas.search.space import SearchSpace
 from sknas.supernet import AuxiliarySkip, Relaxation, Supernet
@@ -50,6 +50,7 @@ class Settings:
     arch_order: int
     arch_regularizer: ArchRegularizer | None
     auxiliary_skip: AuxiliarySkip | None
+    collapse_watch: CollapseWatch | None
     arch_learning_rate: float
     size_penalty: float
     max_params: int | None

@@ -150,7 +150,8 @@ def update_network(
     if ended is not None:
         stopped_by = "interrupt" if isinstance(ended, KeyboardInterrupt) else "time_budget"
     rows = [{"phase": "partial", **row} for phase in update.phases for row in phase.rows]
-    report = SearchReport.build(update.stages, update.moves, update.chosen, stopped_by)
+    notes = [note for phase in update.phases for note in phase.notes]
+    report = SearchReport.build(update.stages, update.moves, update.chosen, stopped_by, notes)
     interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
     return Outcome(update.network, rows, update.moves, report, interrupt, update.memory)
 
@@ -233,7 +234,13 @@ def _grow(
         problem,
         schedule,
         supernet,
-        Plan(settings.mode, schedule.search_epochs, settings.growth, settings.pruning),
+        Plan(
+            settings.mode,
+            schedule.search_epochs,
+            settings.growth,
+            settings.pruning,
+            collapse_watch=settings.collapse_watch,
+        ),
         space,
         cells,
         inherit=True,

@@ -38,7 +38,9 @@ from sknas.search import (
     AlternateSchedule,
     ArchRegularizer,
     ArchSchedule,
+    CollapseWatch,
     EffectPruning,
+    EigenvalueWatch,
     EveryKSchedule,
     GrowthRule,
     InformationSchedule,
@@ -93,6 +95,7 @@ ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
     "zero_one": ZeroOneRegularizer,
 }
 AUXILIARY_SKIP: dict[str, type[AuxiliarySkip]] = {"linear": LinearSkip, "cosine": CosineSkip}
+COLLAPSE_WATCH: dict[str, type[CollapseWatch]] = {"eigenvalue": EigenvalueWatch}
 VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
     "epoch",
@@ -106,6 +109,7 @@ HISTORY_COLUMNS = (
     "arch_steps",
     "gate_entropy",
     "skip_weight",
+    "arch_curvature",
     "progress",
     "seconds",
 )
@@ -324,6 +328,11 @@ class BaseGrowingDARTS(BaseEstimator):
                 None
                 if self.auxiliary_skip is None
                 else _resolved(self.auxiliary_skip, AUXILIARY_SKIP)
+            ),
+            (
+                None
+                if self.collapse_watch is None
+                else _resolved(self.collapse_watch, COLLAPSE_WATCH)
             ),
             self.arch_learning_rate,
             self.size_penalty,

@@ -178,6 +178,10 @@ class DagNode(SearchNode[DagPlan]):
         """Return the alphas: something is always left to decide."""
         return [self.alphas]
 
+    def free_arch_units(self) -> list[float]:
+        """Return the relaxation's unit."""
+        return [self.relaxation.unit(self.progress)]
+
     # -- what the node computes ---------------------------------------------------------------
 
     def input_weights(self) -> tuple[Tensor | None, Tensor | None]:

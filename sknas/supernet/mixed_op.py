@@ -172,6 +172,15 @@ class MixedNode(SearchNode[NodePlan]):
         free = [self.alphas] if len(self.operations) > 1 else []
         return free + ([self.edge_logits] if int(self.is_open.sum(dim=1).max()) > 1 else [])
 
+    def free_arch_units(self) -> list[float]:
+        """Return the relaxation's unit for alphas, the share of the temperature for edge logits."""
+        hot, cold = _EDGE_TEMPERATURE
+        units = {
+            self.alphas: self.relaxation.unit(self.progress),
+            self.edge_logits: (cold / hot) ** self.progress,
+        }
+        return [units[p] for p in self.free_arch_parameters()]
+
     def edge_mixing_weights(self) -> Tensor:
         """Return the weights of the sources, of shape (2, n_sources)."""
         hot, cold = _EDGE_TEMPERATURE

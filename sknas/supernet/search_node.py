@@ -102,6 +102,10 @@ class SearchNode(nn.Module, Generic[PlanT]):
         """Return the architecture parameters that still decide something."""
 
     @abstractmethod
+    def free_arch_units(self) -> list[float]:
+        """Return, for each of them, the difference that means what one does at the start."""
+
+    @abstractmethod
     def input_weights(self) -> tuple[Tensor | None, Tensor | None]:
         """Return the weights and biases on the cell's input x, None where the node reads none.
 
