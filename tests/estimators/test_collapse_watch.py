@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pytest
 
+from sknas.datasets import make_linear_law
 from sknas.search import EigenvalueWatch, PeriodicGrowth
 from tests.small import EAGER, classifier, data_for, product, regressor, search_rows
 
@@ -115,3 +116,12 @@ def test_an_impossible_parameter_of_a_watch_is_named(watch, told):
 def test_a_watchs_parameters_can_be_set_from_outside():
     model = regressor(collapse_watch=EigenvalueWatch()).set_params(collapse_watch__ratio=2.0)
     assert model.collapse_watch.ratio == 2.0
+
+
+def test_growth_in_a_partial_fit_is_watched_and_has_its_skips():
+    options = {"auxiliary_skip": "linear", "collapse_watch": CALM}
+    model = regressor(max_nodes=3, search_epochs=60, max_epochs=8, **options)
+    first, second = (make_linear_law(200, 3, random_state=seed) for seed in (0, 1))
+    model.partial_fit(*first).partial_fit(second[0], second[1] + second[0][:, 0] * second[0][:, 1])
+    assert 1.0 in search_rows(model, "skip_weight", "partial")
+    assert np.isfinite(search_rows(model, "arch_curvature", "partial")).any()
