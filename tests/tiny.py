@@ -92,10 +92,22 @@ def branch(name="gru", *, hidden_size=4, segment_length=3, channel_mode="mixed",
 
 
 def supernet(
-    *branches, relaxation=None, shape=SHAPE, dtype=torch.float64, window_norm="last", operations=()
+    *branches,
+    relaxation=None,
+    shape=SHAPE,
+    dtype=torch.float64,
+    window_norm="last",
+    operations=(),
+    auxiliary_skip=None,
 ):
     """Build a supernet of those branches, with a mixed node at the end of each first cell."""
-    net = Supernet(shape, relaxation or SoftmaxRelaxation(), window_norm=window_norm, dtype=dtype)
+    net = Supernet(
+        shape,
+        relaxation or SoftmaxRelaxation(),
+        window_norm=window_norm,
+        dtype=dtype,
+        auxiliary_skip=auxiliary_skip,
+    )
     for place, spec in enumerate(branches):
         AddBranch(spec).apply(net, generator(place))
         if operations:

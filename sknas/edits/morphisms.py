@@ -238,6 +238,7 @@ class AddLayer(Edit):
             relaxation=supernet.relaxation,
             generator=default_generator(generator),
             dtype=supernet.dtype,
+            auxiliary_skip=supernet.auxiliary_skip,
         )
         head = zero_parameter(n_hidden, branch.heads[0].shape[1], dtype=supernet.dtype)
         branch.layers.append(layer)

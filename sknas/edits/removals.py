@@ -56,6 +56,7 @@ class DropOp(Edit):
         node.births = change.select(births, index)
         node.operations = [node.operations[i] for i in kept]
         if len(kept) == 1:
+            node.skip = None
             change.rescale(births, node.relaxation.weights(node.alphas, node.progress).detach())
         if self.operation in node.projections:
             change.remove(node.projections[self.operation].parameters())

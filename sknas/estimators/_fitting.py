@@ -66,6 +66,7 @@ def fit_network(
     """
     begun = time.monotonic()
     supernet, problem = plant(problem, settings)
+    supernet.auxiliary_skip = settings.auxiliary_skip  # it has no cells yet
     seed = derive(supernet, inherit=True, generator=problem.generator)
     fit = _Fit(problem, settings, progress, start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)

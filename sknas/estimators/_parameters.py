@@ -11,8 +11,8 @@ import numpy as np
 from sknas._validation import HasMethods, Interval, StrOptions
 from sknas.blocks import REGRESSION_LOSSES
 from sknas.genotype import NAMED_CELLS, Genotype
-from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
-from sknas.supernet import Relaxation
+from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
+from sknas.supernet import AuxiliarySkip, Relaxation
 
 __all__ = ["ATTRIBUTES", "CONSTRAINTS", "document", "parameters_section"]
 
@@ -50,6 +50,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "arch_schedule": [StrOptions({"alternate", "every_k", "information"}), ArchSchedule],
     "arch_order": [Interval(Integral, 1, 2, closed="both")],
     "arch_regularizer": [None, StrOptions({"proximity", "admm", "zero_one"}), ArchRegularizer],
+    "auxiliary_skip": [None, StrOptions({"linear", "cosine"}), AuxiliarySkip],
+    "collapse_watch": [None, StrOptions({"eigenvalue"}), CollapseWatch],
     "arch_learning_rate": [_at_least(Real, 0, "neither")],
     "size_penalty": [_at_least(Real, 0)],
     "max_params": [None, _at_least(Integral, 1)],
@@ -135,6 +137,12 @@ _SHARED = """\
         step of the weights (2), at about four times the cost.
     arch_regularizer : None, {"proximity", "admm", "zero_one"} or ArchRegularizer, default=None
         What is added to the architecture loss to draw open choices towards a decision.
+    auxiliary_skip : None, {"linear", "cosine"} or AuxiliarySkip, default=None
+        How the weight of a skip beside each newborn mixed node falls from 1 to 0 while the node is
+        mixed, in a line or along a cosine; None adds no such skip. It is no candidate.
+    collapse_watch : None, {"eigenvalue"} or CollapseWatch, default=None
+        What ends a mixed phase early: ``"eigenvalue"`` goes back some epochs and decides there
+        where the architecture loss has become sharp in the architecture parameters.
     arch_learning_rate : float, default=0.01
         Adam's step size for architecture parameters.
     size_penalty : float, default=0.0

@@ -85,7 +85,12 @@ def lift_network(network: DerivedNetwork, problem: Problem, settings: Settings) 
     Supernet
         The same function, settled.
     """
-    supernet = lift(network, settings.relaxation, generator=problem.generator)
+    supernet = lift(
+        network,
+        settings.relaxation,
+        generator=problem.generator,
+        auxiliary_skip=settings.auxiliary_skip,
+    )
     seed = supernet.trunk.seed
     seed.requires_grad_(seed_learns(seed, is_linear=settings.linear_seed))
     return supernet

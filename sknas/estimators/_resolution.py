@@ -19,7 +19,9 @@ from sknas.search import (
     AlternateSchedule,
     ArchRegularizer,
     ArchSchedule,
+    CollapseWatch,
     EffectPruning,
+    EigenvalueWatch,
     EveryKSchedule,
     GrowthRule,
     InformationSchedule,
@@ -32,8 +34,11 @@ from sknas.search import (
 )
 from sknas.search.backbone import Backbone, DagBackbone, TwoInputBackbone
 from sknas.supernet import (
+    AuxiliarySkip,
     ClampRelaxation,
+    CosineSkip,
     GumbelRelaxation,
+    LinearSkip,
     Relaxation,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
@@ -65,6 +70,8 @@ ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
     "admm": AdmmRegularizer,
     "zero_one": ZeroOneRegularizer,
 }
+AUXILIARY_SKIP: dict[str, type[AuxiliarySkip]] = {"linear": LinearSkip, "cosine": CosineSkip}
+COLLAPSE_WATCH: dict[str, type[CollapseWatch]] = {"eigenvalue": EigenvalueWatch}
 VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 
 
@@ -88,7 +95,6 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
     """
     backbone = BACKBONE[parameters["backbone"]]()
     operations = _operations(parameters, backbone)
-    _check_regularizer(parameters)
     _check_validation(parameters["validation"])
     check_device(parameters["device"])
     _check_start(parameters)
@@ -101,6 +107,8 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
         "relaxation": _relaxation(parameters),
         "arch_schedule": _looked_up(parameters["arch_schedule"], ARCH_SCHEDULE),
         "arch_regularizer": _looked_up(parameters["arch_regularizer"], ARCH_REGULARIZER),
+        "auxiliary_skip": _looked_up(parameters["auxiliary_skip"], AUXILIARY_SKIP),
+        "collapse_watch": _looked_up(parameters["collapse_watch"], COLLAPSE_WATCH),
     }
     names = [field.name for field in dataclasses.fields(Settings)]
     return Settings(**{name: parameters[name] for name in names} | resolved)
@@ -139,12 +147,6 @@ def _relaxation(parameters: Mapping[str, Any]) -> Relaxation:
         given = "softmax" if is_darts else "sigmoid"
     relaxation: Relaxation = _looked_up(given, RELAXATION)
     return relaxation
-
-
-def _check_regularizer(parameters: Mapping[str, Any]) -> None:
-    given = parameters["arch_regularizer"]
-    if parameters["backbone"] == "dag" and given is not None:
-        raise ValueError(f"arch_regularizer must be None with backbone='dag'; got {given!r}.")
 
 
 def _check_validation(validation: Any) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
-from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
+from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.search.backbone import Backbone
 from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
-from sknas.supernet import Relaxation, Supernet
+from sknas.supernet import AuxiliarySkip, Relaxation, Supernet
 from sknas.training import Problem, Schedule
 
 __all__ = [
@@ -57,6 +57,8 @@ class Settings:
     arch_schedule: ArchSchedule[Any]
     arch_order: int
     arch_regularizer: ArchRegularizer | None
+    auxiliary_skip: AuxiliarySkip | None
+    collapse_watch: CollapseWatch | None
     arch_learning_rate: float
     size_penalty: float
     max_params: int | None
@@ -140,6 +142,7 @@ def make_plan(schedule: Schedule, settings: Settings) -> Plan:
         settings.arch_schedule,
         settings.arch_regularizer,
         settings.arch_order,
+        settings.collapse_watch,
     )
 
 

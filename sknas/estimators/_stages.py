@@ -245,7 +245,8 @@ class Stages:
             for stage in self.all
         ]
         ended = self.interruption
-        report = SearchReport.build(records, moves, chosen.name, stopped_by(ended))
+        notes = [note for _, phase in self.phases for note in phase.notes]
+        report = SearchReport.build(records, moves, chosen.name, stopped_by(ended), notes)
         interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
         return Outcome(chosen.network, rows, moves, report, interrupt, memory)
 

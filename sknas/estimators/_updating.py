@@ -143,7 +143,9 @@ def update_network(
         _grow(update, schedule, settings, past, progress)
     ended = update.interruption
     rows = [{"phase": "partial", **row} for phase in update.phases for row in phase.rows]
-    report = SearchReport.build(update.stages, update.moves, update.chosen, stopped_by(ended))
+    notes = [note for phase in update.phases for note in phase.notes]
+    why = stopped_by(ended)
+    report = SearchReport.build(update.stages, update.moves, update.chosen, why, notes)
     interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
     return Outcome(update.network, rows, update.moves, report, interrupt, update.memory)
 

@@ -51,6 +51,8 @@ HISTORY_COLUMNS = (
     "n_branches",
     "arch_steps",
     "gate_entropy",
+    "skip_weight",
+    "arch_curvature",
     "progress",
     "seconds",
 )

@@ -24,8 +24,8 @@ from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS, start_clock
 from sknas.genotype import Genotype
-from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
-from sknas.supernet import Relaxation
+from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
+from sknas.supernet import AuxiliarySkip, Relaxation
 
 __all__ = ["GrowingDARTSRegressor"]
 
@@ -92,6 +92,8 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         arch_schedule: str | ArchSchedule[Any] = "alternate",
         arch_order: int = 1,
         arch_regularizer: str | ArchRegularizer | None = None,
+        auxiliary_skip: str | AuxiliarySkip | None = None,
+        collapse_watch: str | CollapseWatch | None = None,
         arch_learning_rate: float = 0.01,
         size_penalty: float = 0.0,
         max_params: int | None = None,
@@ -135,6 +137,8 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.arch_schedule = arch_schedule
         self.arch_order = arch_order
         self.arch_regularizer = arch_regularizer
+        self.auxiliary_skip = auxiliary_skip
+        self.collapse_watch = collapse_watch
         self.arch_learning_rate = arch_learning_rate
         self.size_penalty = size_penalty
         self.max_params = max_params

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,16 +96,24 @@ class SearchReport:
         The stage whose network predicts.
     stopped_by : str
         ``"schedule"``, ``"time_budget"`` or ``"interrupt"``.
+    notes : tuple of str
+        What else is to be told, such as a collapse that the search went back from.
     """
 
     stages: pd.DataFrame
     moves: pd.DataFrame
     chosen: str
     stopped_by: str
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def build(
-        cls, stages: list[dict[str, Any]], moves: list[Move], chosen: str, stopped_by: str
+        cls,
+        stages: list[dict[str, Any]],
+        moves: list[Move],
+        chosen: str,
+        stopped_by: str,
+        notes: Sequence[str] = (),
     ) -> SearchReport:
         """Gather the tables.
 
@@ -119,6 +127,8 @@ class SearchReport:
             The stage that won.
         stopped_by : str
             What ended the fit.
+        notes : sequence of str, default=()
+            What else is to be told.
 
         Returns
         -------
@@ -135,6 +145,7 @@ class SearchReport:
             pd.DataFrame(rows, columns=columns),
             chosen,
             stopped_by,
+            tuple(notes),
         )
 
     def followed_by(self, later: SearchReport) -> SearchReport:
@@ -156,11 +167,13 @@ class SearchReport:
             pd.concat(moves, ignore_index=True) if moves else self.moves,
             later.chosen,
             later.stopped_by,
+            self.notes + later.notes,
         )
 
     def __str__(self) -> str:
         stages = self.stages.to_string(float_format=lambda value: f"{value:.4g}", na_rep="-")
         lines = [stages, f"chosen on validation: {self.chosen}; ended by: {self.stopped_by}"]
+        lines += self.notes
         if len(self.moves):
             moves = self.moves.assign(gain=self.moves["gain"].map("{:+.2%}".format))
             lines += ["", moves.to_string(index=False, float_format=lambda value: f"{value:.5g}")]
@@ -169,4 +182,5 @@ class SearchReport:
     def _repr_html_(self) -> str:
         stages = self.stages.to_html(float_format=lambda value: f"{value:.4g}", na_rep="-")
         moves = self.moves.to_html(index=False, float_format=lambda value: f"{value:.5g}")
-        return f"{stages}<p>chosen on validation: <b>{self.chosen}</b></p>{moves}"
+        notes = "".join(f"<p>{note}</p>" for note in self.notes)
+        return f"{stages}<p>chosen on validation: <b>{self.chosen}</b></p>{notes}{moves}"

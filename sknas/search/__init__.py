@@ -12,6 +12,7 @@ from sknas.search.arch_schedule import (
     EveryKSchedule,
     InformationSchedule,
 )
+from sknas.search.collapse_watch import CollapseWatch, EigenvalueWatch
 from sknas.search.growth import GrowthRule, PeriodicGrowth, PlateauGrowth
 from sknas.search.pruning import EffectPruning, MagnitudePruning, PruningRule
 from sknas.search.state import Move, Removal, SearchState
@@ -21,7 +22,9 @@ __all__ = [
     "AlternateSchedule",
     "ArchRegularizer",
     "ArchSchedule",
+    "CollapseWatch",
     "EffectPruning",
+    "EigenvalueWatch",
     "EveryKSchedule",
     "GrowthRule",
     "InformationSchedule",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -15,106 +14,16 @@ from torch import Tensor, nn
 
 from sknas._validation import Interval
 from sknas.edits import ParameterChange
-from sknas.supernet import MixedNode, Supernet
+from sknas.search.arch_choices import Choice, open_choices
+from sknas.supernet import Supernet
 
 __all__ = [
     "AdmmRegularizer",
     "ArchPenalty",
     "ArchRegularizer",
-    "Choice",
     "ProximityRegularizer",
     "ZeroOneRegularizer",
-    "open_choices",
 ]
-
-
-@dataclass
-class Choice:
-    """An architecture parameter that still decides something, and the mixing weights it makes.
-
-    Every tensor is shaped like the parameter: (n_candidates,) for a node's operations, and
-    (2, n_sources) for the sources of its two operands. Along the last axis one is to be chosen.
-
-    Attributes
-    ----------
-    cell : tuple of int
-        Branch and layer of the node's cell.
-    kind : {"operations", "edges"}
-        What is chosen.
-    parameter : nn.Parameter
-        Alphas or edge logits.
-    weights : Tensor
-        Mixing weights, differentiable in the parameter.
-    scale : Tensor
-        What a weight is multiplied by where candidates are ranked: the size of their birth
-        scalars, as in `MagnitudePruning`; ones for edges.
-    is_open : Tensor of bool
-        Candidates still in an open choice; those of an operand with one source are not.
-    memory : dict of str to Tensor
-        What a regularizer keeps of this parameter from step to step.
-    """
-
-    cell: tuple[int, int]
-    kind: str
-    parameter: nn.Parameter
-    weights: Tensor
-    scale: Tensor
-    is_open: Tensor
-    memory: dict[str, Tensor] = field(default_factory=dict)
-
-    def one_hot(self, values: Tensor) -> Tensor:
-        """Return one at the candidate that would be kept, zero elsewhere.
-
-        Parameters
-        ----------
-        values : Tensor
-            Mixing weights, or values in their place.
-
-        Returns
-        -------
-        Tensor
-            Constant; zero everywhere where nothing is open.
-        """
-        worth = (values.detach() * self.scale).masked_fill(~self.is_open, -torch.inf)
-        best = torch.zeros_like(worth).scatter_(-1, worth.argmax(dim=-1, keepdim=True), 1.0)
-        return best * self.is_open
-
-
-def open_choices(
-    supernet: Supernet, memory: Mapping[nn.Parameter, dict[str, Tensor]] | None = None
-) -> list[Choice]:
-    """List what is undecided: operations of nodes, and sources of their operands.
-
-    Parameters
-    ----------
-    supernet : Supernet
-        The network.
-    memory : mapping of nn.Parameter to dict, or None, default=None
-        What is kept for each parameter.
-
-    Returns
-    -------
-    list of Choice
-        One for each free architecture parameter of two-input nodes.
-    """
-    memory = {} if memory is None else memory
-    choices = []
-    for place, node in supernet.nodes():
-        if not isinstance(node, MixedNode):
-            continue  # the estimators refuse a regularizer where there are others
-        cell = (place.branch, place.layer)
-        if len(node.operations) > 1:
-            births = node.births.detach().abs()
-            is_open = torch.ones_like(births, dtype=torch.bool)
-            weights = node.mixing_weights()
-            kept = memory.get(node.alphas, {})
-            choices.append(Choice(cell, "operations", node.alphas, weights, births, is_open, kept))
-        is_open = node.is_open & (node.is_open.sum(dim=1, keepdim=True) > 1)
-        if bool(is_open.any()):
-            weights, logits = node.edge_mixing_weights(), node.edge_logits
-            ones, kept = torch.ones_like(weights), memory.get(logits, {})
-            choices.append(Choice(cell, "edges", logits, weights, ones, is_open, kept))
-    return choices
 
 
 class ArchRegularizer(BaseEstimator, ABC):
@@ -173,7 +82,9 @@ class ProximityRegularizer(ArchRegularizer):
 
     Ours: P keeps one operation of each node, that of the largest weight times birth scalar, and
     one source of each operand; A holds the gates of the operations and the weights of the sources,
-    as both are choices of one. The progress is that of the last epoch's end.
+    as both are choices of one. In DARTS's graph P is its genotype rule for one edge a node, the
+    pair of edge and operation of the largest weight times birth scalar, and A leaves ``none`` out.
+    The progress is that of the last epoch's end.
 
     Parameters
     ----------
@@ -204,10 +115,10 @@ class AdmmRegularizer(ArchRegularizer):
     after every `period` architecture steps ``Z = P(A + U)``, then ``U = U + A - Z``. At first Z
     is A, and U zero.
 
-    Ours: one norm for each cell, over gates of operations and weights of sources; Z and U in terms
-    of the mixing weights throughout, where the authors' code mixes them with raw parameters, which
-    are the same thing only under their clamping. When candidates come or go, U follows them, and Z
-    is found anew.
+    Ours: one norm for each cell, over gates of operations and weights of sources, or over the pairs
+    of DARTS's graph; Z and U in terms of the mixing weights throughout, where the authors' code
+    mixes them with raw parameters, which are the same thing only under their clamping. When
+    candidates come or go, U follows them, and Z is found anew.
 
     While the weights of several candidates are close, what one round falls short of makes another
     candidate the goal of the next, so that a decision comes later than by `ProximityRegularizer`.
@@ -270,9 +181,10 @@ class ZeroOneRegularizer(ArchRegularizer):
     """Draw gates away from a half, to zero or to one (FairDARTS).
 
     Chu et al. (2020): ``-strength * mean((g - 1/2)^2)`` over the gates g of all undecided nodes'
-    operations. The authors take 10 beside a cross-entropy, with gates that start at a half, as
-    those of ``relaxation="scaled_sigmoid"`` do; gates that start below are drawn to zero unless
-    the loss holds against it.
+    operations, or of the open pairs of edge and operation in DARTS's graph. The authors take 10
+    beside a cross-entropy, with gates that start at a half, as those of
+    ``relaxation="scaled_sigmoid"`` do; gates that start below are drawn to zero unless the loss
+    holds against it.
 
     Ours: the default strength, for standardised losses are smaller. Weights of sources are left
     alone: they are softmaxes that cool by themselves, and none of the independent gates that this
@@ -296,7 +208,7 @@ class ZeroOneRegularizer(ArchRegularizer):
     def penalty(self, choices: Sequence[Choice], progress: float) -> Tensor:
         """Return minus the strength times the mean square of the gates' distance from a half."""
         del progress
-        gates = [choice.weights for choice in choices if choice.kind == "operations"]
+        gates = [choice.weights[choice.is_open] for choice in choices if choice.kind != "edges"]
         if not gates:
             return torch.zeros((), dtype=choices[0].weights.dtype)
         return -self.strength * (torch.cat(gates) - 0.5).square().mean()

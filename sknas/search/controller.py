@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from sknas.edits import AddBranch, Edit
 from sknas.genotype import Cell
+from sknas.search.collapse_watch import Watcher
 from sknas.search.learner import Learner
 from sknas.search.plan import Plan
 from sknas.search.probe import Probe
@@ -72,6 +73,8 @@ class Controller:
         What was tried.
     rows : list of dict
         One record an epoch.
+    watcher : Watcher or None
+        Looks out for a collapse while something is mixed.
     """
 
     learner: Learner
@@ -82,6 +85,7 @@ class Controller:
     cells: Sequence[Cell]
     moves: list[Move] = field(default_factory=list)
     rows: list[dict[str, float]] = field(default_factory=list)
+    watcher: Watcher | None = None
 
     def __post_init__(self) -> None:
         self.epoch = 0
@@ -129,8 +133,11 @@ class Controller:
         """
         self.epoch += 1
         loss = self._validate()
+        fallback = self._look_out()
         self._record(train_loss, loss, n_arch_steps, seconds)
         self._losses.append(loss)
+        if fallback is not None:
+            self._fall_back(fallback)
         if self._proposal is not None:
             self._end_proposal_epoch(loss)
         elif self._race is not None:
@@ -138,6 +145,7 @@ class Controller:
         else:
             self._judge()
             self._prune()
+            self.learner.supernet.fade_skips(self._n_open_epochs_left())
             self._grow()
         self.learner.supernet.set_progress(min(1.0, self.epoch / self.plan.n_epochs))
         is_over = self._is_over()
@@ -172,10 +180,32 @@ class Controller:
                 "n_branches": len(supernet.trunk.branches),
                 "arch_steps": n_arch_steps,
                 "gate_entropy": supernet.gate_entropy(),
+                "skip_weight": supernet.skip_weight,
+                "arch_curvature": math.nan if self.watcher is None else self.watcher.measure,
                 "progress": supernet.progress,
                 "seconds": seconds,
             }
         )
+
+    def _look_out(self) -> Learner | None:
+        """Return the state to go back to if a mixed phase has collapsed; it may be pruned soon."""
+        if self.watcher is None:
+            return None
+        is_open = self._race is None and bool(self.learner.supernet.free_arch_parameters())
+        if self._proposal is not None:
+            is_open = is_open and self._proposal.n_open_epochs_left > 0
+        if is_open and self._rounds_left is None:
+            return self.watcher.look(self.learner, self.epoch)
+        self.watcher.rest()
+        return None
+
+    def _fall_back(self, learner: Learner) -> None:
+        """Go back to an earlier state of the mixed phase, and decide it in one round."""
+        self.learner = learner
+        if self._proposal is not None:
+            self._proposal.cut_short(learner)
+        else:
+            self._rounds_left = 1
 
     def _is_over(self) -> bool:
         if self.epoch >= self.plan.n_epochs:
@@ -306,6 +336,7 @@ class Controller:
             self._try(edit)
 
     def _try(self, edit: Edit) -> None:
+        self._watch_anew()
         # A plateau is seen some epochs too late; the move starts where validation was best.
         self.learner = self.learner if self._best is None else self._best
         before = self.learner.snapshot()
@@ -367,6 +398,7 @@ class Controller:
             self._refused.clear()
             self._n_refusals = 0
         else:
+            self._watch_anew()
             self.learner, self._best = trial.before, trial.before.snapshot()
             self._refused.add(str(trial.edit))
             self._n_refusals += 1
@@ -374,6 +406,10 @@ class Controller:
             self._losses = [trial.loss_before] * (self.plan.n_trial_epochs + 1)
         self._trial = None
         self._rounds_left = None
+
+    def _watch_anew(self) -> None:
+        if self.watcher is not None:
+            self.watcher.restart()
 
     # -- pruning ------------------------------------------------------------------------------
 
@@ -393,6 +429,12 @@ class Controller:
         self._losses, self._best = [], None
         if self._rounds_left == 0 and self._trial is not None:
             self._trial.n_epochs_left = 1
+
+    def _n_open_epochs_left(self) -> int:
+        """Return how many epochs are to come before candidates are removed, growth permitting."""
+        if self.plan.mode == "interleaved":
+            return 0 if self._trial is None else self._trial.n_epochs_left
+        return self.plan.n_epochs - self.plan.n_rounds - 1 - self.epoch
 
     def _is_pruning_due(self) -> bool:
         if self.learner.supernet.is_settled:

@@ -6,12 +6,18 @@ import torch
 from torch import Generator
 
 from sknas.derived import DerivedCell, DerivedNetwork
-from sknas.supernet import MixedNode, Relaxation, Supernet, TwoInputCell
+from sknas.supernet import AuxiliarySkip, MixedNode, Relaxation, Supernet, TwoInputCell
 
 __all__ = ["lift"]
 
 
-def lift(network: DerivedNetwork, relaxation: Relaxation, *, generator: Generator) -> Supernet:
+def lift(
+    network: DerivedNetwork,
+    relaxation: Relaxation,
+    *,
+    generator: Generator,
+    auxiliary_skip: AuxiliarySkip | None = None,
+) -> Supernet:
     """Build the settled supernet that a derived network stands for.
 
     Jie and Gao (2021), arXiv:2106.07211, name incremental data as a motive of growing; they do not
@@ -25,6 +31,8 @@ def lift(network: DerivedNetwork, relaxation: Relaxation, *, generator: Generato
         How the nodes that the supernet grows will mix.
     generator : torch.Generator
         Source of draws; none of them is left in the result.
+    auxiliary_skip : AuxiliarySkip or None, default=None
+        What fades beside the mixed nodes that it grows.
 
     Returns
     -------
@@ -39,6 +47,7 @@ def lift(network: DerivedNetwork, relaxation: Relaxation, *, generator: Generato
         window_norm=spec.window_norm,
         channel_mode=spec.channel_mode,
         dtype=trunk.seed.weight.dtype,
+        auxiliary_skip=auxiliary_skip,
     )
     supernet.trunk.seed.load_state_dict(trunk.seed.state_dict())
     for description, theirs in zip(spec.genotype.branches, trunk.branches, strict=True):

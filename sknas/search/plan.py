@@ -7,6 +7,7 @@ from typing import Any
 
 from sknas.search.arch_regularizers import ArchRegularizer
 from sknas.search.arch_schedule import AlternateSchedule, ArchSchedule
+from sknas.search.collapse_watch import CollapseWatch
 from sknas.search.growth import GrowthRule, scaled
 from sknas.search.pruning import PruningRule
 
@@ -36,6 +37,8 @@ class Plan:
         What is added to the architecture loss.
     arch_order : {1, 2}
         Whether an architecture step looks one weight step ahead (2) or not (1).
+    collapse_watch : CollapseWatch or None
+        What ends a mixed phase that collapses.
     """
 
     mode: str
@@ -45,6 +48,7 @@ class Plan:
     arch_schedule: ArchSchedule[Any] = field(default_factory=AlternateSchedule)
     arch_regularizer: ArchRegularizer | None = None
     arch_order: int = 1
+    collapse_watch: CollapseWatch | None = None
 
     @property
     def n_trial_epochs(self) -> int:

@@ -59,11 +59,17 @@ class Proposal:
     def __post_init__(self) -> None:
         self._n_rounds = max(self.plan.n_rounds, self.n_epochs // 3)
         self._has_given_up = False
+        self._is_cut_short = False
 
     @property
     def is_over(self) -> bool:
         """Whether every choice is made, or none is worth making."""
         return self.learner.supernet.is_settled or self._has_given_up
+
+    @property
+    def n_open_epochs_left(self) -> int:
+        """Epochs to come before candidates are removed."""
+        return max(0, self.n_epochs - self._n_rounds + 1 - len(self.losses))
 
     @property
     def cell(self) -> Cell | None:
@@ -72,6 +78,17 @@ class Proposal:
             return None
         branches = discretize(self.learner.supernet).branches
         return branches[-1].layers[0] if branches else None
+
+    def cut_short(self, learner: Learner) -> None:
+        """Decide everything at the end of this epoch, in the state that a learner is in.
+
+        Parameters
+        ----------
+        learner : Learner
+            An earlier state of the proposal's own.
+        """
+        self.learner = learner
+        self._is_cut_short = True
 
     def end_epoch(self, loss: float) -> None:
         """Note the loss, and prune where it is time.
@@ -84,8 +101,11 @@ class Proposal:
         self.losses.append(loss)
         if self.may_give_up and 2 * len(self.losses) >= self.n_epochs:
             self._has_given_up = not self._is_better(min(self.losses))
-        rounds_left = self.n_epochs - len(self.losses) + 1
-        if self.is_over or rounds_left > self._n_rounds:
+        rounds_left = 1 if self._is_cut_short else self.n_epochs - len(self.losses) + 1
+        if self.is_over:
+            return
+        if rounds_left > self._n_rounds:
+            self.learner.supernet.fade_skips(self.n_open_epochs_left)
             return
         state = SearchState(
             len(self.losses), self.plan.n_epochs, tuple(self.losses), n_rounds_left=rounds_left

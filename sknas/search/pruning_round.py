@@ -17,7 +17,7 @@ __all__ = ["prune_round"]
 def prune_round(
     learner: Learner, probe: Probe, rule: PruningRule, state: SearchState, generator: Generator
 ) -> None:
-    """Remove what the rule proposes, measured with averaged weights.
+    """Remove what the rule proposes, measured with averaged weights and without auxiliary skips.
 
     Parameters
     ----------
@@ -32,6 +32,7 @@ def prune_round(
     generator : torch.Generator
         Source of draws.
     """
+    learner.supernet.end_skips()
     with learner.average.swapped_in():
         removals = measure_removals(learner.supernet, probe, is_measured=rule.needs_costs)
     for edit in rule.propose(dataclasses.replace(state, removals=tuple(removals))):

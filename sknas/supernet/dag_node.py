@@ -34,6 +34,8 @@ class DagPlan:
         Likewise.
     operations : tuple of Highway
         Operations that some edge has left.
+    skip : float
+        Weight of the auxiliary skip.
     """
 
     sources: tuple[str, ...]
@@ -42,6 +44,7 @@ class DagPlan:
     weight: Tensor
     bias: Tensor
     operations: tuple[Highway, ...]
+    skip: float
 
 
 class DagNode(SearchNode[DagPlan]):
@@ -175,6 +178,10 @@ class DagNode(SearchNode[DagPlan]):
         """Return the alphas: something is always left to decide."""
         return [self.alphas]
 
+    def free_arch_units(self) -> list[float]:
+        """Return the relaxation's unit."""
+        return [self.relaxation.unit(self.progress)]
+
     # -- what the node computes ---------------------------------------------------------------
 
     def input_weights(self) -> tuple[Tensor | None, Tensor | None]:
@@ -194,13 +201,15 @@ class DagNode(SearchNode[DagPlan]):
             weight.unflatten(1, (-1, 2)).swapaxes(1, 2).flatten(1),  # (hidden, gates | proposals)
             bias.unflatten(0, (-1, 2)).swapaxes(0, 1).flatten(),
             tuple(_highway(self.operations[row]) for row in rows.tolist()),
+            self.skip_weight,
         )
 
     def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: DagPlan) -> Tensor:
         """Return the mean of the mixed edges.
 
         With m the gates of one edge and M their sum, ``sum_k m_k (s + sigma (phi_k - s))`` is
-        ``M s + sigma (sum_k m_k phi_k - M s)``: one product for all edges, one gate an edge.
+        ``M s + sigma (sum_k m_k phi_k - M s)``: one product for all edges, one gate an edge. An
+        auxiliary skip adds its weight times the mean of the open edges' sources.
         """
         del entering
         stacked = torch.stack([values[name] for name in plan.sources])  # (edges, batch, hidden)
@@ -209,7 +218,8 @@ class DagNode(SearchNode[DagPlan]):
         mixed = torch.zeros_like(stacked)
         for operation, weight in zip(plan.operations, plan.gates, strict=True):
             mixed = torch.addcmul(mixed, weight, operation.activate(proposal))
-        return torch.lerp(plan.totals * stacked, mixed, torch.sigmoid(gate)).sum(dim=0)
+        value = torch.lerp(plan.totals * stacked, mixed, torch.sigmoid(gate)).sum(dim=0)
+        return torch.add(value, stacked.mean(dim=0), alpha=plan.skip) if plan.skip else value
 
 
 def _highway(name: str) -> Highway:

@@ -41,6 +41,8 @@ class NodePlan:
         Names of the hidden sources, in the order of `edges`.
     direct : tuple of (str or None, str or None), or None
         The operands themselves where each comes from at most one source, so that nothing mixes.
+    skip : float
+        Weight of the auxiliary skip.
     """
 
     gates: Tensor
@@ -49,6 +51,7 @@ class NodePlan:
     sides: tuple[int, ...]
     sources: tuple[str, ...]
     direct: tuple[str | None, str | None] | None
+    skip: float
 
 
 class MixedNode(SearchNode[NodePlan]):
@@ -58,6 +61,7 @@ class MixedNode(SearchNode[NodePlan]):
     that a candidate can be born at exactly zero and still have a gradient. The operands are
     ``a = sum_i p_i u_i`` over the sources u, with edge logits of their own. The cell's input x
     enters every consumer through that consumer's own weights, which are mixed before the product.
+    Where there is an auxiliary skip, its weight times the left operand is added.
 
     Parameters
     ----------
@@ -168,6 +172,15 @@ class MixedNode(SearchNode[NodePlan]):
         free = [self.alphas] if len(self.operations) > 1 else []
         return free + ([self.edge_logits] if int(self.is_open.sum(dim=1).max()) > 1 else [])
 
+    def free_arch_units(self) -> list[float]:
+        """Return the relaxation's unit for alphas, the share of the temperature for edge logits."""
+        hot, cold = _EDGE_TEMPERATURE
+        units = {
+            self.alphas: self.relaxation.unit(self.progress),
+            self.edge_logits: (cold / hot) ** self.progress,
+        }
+        return [units[p] for p in self.free_arch_parameters()]
+
     def edge_mixing_weights(self) -> Tensor:
         """Return the weights of the sources, of shape (2, n_sources)."""
         hot, cold = _EDGE_TEMPERATURE
@@ -272,6 +285,7 @@ class MixedNode(SearchNode[NodePlan]):
             sides,
             tuple(hidden),
             direct,
+            self.skip_weight,
         )
 
     def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: NodePlan) -> Tensor:
@@ -289,9 +303,14 @@ class MixedNode(SearchNode[NodePlan]):
         Returns
         -------
         Tensor of shape (batch, hidden)
-            The gated sum of the candidates.
+            The gated sum of the candidates, and the skip.
         """
         operands = self._operands(values, plan)
+        value = self._mixture(operands, entering, plan)
+        return torch.add(value, operands[0], alpha=plan.skip) if plan.skip else value
+
+    def _mixture(self, operands: list[Tensor], entering: Tensor | None, plan: NodePlan) -> Tensor:
+        """Return the gated sum of the candidates; what enters is added to the operands."""
         if entering is None:
             return self._combine(operands, operands[0], plan.gates)
         n_pieces = sum(projection.n_pieces for projection in self.projections.values())

@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from sknas.blocks import BranchStack, LinearSeed, NetworkShape, Segments, Trunk, WindowNorm
 from sknas.genotype import Branch
+from sknas.supernet.auxiliary_skip import AuxiliarySkip
 from sknas.supernet.relaxation import Relaxation
 from sknas.supernet.search_node import SearchNode
 from sknas.supernet.two_input_cell import TwoInputCell
@@ -52,6 +53,8 @@ class Supernet(nn.Module):
         How the linear seed reads channels.
     dtype : torch.dtype, default=torch.float32
         Floating type.
+    auxiliary_skip : AuxiliarySkip or None, default=None
+        What fades beside newborn mixed nodes.
     """
 
     def __init__(
@@ -62,10 +65,12 @@ class Supernet(nn.Module):
         window_norm: str = "none",
         channel_mode: str = "mixed",
         dtype: torch.dtype = torch.float32,
+        auxiliary_skip: AuxiliarySkip | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape
         self.relaxation = relaxation
+        self.auxiliary_skip = auxiliary_skip
         self.dtype = dtype
         self.progress = 0.0
         self.trunk: Trunk[TwoInputCell] = Trunk(
@@ -153,6 +158,7 @@ class Supernet(nn.Module):
                     relaxation=self.relaxation,
                     generator=generator,
                     dtype=self.dtype,
+                    auxiliary_skip=self.auxiliary_skip,
                 )
             )
             n_inputs = spec.hidden_size
@@ -187,6 +193,23 @@ class Supernet(nn.Module):
         for _, node in self.nodes():
             node.progress = progress
 
+    def fade_skips(self, n_epochs_left: int) -> None:
+        """Let the auxiliary skips fall by one epoch.
+
+        Parameters
+        ----------
+        n_epochs_left : int
+            Epochs to come before candidates are removed.
+        """
+        for _, node in self.nodes():
+            if node.skip is not None:
+                node.skip.advance(n_epochs_left)
+
+    def end_skips(self) -> None:
+        """Remove the auxiliary skips, as before candidates are."""
+        for _, node in self.nodes():
+            node.skip = None
+
     # -- its sizes ----------------------------------------------------------------------------
 
     @property
@@ -209,6 +232,11 @@ class Supernet(nn.Module):
     def n_candidates(self) -> int:
         """Number of candidates over all nodes: operations, or pairs of edge and operation."""
         return sum(node.n_candidates for _, node in self.nodes())
+
+    @property
+    def skip_weight(self) -> float:
+        """Largest weight of an auxiliary skip; 0 without any."""
+        return max((node.skip_weight for _, node in self.nodes()), default=0.0)
 
     def gate_entropy(self) -> float:
         """Return the mean entropy of the undecided nodes' gates, in nats; 0 without any."""

@@ -90,6 +90,22 @@ class Relaxation(BaseEstimator, ABC):
             Non-negative weights.
         """
 
+    def unit(self, progress: float) -> float:
+        """Return the difference of alphas that means what a difference of one does at the start.
+
+        Parameters
+        ----------
+        progress : float
+            Share of the search that is over, in [0, 1].
+
+        Returns
+        -------
+        float
+            Positive; by default one, for relaxations that no cooling hardens.
+        """
+        del progress
+        return 1.0
+
     def sample(self, alphas: Tensor, progress: float, generator: Generator) -> Tensor:
         """Return the mixing weights of one training pass; by default those without noise.
 
@@ -148,8 +164,12 @@ class SoftmaxRelaxation(Relaxation):
 
     def weights(self, alphas: Tensor, progress: float) -> Tensor:
         """Return weights on the simplex."""
-        ratio = self.final_temperature / self.temperature
-        return torch.softmax(alphas / (self.temperature * ratio**progress), dim=0)
+        return torch.softmax(alphas / (self.temperature * self.unit(progress)), dim=0)
+
+    def unit(self, progress: float) -> float:
+        """Return what the temperature has fallen to, as a share of that at the start."""
+        ratio: float = self.final_temperature / self.temperature
+        return ratio**progress
 
 
 class SigmoidRelaxation(Relaxation):
@@ -194,6 +214,11 @@ class ScaledSigmoidRelaxation(Relaxation):
     def weights(self, alphas: Tensor, progress: float) -> Tensor:
         """Return weights in (0, 1)."""
         return torch.sigmoid(self.scale * (self.final_scale / self.scale) ** progress * alphas)
+
+    def unit(self, progress: float) -> float:
+        """Return the delta at the start as a share of the present one."""
+        ratio: float = self.scale / self.final_scale
+        return ratio**progress
 
 
 def edge_weights(logits: Tensor, is_open: Tensor, temperature: float) -> Tensor:

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 from torch import Generator, Tensor, nn
 
+from sknas.supernet.auxiliary_skip import SkipPath
+
 __all__ = ["SearchNode"]
 
 PlanT = TypeVar("PlanT")
@@ -32,6 +34,8 @@ class SearchNode(nn.Module, Generic[PlanT]):
         What the output weighs it with.
     sampler : torch.Generator or None
         Source of the gates' noise in training; None where gates are free of it.
+    skip : SkipPath or None, default=None
+        What fades beside the mixture; None where nothing does, as in a node of one candidate.
     """
 
     index: int
@@ -42,6 +46,7 @@ class SearchNode(nn.Module, Generic[PlanT]):
     is_output: bool
     output_weight: nn.Parameter
     sampler: Generator | None
+    skip: SkipPath | None = None
 
     @property
     def name(self) -> str:
@@ -57,6 +62,11 @@ class SearchNode(nn.Module, Generic[PlanT]):
     @abstractmethod
     def n_candidates(self) -> int:
         """Number of candidates that the node still mixes."""
+
+    @property
+    def skip_weight(self) -> float:
+        """Weight of the auxiliary skip; zero without one."""
+        return 0.0 if self.skip is None else self.skip.weight
 
     @abstractmethod
     def gates(self) -> Tensor:
@@ -90,6 +100,10 @@ class SearchNode(nn.Module, Generic[PlanT]):
     @abstractmethod
     def free_arch_parameters(self) -> list[nn.Parameter]:
         """Return the architecture parameters that still decide something."""
+
+    @abstractmethod
+    def free_arch_units(self) -> list[float]:
+        """Return, for each of them, the difference that means what one does at the start."""
 
     @abstractmethod
     def input_weights(self) -> tuple[Tensor | None, Tensor | None]:

@@ -18,6 +18,7 @@ from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleList
 from sknas.genotype import INPUT, MEMORY, STATE, Cell, Node
 from sknas.ops import get_op
+from sknas.supernet.auxiliary_skip import AuxiliarySkip, SkipPath
 from sknas.supernet.dag_node import DagNode
 from sknas.supernet.mixed_op import MixedNode
 from sknas.supernet.relaxation import Relaxation
@@ -53,6 +54,8 @@ class TwoInputCell(RecurrentCell[_Step]):
         Source of the initial weights.
     dtype : torch.dtype
         Floating type of the weights.
+    auxiliary_skip : AuxiliarySkip or None, default=None
+        What fades beside the nodes added later, while they are mixed.
     """
 
     def __init__(
@@ -64,10 +67,12 @@ class TwoInputCell(RecurrentCell[_Step]):
         relaxation: Relaxation,
         generator: Generator,
         dtype: torch.dtype,
+        auxiliary_skip: AuxiliarySkip | None = None,
     ) -> None:
         super().__init__()
         self.n_inputs, self.n_hidden = n_inputs, n_hidden
         self.relaxation = relaxation
+        self.auxiliary_skip = auxiliary_skip
         self.memory_node = genotype.memory
         self.dtype = dtype
         self.next_index = 0
@@ -212,6 +217,8 @@ class TwoInputCell(RecurrentCell[_Step]):
 
     def _append(self, node: SearchNode[Any]) -> None:
         node.progress = self.progress
+        if self.auxiliary_skip is not None and node.n_candidates > 1:
+            node.skip = SkipPath(self.auxiliary_skip)
         self.next_index += 1
         self.nodes.append(node)
 

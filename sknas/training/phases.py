@@ -15,6 +15,7 @@ from sknas.blocks import Trunk
 from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork
 from sknas.genotype import Cell, Genotype
+from sknas.search.collapse_watch import Watcher
 from sknas.search.controller import Controller
 from sknas.search.inheritance import derive
 from sknas.search.learner import Learner, LearningRates
@@ -66,6 +67,8 @@ class Phase:
         Epoch of the best validation loss.
     interruption : BaseException or None
         What ended the phase early: the time budget, or the user's interrupt.
+    notes : list of str
+        What else is to be told.
     """
 
     network: DerivedNetwork
@@ -76,6 +79,7 @@ class Phase:
     supernet_loss: float = math.nan
     best_epoch: int = 0
     interruption: BaseException | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def validation_losses(network: nn.Module, problem: Problem) -> Tensor:
@@ -236,6 +240,7 @@ def run_search(
         make_probe(problem, _N_JUDGE_SAMPLES),
         problem.generator,
         cells,
+        watcher=_watcher(problem, schedule, plan),
     )
     feeds = [
         Feed(problem.data, index, schedule.batch_size, schedule.n_epoch_steps, problem.generator)
@@ -267,7 +272,17 @@ def run_search(
         controller.moves,
         controller.best_supernet_loss,
         interruption=interruption,
+        notes=[] if controller.watcher is None else list(map(str, controller.watcher.collapses)),
     )
+
+
+def _watcher(problem: Problem, schedule: Schedule, plan: Plan) -> Watcher | None:
+    """Return the plan's watch at work on an even selection of the architecture split."""
+    if plan.collapse_watch is None:
+        return None
+    step = max(1, -(-len(problem.arch) // schedule.batch_size))
+    batch = problem.data.take(problem.arch[::step])
+    return Watcher(plan.collapse_watch, batch, problem.objective)
 
 
 def train_network(

@@ -23,6 +23,8 @@ from sknas.edits.base import Edit
 from sknas.genotype import NAMED_CELLS
 from sknas.ops import DAG_OPERATIONS, get_op, registered_ops
 from sknas.supernet import (
+    CosineSkip,
+    LinearSkip,
     MixedNode,
     NodePlace,
     Relaxation,
@@ -133,14 +135,19 @@ def test_a_morphism_keeps_the_function_and_its_newborn_have_a_gradient(
     check(net, edits[turn % len(edits)], windows(dtype=dtype))
 
 
+@pytest.mark.parametrize("skip", [None, LinearSkip()], ids=str)
 @pytest.mark.parametrize("progress", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("relaxation", ANNEALED, ids=repr)
 @pytest.mark.parametrize("morphism", MORPHISMS)
-def test_a_morphism_keeps_the_function_whenever_it_comes(morphism, relaxation, progress):
+def test_a_morphism_keeps_the_function_whenever_it_comes(morphism, relaxation, progress, skip):
     n_cases, case = 1, 0
     while case < n_cases:
-        net = supernet(branch("gru"), relaxation=relaxation, operations=OPERATIONS)
+        net = supernet(
+            branch("gru"), relaxation=relaxation, operations=OPERATIONS, auxiliary_skip=skip
+        )
         net.set_progress(progress)
+        net.fade_skips(3)
+        assert (net.skip_weight > 0) == (skip is not None)
         edits = CASES[morphism](net)
         check(net, edits[case], windows())
         n_cases, case = len(edits), case + 1
@@ -167,16 +174,23 @@ def random_morphism(net, rng):
 def test_any_sequence_of_morphisms_and_training_keeps_the_function_at_every_edit(seed):
     rng, past = np.random.default_rng(seed), windows()
     relaxation = ANNEALED[seed % len(ANNEALED)]
-    net = supernet(branch("gru"), relaxation=relaxation)
+    net = supernet(branch("gru"), relaxation=relaxation, auxiliary_skip=CosineSkip())
     for step in range(6):
         check(net, random_morphism(net, rng), past)
+        net.fade_skips(6 - step)
         perturb(net, seed=step, scale=0.1)
         net.set_progress((step + 1) / 6)
 
 
 def settled_by_hand(relaxation, dtype, alpha):
     """Return a supernet whose mixed node was pruned to one candidate of that alpha."""
-    net = supernet(branch("highway"), relaxation=relaxation, dtype=dtype, operations=OPERATIONS)
+    net = supernet(
+        branch("highway"),
+        relaxation=relaxation,
+        dtype=dtype,
+        operations=OPERATIONS,
+        auxiliary_skip=LinearSkip(),
+    )
     place, node = list(net.nodes())[-1]
     net.set_progress(1.0)
     with torch.no_grad():

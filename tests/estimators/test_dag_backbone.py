@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+import sknas.search
 from sknas.genotype import NAMED_CELLS
 from sknas.ops import DAG_OPERATIONS
-from sknas.search import PeriodicGrowth
+from sknas.search import AdmmRegularizer, ArchRegularizer, PeriodicGrowth, ZeroOneRegularizer
 from tests.small import MAKERS, classifier, data_for, product, regressor, search_rows, sequences
+from tests.tiny import members
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
@@ -109,7 +111,6 @@ def test_the_graph_uses_the_given_operations_only(operations):
     [
         ({"operations": ["highway_tanh", "add"]}, r"operations must be highway .*; got 'add'"),
         ({"operations": ["no_such_op"]}, r"operations must be among .*; got 'no_such_op'"),
-        ({"arch_regularizer": "admm"}, r"arch_regularizer must be None .*; got 'admm'"),
         ({"max_nodes": 1}, r"max_nodes must be 0 or at least 2 with backbone='dag'; got 1"),
     ],
 )
@@ -117,6 +118,31 @@ def test_what_the_graph_cannot_be_is_refused(parameters, message):
     for make in (regressor, classifier):
         with pytest.raises(ValueError, match=message):
             make(**{**DAG, **parameters}).fit(X, Y > 0)
+
+
+@pytest.mark.parametrize("rule", members(ArchRegularizer, sknas.search))
+def test_a_regularizer_lowers_the_entropy_of_the_gates_of_pairs(rule):
+    # Gates that stand at a half feel nothing of a term that draws them away from it.
+    relaxation = "softmax" if rule is ZeroOneRegularizer else "scaled_sigmoid"
+    fixed = {**DAG, "mode": "fixed", "search_epochs": 14, "relaxation": relaxation}
+    without, drawn = (
+        search_rows(regularized.fit(X, Y), "gate_entropy")[:9]
+        for regularized in (
+            regressor(**fixed),
+            regressor(**fixed, arch_regularizer=rule(strength=3.0)),
+        )
+    )
+    assert drawn[-1] < 0.95 * without[-1]
+
+
+@pytest.mark.parametrize("mode", ["sequential", "interleaved"])
+def test_a_regularizer_follows_a_graph_that_grows_and_is_pruned(mode):
+    rule = AdmmRegularizer(strength=1.0, period=3)
+    model = regressor(**EAGER_DAG, mode=mode, arch_regularizer=rule).fit(X, Y)
+    assert (np.diff(search_rows(model, "n_candidates")) < 0).any()
+    plain = regressor(**EAGER_DAG, mode=mode).fit(X, Y)
+    gates = [search_rows(each, "gate_entropy") for each in (model, plain)]
+    assert gates[0].tolist() != gates[1].tolist()
 
 
 def test_without_nodes_the_graph_is_the_linear_seed():

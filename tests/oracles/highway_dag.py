@@ -71,7 +71,10 @@ def mixing_weights(node, edge):
 
 
 def node_value(node, values):
-    """Return the mean over the open edges of their mixed operations, times birth scalars."""
+    """Return the mean over the open edges of their mixed operations, times birth scalars.
+
+    An auxiliary skip adds its weight times each edge's source.
+    """
     edges = [edge for edge in range(len(node.sources)) if node.is_open[:, edge].any()]
     total = 0.0
     for edge in edges:
@@ -80,4 +83,5 @@ def node_value(node, values):
             projected = s @ node.projection.weights["left"] + node.projection.bias
             value = highway(s, projected, name.removeprefix("highway_"))
             total = total + weight * node.births[edge] * value / len(edges)
+        total = total + node.skip_weight * s / len(edges)
     return total

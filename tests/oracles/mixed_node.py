@@ -1,8 +1,8 @@
 """A mixed node and its cell evaluated term by term, straight from the formulas.
 
 mechanisms.md 1.2: operands ``a = sum_i p_i u_i`` over the sources u, with edge weights p of their
-own, mixed before the operation; ``s = sum_o g_o r_o o(a, b)``. The input x enters every consumer
-by that consumer's own projection.
+own, mixed before the operation; ``s = sum_o g_o r_o o(a, b)``, plus ``beta a`` where there is an
+auxiliary skip. The input x enters every consumer by that consumer's own projection.
 """
 
 import math
@@ -112,7 +112,7 @@ def node_value(node, values, x):
     total = torch.zeros_like(values["h"])
     for gate, birth, name in zip(gates_of(node), node.births, node.operations, strict=True):
         total = total + gate * birth * apply_operation(node, name, values, x)
-    return total
+    return total + (node.skip_weight * operand(node, 0, values, x) if node.skip else 0.0)
 
 
 def cell_states(cell, inputs, state_bound=4.0, memory_bound=1e3):
