@@ -19,6 +19,7 @@ from sknas.edits import AddBranch
 from sknas.estimators._settings import (
     Settings,
     contenders,
+    drawn_contenders,
     make_schedule,
     make_space,
     resolve_genotype,
@@ -211,8 +212,11 @@ def _first_candidate(
     if settings.max_nodes == 0:
         return None
     is_grown = bool(len(supernet.trunk.branches))
-    cells = () if is_grown else contenders(settings, problem)
-    cells = tuple(cell for cell in cells if _has_room(supernet, space, cell))
+    if settings.mode == "random" and not is_grown:
+        cells = drawn_contenders(problem, schedule, space, supernet)
+    else:
+        cells = () if is_grown else contenders(settings, problem)
+        cells = tuple(cell for cell in cells if _has_room(supernet, space, cell))
     if not cells and not is_grown:
         _start_without_race(problem, settings, space, supernet)
     if not space.fits(supernet.n_params) or not (cells or len(supernet.trunk.branches)):

@@ -40,7 +40,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "linear_seed": ["boolean"],
     "target_channels": [None, list, tuple, np.ndarray],
     "channels_first": ["boolean"],
-    "mode": [StrOptions({"sequential", "interleaved", "fixed"})],
+    "mode": [StrOptions({"sequential", "interleaved", "fixed", "random"})],
     "growth": [StrOptions({"plateau", "periodic"}), GrowthRule],
     "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
     "relaxation": [
@@ -117,8 +117,10 @@ _SHARED = """\
         Start from the closed-form linear solution; False starts it at zero.
 {target_channels}    channels_first : bool, default=False
         3-D X is (n_samples, n_channels, n_steps).
-    mode : {"sequential", "interleaved", "fixed"}, default="interleaved"
-        Grow, then prune; prune after every growth; or plain DARTS from `max_nodes` nodes.
+    mode : {"sequential", "interleaved", "fixed", "random"}, default="interleaved"
+        Grow, then prune; prune after every growth; plain DARTS from `max_nodes` nodes; or random
+        search: cells of at most `max_nodes` nodes are drawn, and the one that wins a race is the
+        result.
     growth : {"plateau", "periodic"} or GrowthRule, default="plateau"
         When to grow.
     pruning : {"effect", "magnitude"} or PruningRule, default="effect"

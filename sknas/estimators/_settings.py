@@ -10,11 +10,20 @@ from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_len
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.search.backbone import Backbone
+from sknas.search.drawn_cells import draw_cells
+from sknas.search.race import n_contenders
 from sknas.search.space import SearchSpace
 from sknas.supernet import Relaxation, Supernet
 from sknas.training import Problem, Schedule
 
-__all__ = ["Settings", "contenders", "make_schedule", "make_space", "resolve_genotype"]
+__all__ = [
+    "Settings",
+    "contenders",
+    "drawn_contenders",
+    "make_schedule",
+    "make_space",
+    "resolve_genotype",
+]
 
 SEARCH_STEPS = 3000
 TRAIN_STEPS = 2000
@@ -25,6 +34,7 @@ PATIENCE_STEPS = 400
 MAX_NORM = 1.0
 SMALL_DATA = 5000
 SMALL_DATA_DROPOUT = 0.3
+MOST_DRAWN = 64  # with more epochs than they need, drawn cells train longer
 
 
 @dataclass(frozen=True)
@@ -149,6 +159,14 @@ def contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
         return ()
     cells = settings.backbone.contenders(is_sequence=problem.shape.is_sequence)
     return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
+
+
+def drawn_contenders(
+    problem: Problem, schedule: Schedule, space: SearchSpace, supernet: Supernet
+) -> tuple[Cell, ...]:
+    """Return as many cells, drawn at random, as can race within the epochs of the search."""
+    n_cells = n_contenders(MOST_DRAWN, schedule.search_epochs, is_whole_search=True)
+    return draw_cells(space, supernet, n_cells, problem.generator)
 
 
 def resolve_genotype(

@@ -282,6 +282,11 @@ class BaseGrowingDARTS(BaseEstimator):
                 f"initial_genotype must be 'auto', 'linear', one of {sorted(NAMED_CELLS)} or a "
                 f"Genotype; got {initial!r}."
             )
+        if self.genotype is None and self.mode == "random" and initial != "auto":
+            raise ValueError(
+                "initial_genotype must be 'auto' with mode='random', which draws what it starts "
+                f"from; got {initial!r}."
+            )
         n_initial = len(NAMED_CELLS[initial].nodes) if initial in NAMED_CELLS else 0
         n_initial = initial.n_nodes if isinstance(initial, Genotype) else n_initial
         if self.genotype is None and n_initial > self.max_nodes > 0:

@@ -104,7 +104,10 @@ class Controller:
         self._race: Race | None = None
         if self.cells:
             self._seed = self.learner.snapshot()
-            self._propose()
+            if self.plan.mode == "random":
+                self._start_race(self.cells)
+            else:
+                self._propose()
         elif self.plan.mode == "interleaved" and not self.learner.supernet.is_settled:
             self._proposal = self._proposal_of(self.learner, self.plan.n_mixed_start_epochs)
 
@@ -247,6 +250,7 @@ class Controller:
             self.generator,
             self.probe.outputs,
             self.probe.loss(self._seed.supernet),
+            is_whole_search=self.plan.mode == "random",
         )
         self.learner = self._race.current
 
@@ -269,7 +273,7 @@ class Controller:
 
     def _possible(self) -> tuple[Edit, ...]:
         is_done = self._n_refusals >= self.plan.growth.max_refusals
-        if is_done or self.plan.mode == "fixed":
+        if is_done or self.plan.mode in ("fixed", "random"):
             return ()
         edits = self.space.possible_edits(self.learner.supernet, self._cell)
         return tuple(edit for edit in edits if str(edit) not in self._refused)

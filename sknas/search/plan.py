@@ -22,8 +22,8 @@ class Plan:
 
     Parameters
     ----------
-    mode : {"sequential", "interleaved", "fixed"}
-        Grow, then prune; prune after every growth; no growth.
+    mode : {"sequential", "interleaved", "fixed", "random"}
+        Grow, then prune; prune after every growth; no growth; a race of drawn cells alone.
     n_epochs : int
         Epochs of the search.
     growth : GrowthRule
