@@ -239,6 +239,7 @@ def _first_candidate(
             settings.arch_schedule,
             settings.arch_regularizer,
             settings.arch_order,
+            settings.size_penalty,
         ),
         space,
         cells,

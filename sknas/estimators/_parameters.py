@@ -140,9 +140,10 @@ _SHARED = """\
     arch_learning_rate : float, default=0.01
         Adam's step size for architecture parameters.
     size_penalty : float, default=0.0
-        What all weights of the trained network together cost, in units of the training loss. Above
-        0, units whose share of that cost exceeds what they are worth are removed, and the narrower
-        network is trained on; it wins if its validation loss and cost are less together.
+        What all weights of a network together cost, in units of the training loss. Above 0, the
+        search prices the weights of candidates, removals and moves. In the trained network units
+        whose share of that cost exceeds what they are worth are removed, and the narrower network
+        is trained on; it wins if its validation loss and cost are less together.
     max_params : int or None, default=None
         Largest number of weights, during the search and in the result.
     search_epochs : int or "auto", default="auto"

@@ -98,6 +98,7 @@ HISTORY_COLUMNS = (
     "n_nodes",
     "n_candidates",
     "n_params",
+    "expected_params",
     "n_branches",
     "arch_steps",
     "gate_entropy",

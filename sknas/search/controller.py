@@ -172,6 +172,7 @@ class Controller:
                 "n_nodes": supernet.n_nodes,
                 "n_candidates": supernet.n_candidates,
                 "n_params": supernet.n_params,
+                "expected_params": supernet.expected_params(),
                 "n_branches": len(supernet.trunk.branches),
                 "arch_steps": n_arch_steps,
                 "gate_entropy": supernet.gate_entropy(),
@@ -352,7 +353,7 @@ class Controller:
             return
         loss_after = min(self._losses[-self.plan.n_trial_epochs :])
         error = self.probe.standard_error(trial.each_before - self._best_each)
-        wanted = max(self.plan.growth.min_gain * trial.loss_before, error)
+        wanted = max(self.plan.growth.min_gain * trial.loss_before, error) + self._price(trial)
         has_gained = trial.loss_before - loss_after >= wanted
         is_accepted = has_gained and not is_hopeless
         self.moves.append(
@@ -378,6 +379,12 @@ class Controller:
             self._losses = [trial.loss_before] * (self.plan.n_trial_epochs + 1)
         self._trial = None
         self._rounds_left = None
+
+    def _price(self, trial: _Trial) -> float:
+        """Return what the weights cost that a move has brought, in units of the loss."""
+        n_params = self.learner.supernet.n_params
+        n_added = n_params - trial.before.supernet.n_params
+        return self.plan.size_penalty * n_added / n_params
 
     # -- pruning ------------------------------------------------------------------------------
 

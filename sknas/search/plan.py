@@ -36,6 +36,8 @@ class Plan:
         What is added to the architecture loss.
     arch_order : {1, 2}
         Whether an architecture step looks one weight step ahead (2) or not (1).
+    size_penalty : float
+        What all weights of the network together cost, in units of the loss.
     """
 
     mode: str
@@ -45,6 +47,7 @@ class Plan:
     arch_schedule: ArchSchedule[Any] = field(default_factory=AlternateSchedule)
     arch_regularizer: ArchRegularizer | None = None
     arch_order: int = 1
+    size_penalty: float = 0.0
 
     @property
     def n_trial_epochs(self) -> int:

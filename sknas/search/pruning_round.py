@@ -33,6 +33,11 @@ def prune_round(
         Source of draws.
     """
     with learner.average.swapped_in():
-        removals = measure_removals(learner.supernet, probe, is_measured=rule.needs_costs)
+        removals = measure_removals(
+            learner.supernet,
+            probe,
+            is_measured=rule.needs_costs,
+            size_penalty=learner.size_penalty,
+        )
     for edit in rule.propose(dataclasses.replace(state, removals=tuple(removals))):
         learner.apply(edit, generator)

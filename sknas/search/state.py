@@ -58,12 +58,16 @@ class Removal:
         The candidate's mixing weight times the size of its birth scalar.
     cost : float
         Measured increase of the validation loss without the candidate; NaN where not measured.
+    saving : float, default=0.0
+        What the weights cost that would go with the candidate, in units of the loss; 0 where not
+        measured.
     """
 
     edit: Edit
     group: tuple[object, ...]
     strength: float
     cost: float
+    saving: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -233,7 +233,7 @@ def run_search(
         schedule.learning_rate, schedule.arch_learning_rate, schedule.weight_decay
     )
     controller = Controller(
-        Learner.start(supernet, rates, plan.arch_regularizer),
+        Learner.start(supernet, rates, plan.arch_regularizer, plan.size_penalty),
         plan,
         space,
         make_probe(problem, _N_JUDGE_SAMPLES),
