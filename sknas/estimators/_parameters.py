@@ -48,6 +48,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
         Relaxation,
     ],
     "arch_schedule": [StrOptions({"alternate", "every_k", "information"}), ArchSchedule],
+    "arch_fraction": [StrOptions({"auto", "schedule"}), Interval(Real, 0, 1, closed="neither")],
     "arch_order": [Interval(Integral, 1, 2, closed="both")],
     "arch_regularizer": [None, StrOptions({"proximity", "admm", "zero_one"}), ArchRegularizer],
     "arch_learning_rate": [_at_least(Real, 0, "neither")],
@@ -132,6 +133,10 @@ _SHARED = """\
     arch_schedule : {"alternate", "every_k", "information"} or ArchSchedule, default="alternate"
         When to take an architecture step, while something is undecided: before every weight step,
         before every second one, or while the weights' gradients are small.
+    arch_fraction : float, "auto" or "schedule", default="auto"
+        Share of the training part that architecture parameters learn on, and weights do not, while
+        something is undecided. ``"auto"`` is a quarter; ``"schedule"`` the share of weight steps
+        that `arch_schedule` puts an architecture step before, at most a half.
     arch_order : {1, 2}, default=1
         Whether an architecture step takes the gradient as it is (1), or that after one virtual
         step of the weights (2), at about four times the cost.

@@ -18,6 +18,7 @@ from sknas.training import Problem, Schedule
 
 __all__ = [
     "Settings",
+    "arch_fraction",
     "contenders",
     "drawn_contenders",
     "make_schedule",
@@ -34,6 +35,8 @@ PATIENCE_STEPS = 400
 MAX_NORM = 1.0
 SMALL_DATA = 5000
 SMALL_DATA_DROPOUT = 0.3
+ARCH_FRACTION = 0.25
+MOST_ARCH_FRACTION = 0.5
 MOST_DRAWN = 64  # with more epochs than they need, drawn cells train longer
 
 
@@ -57,6 +60,7 @@ class Settings:
     pruning: PruningRule
     relaxation: Relaxation
     arch_schedule: ArchSchedule[Any]
+    arch_fraction: float
     arch_order: int
     arch_regularizer: ArchRegularizer | None
     arch_learning_rate: float
@@ -72,6 +76,24 @@ class Settings:
     early_stopping: bool
     refit: str
     refit_full: bool
+
+
+def arch_fraction(given: float | str, schedule: ArchSchedule[Any]) -> float:
+    """Return the share of the training part that architecture parameters learn on.
+
+    With ``"schedule"`` it is the schedule's share of steps, DARTS-PRIME's ``dyno_split``; at most
+    the half that DARTS takes, since a step before every weight step is no reason to take all.
+    """
+    if given == "auto":
+        return ARCH_FRACTION
+    if given != "schedule":
+        return float(given)
+    if not 0.0 < schedule.share <= 1.0:
+        raise ValueError(
+            "arch_fraction='schedule' needs an arch_schedule whose share of steps is in (0, 1]; "
+            f"got {schedule!r} with a share of {schedule.share!r}."
+        )
+    return min(schedule.share, MOST_ARCH_FRACTION)
 
 
 def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> SearchSpace:

@@ -28,7 +28,7 @@ from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._parameters import CONSTRAINTS
 from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._progress import ProgressBar
-from sknas.estimators._settings import Settings
+from sknas.estimators._settings import Settings, arch_fraction
 from sknas.estimators._updating import Past, update_network
 from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
@@ -101,6 +101,7 @@ HISTORY_COLUMNS = (
     "expected_params",
     "n_branches",
     "arch_steps",
+    "arch_samples",
     "gate_entropy",
     "progress",
     "seconds",
@@ -136,6 +137,7 @@ class BaseGrowingDARTS(BaseEstimator):
                 ),
                 validation=self.validation,
                 validation_fraction=self.validation_fraction,
+                arch_fraction=settings.arch_fraction,
                 batch_size=self.batch_size,
                 seed=seed,
                 device=self.device,
@@ -220,6 +222,7 @@ class BaseGrowingDARTS(BaseEstimator):
                 channel_mode=spec.channel_mode,
                 validation=self.validation,
                 validation_fraction=self.validation_fraction,
+                arch_fraction=settings.arch_fraction,
                 batch_size=self.batch_size,
                 seed=seed,
                 device=self.device,
@@ -302,6 +305,7 @@ class BaseGrowingDARTS(BaseEstimator):
                 SearchWarning,
                 stacklevel=4,
             )
+        arch_schedule = _resolved(self.arch_schedule, ARCH_SCHEDULE)
         return Settings(
             backbone,
             operations,
@@ -318,7 +322,8 @@ class BaseGrowingDARTS(BaseEstimator):
             GROWTH[self.growth]() if isinstance(self.growth, str) else clone(self.growth),
             PRUNING[self.pruning]() if isinstance(self.pruning, str) else clone(self.pruning),
             self._relaxation(),
-            _resolved(self.arch_schedule, ARCH_SCHEDULE),
+            arch_schedule,
+            arch_fraction(self.arch_fraction, arch_schedule),
             self.arch_order,
             (
                 None
