@@ -247,8 +247,9 @@ def _first_candidate(
         on_epoch=lambda row: progress("search", row),
     )
     phases.append(("search", phase))
-    n_supernet = max((row["n_params"] for row in phase.rows), default=0)
-    stages.append(_Stage("supernet", None, phase.supernet_loss, n_supernet, phase.seconds))
+    stages.append(
+        _Stage("supernet", None, phase.supernet_loss, phase.n_supernet_params, phase.seconds)
+    )
     if not phase.network.spec.genotype.branches:
         return None
     if settings.refit == "inherit":

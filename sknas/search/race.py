@@ -150,6 +150,11 @@ class Race:
         return self.contenders[self._running[self._turn]].learner
 
     @property
+    def current_best(self) -> float:
+        """Least validation loss so far of who trains now; infinite before the first."""
+        return self.contenders[self._running[self._turn]].best
+
+    @property
     def winner(self) -> int:
         """Place of the winner in the list of edits."""
         return self._running[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from sknas.edits import Edit
@@ -39,8 +40,10 @@ class Move:
 
     @property
     def gain(self) -> float:
-        """Share of the validation loss that the move took off."""
-        return 1.0 - self.loss_after / self.loss_before if self.loss_before > 0 else 0.0
+        """Share of the validation loss that the move took off; 0 where it stayed infinite."""
+        if self.loss_before <= 0.0 or self.loss_before == self.loss_after == math.inf:
+            return 0.0
+        return 1.0 - self.loss_after / self.loss_before
 
 
 @dataclass(frozen=True)

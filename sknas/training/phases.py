@@ -61,7 +61,9 @@ class Phase:
     moves : list of Move
         Moves tried.
     supernet_loss : float
-        Best validation loss of the supernet, mixed or not.
+        Best validation loss, mixed or not, of the supernet that the network was derived from.
+    n_supernet_params : int
+        Most weights that this supernet had.
     best_epoch : int
         Epoch of the best validation loss.
     interruption : BaseException or None
@@ -74,6 +76,7 @@ class Phase:
     rows: list[dict[str, Any]] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     supernet_loss: float = math.nan
+    n_supernet_params: int = 0
     best_epoch: int = 0
     interruption: BaseException | None = None
 
@@ -268,7 +271,8 @@ def run_search(
         time.monotonic() - start,
         controller.rows,
         controller.moves,
-        controller.best_supernet_loss,
+        controller.lineage.loss,
+        controller.lineage.n_params,
         interruption=interruption,
     )
 
