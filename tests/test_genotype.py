@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sknas.genotype import NAMED_CELLS, Branch, Cell, Genotype, Node
-from sknas.ops import DEFAULT_OPERATIONS, get_op, registered_ops
+from sknas.genotype.drawing import draw_cell, draw_graph_cell
+from sknas.ops import DAG_OPERATIONS, DEFAULT_OPERATIONS, get_op, registered_ops
 
 NODE = Node("lin_tanh", "x", "h")
 CELL = Cell((NODE,), outputs=(0,))
@@ -140,6 +141,27 @@ def test_a_random_genotype_is_valid_and_leaves_no_node_unread(seed, n_nodes, ope
     read = {name for node in cell.nodes for name in node.operands}
     for index in range(n_nodes):
         assert (index in cell.outputs) != (f"s{index}" in read)
+
+
+@given(seed=st.integers(0, 10**6), n_nodes=st.integers(2, 9))
+def test_a_random_cell_of_a_graph_reads_one_earlier_node_each_and_the_input_once(seed, n_nodes):
+    first = Node("highway_tanh", "h", "x")
+    rng = np.random.RandomState(seed)
+    cell = draw_graph_cell(rng, DAG_OPERATIONS, n_nodes, first)
+    assert cell.nodes[0] == first
+    assert cell.outputs == tuple(range(1, n_nodes))
+    for index, node in enumerate(cell.nodes[1:], start=1):
+        assert node.operation in DAG_OPERATIONS
+        assert node.left in {f"s{i}" for i in range(index)}
+        assert node.right is None
+
+
+@given(seed=st.integers(0, 10**6), n_nodes=st.integers(1, 9))
+def test_a_random_cell_without_a_state_neither_reads_nor_carries_one(seed, n_nodes):
+    rng = np.random.RandomState(seed)
+    cell = draw_cell(rng, DEFAULT_OPERATIONS, n_nodes, has_state=False)
+    assert not cell.carry
+    assert not any("h" in node.operands for node in cell.nodes)
 
 
 def test_a_random_genotype_comes_from_its_seed_alone():

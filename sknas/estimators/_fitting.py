@@ -123,7 +123,7 @@ class _Fit:
     def _search(self) -> DerivedNetwork | None:
         settings, problem, supernet, space = self.settings, self.problem, self.supernet, self.space
         is_grown = bool(len(supernet.trunk.branches))
-        cells = () if is_grown else admitted(settings, problem, space, supernet)
+        cells = () if is_grown else admitted(settings, problem, self.schedule, space, supernet)
         if not cells and not is_grown:
             put_first_branches(problem, settings, space, supernet)
         if not space.fits(supernet.n_params) or not (cells or len(supernet.trunk.branches)):
@@ -144,8 +144,8 @@ class _Fit:
             on_epoch=lambda row: self.progress("search", row),
         )
         self.stages.phases.append(("search", phase))
-        n_supernet = max((row["n_params"] for row in phase.rows), default=0)
-        told = Stage("supernet", None, phase.supernet_loss, n_supernet, phase.seconds)
+        n_params = phase.n_supernet_params
+        told = Stage("supernet", None, phase.supernet_loss, n_params, phase.seconds)
         self.stages.all.append(told)
         network = phase.network
         if not network.spec.genotype.branches:

@@ -40,7 +40,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "linear_seed": ["boolean"],
     "target_channels": [None, list, tuple, np.ndarray],
     "channels_first": ["boolean"],
-    "mode": [StrOptions({"sequential", "interleaved", "fixed"})],
+    "mode": [StrOptions({"sequential", "interleaved", "fixed", "random"})],
     "growth": [StrOptions({"plateau", "periodic"}), GrowthRule],
     "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
     "relaxation": [
@@ -48,6 +48,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
         Relaxation,
     ],
     "arch_schedule": [StrOptions({"alternate", "every_k", "information"}), ArchSchedule],
+    "arch_fraction": [StrOptions({"auto", "schedule"}), Interval(Real, 0, 1, closed="neither")],
     "arch_order": [Interval(Integral, 1, 2, closed="both")],
     "arch_regularizer": [None, StrOptions({"proximity", "admm", "zero_one"}), ArchRegularizer],
     "auxiliary_skip": [None, StrOptions({"linear", "cosine"}), AuxiliarySkip],
@@ -119,8 +120,10 @@ _SHARED = """\
         Start from the closed-form linear solution; False starts it at zero.
 {target_channels}    channels_first : bool, default=False
         3-D X is (n_samples, n_channels, n_steps).
-    mode : {"sequential", "interleaved", "fixed"}, default="interleaved"
-        Grow, then prune; prune after every growth; or plain DARTS from `max_nodes` nodes.
+    mode : {"sequential", "interleaved", "fixed", "random"}, default="interleaved"
+        Grow, then prune; prune after every growth; plain DARTS from `max_nodes` nodes; or random
+        search: cells of at most `max_nodes` nodes are drawn, and the one that wins a race is the
+        result.
     growth : {"plateau", "periodic"} or GrowthRule, default="plateau"
         When to grow.
     pruning : {"effect", "magnitude"} or PruningRule, default="effect"
@@ -132,6 +135,10 @@ _SHARED = """\
     arch_schedule : {"alternate", "every_k", "information"} or ArchSchedule, default="alternate"
         When to take an architecture step, while something is undecided: before every weight step,
         before every second one, or while the weights' gradients are small.
+    arch_fraction : float, "auto" or "schedule", default="auto"
+        Share of the training part that architecture parameters learn on, and weights do not, while
+        something is undecided. ``"auto"`` is a quarter; ``"schedule"`` the share of weight steps
+        that `arch_schedule` puts an architecture step before, at most a half.
     arch_order : {1, 2}, default=1
         Whether an architecture step takes the gradient as it is (1), or that after one virtual
         step of the weights (2), at about four times the cost.
@@ -146,9 +153,10 @@ _SHARED = """\
     arch_learning_rate : float, default=0.01
         Adam's step size for architecture parameters.
     size_penalty : float, default=0.0
-        What all weights of the trained network together cost, in units of the training loss. Above
-        0, units whose share of that cost exceeds what they are worth are removed, and the narrower
-        network is trained on; it wins if its validation loss and cost are less together.
+        What all weights of a network together cost, in units of the training loss. Above 0, the
+        search prices the weights of candidates, removals and moves. In the trained network units
+        whose share of that cost exceeds what they are worth are removed, and the narrower network
+        is trained on; it wins if its validation loss and cost are less together.
     max_params : int or None, default=None
         Largest number of weights, during the search and in the result.
     search_epochs : int or "auto", default="auto"

@@ -9,7 +9,7 @@ import torch
 
 from sknas.derived import DerivedNetwork, NetworkSpec
 from sknas.edits import AddBranch
-from sknas.estimators._settings import Settings, contenders, resolve_genotype
+from sknas.estimators._settings import Settings, contenders, drawn_contenders, resolve_genotype
 from sknas.genotype import Cell, Genotype
 from sknas.search.discretization import discretize
 from sknas.search.inheritance import copy_parameters, derive
@@ -18,6 +18,7 @@ from sknas.search.space import SearchSpace
 from sknas.supernet import Supernet
 from sknas.training import (
     Problem,
+    Schedule,
     grow_from,
     mean_loss,
     plant_seed,
@@ -97,9 +98,13 @@ def lift_network(network: DerivedNetwork, problem: Problem, settings: Settings) 
 
 
 def admitted(
-    settings: Settings, problem: Problem, space: SearchSpace, supernet: Supernet
+    settings: Settings,
+    problem: Problem,
+    schedule: Schedule,
+    space: SearchSpace,
+    supernet: Supernet,
 ) -> tuple[Cell, ...]:
-    """Return the cells that race for the first branch and are within the bounds.
+    """Return the cells, made by hand or drawn, that race for the first branch within the bounds.
 
     Parameters
     ----------
@@ -107,6 +112,8 @@ def admitted(
         Resolved parameters.
     problem : Problem
         Data and split.
+    schedule : Schedule
+        How long the search is.
     space : SearchSpace
         Bounds.
     supernet : Supernet
@@ -117,6 +124,8 @@ def admitted(
     tuple of Cell
         Empty where the start is given, or nothing has room.
     """
+    if settings.mode == "random":
+        return drawn_contenders(problem, schedule, space, supernet)
     cells = contenders(settings, problem)
     return tuple(cell for cell in cells if has_room(supernet, space, cell))
 

@@ -29,7 +29,6 @@ from sknas.windows import (
 __all__ = ["Prepared", "Samples", "Scales", "default_segment_length", "prepare"]
 
 Array = NDArray[Any]
-ARCH_FRACTION = 0.25
 FULL_BATCH = 1024
 BATCH = 64
 
@@ -119,6 +118,7 @@ def prepare(
     channel_mode: str,
     validation: Any,
     validation_fraction: float,
+    arch_fraction: float,
     batch_size: int | str,
     seed: int,
     device: str,
@@ -135,6 +135,8 @@ def prepare(
         Resolved parameters of the estimator.
     validation, validation_fraction, batch_size
         Parameters of the estimator.
+    arch_fraction : float
+        Share of the training part that architecture parameters learn on.
     seed : int
         Seed of every draw.
     device : str
@@ -150,7 +152,7 @@ def prepare(
     if rule in ("shuffle", "stratified") and len(samples.X) <= size:
         samples = _canonical(samples, seed)
     outer = _split(samples, rule, validation_fraction, seed)
-    inner = _inner_split(samples, rule, outer, seed)
+    inner = _inner_split(samples, rule, outer, arch_fraction, seed)
     scales = samples.scales or _fit_scales(samples, np.sort(outer.train))
     x_scaler, y_scaler = scales.x, scales.y
     rows = x_scaler.transform(samples.X)
@@ -244,7 +246,9 @@ def _split(samples: Samples, rule: Any, fraction: float, seed: int) -> Split:
     return split if len(split.validation) else Split(split.train, split.train)
 
 
-def _inner_split(samples: Samples, rule: Any, outer: Split, seed: int) -> tuple[Array, Array]:
+def _inner_split(
+    samples: Samples, rule: Any, outer: Split, fraction: float, seed: int
+) -> tuple[Array, Array]:
     """Cut the architecture split from the training part, by the same rule."""
     train = outer.train
     part = Samples(
@@ -258,7 +262,7 @@ def _inner_split(samples: Samples, rule: Any, outer: Split, seed: int) -> tuple[
     if len(train) < 2:
         return train, train
     inner_rule = rule if isinstance(rule, str) else "chronological"
-    split = _split(part, inner_rule, ARCH_FRACTION, seed + 1)
+    split = _split(part, inner_rule, fraction, seed + 1)
     return train[split.train], train[split.validation]
 
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from sknas._validation import validate_parameters
 from sknas.estimators._checks import check_device, read_genotype
-from sknas.estimators._settings import Settings
+from sknas.estimators._settings import Settings, arch_fraction
 from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.search import (
@@ -98,6 +98,7 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
     _check_validation(parameters["validation"])
     check_device(parameters["device"])
     _check_start(parameters)
+    arch_schedule: ArchSchedule[Any] = _looked_up(parameters["arch_schedule"], ARCH_SCHEDULE)
     resolved = {
         "backbone": backbone,
         "operations": operations,
@@ -105,7 +106,8 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
         "growth": _looked_up(parameters["growth"], GROWTH),
         "pruning": _looked_up(parameters["pruning"], PRUNING),
         "relaxation": _relaxation(parameters),
-        "arch_schedule": _looked_up(parameters["arch_schedule"], ARCH_SCHEDULE),
+        "arch_schedule": arch_schedule,
+        "arch_fraction": arch_fraction(parameters["arch_fraction"], arch_schedule),
         "arch_regularizer": _looked_up(parameters["arch_regularizer"], ARCH_REGULARIZER),
         "auxiliary_skip": _looked_up(parameters["auxiliary_skip"], AUXILIARY_SKIP),
         "collapse_watch": _looked_up(parameters["collapse_watch"], COLLAPSE_WATCH),
@@ -164,6 +166,11 @@ def _check_start(parameters: Mapping[str, Any]) -> None:
         raise ValueError(
             f"initial_genotype must be 'auto', 'linear', one of {sorted(NAMED_CELLS)} or a "
             f"Genotype; got {initial!r}."
+        )
+    if parameters["genotype"] is None and parameters["mode"] == "random" and initial != "auto":
+        raise ValueError(
+            "initial_genotype must be 'auto' with mode='random', which draws what it starts from; "
+            f"got {initial!r}."
         )
     n_initial = len(NAMED_CELLS[initial].nodes) if initial in NAMED_CELLS else 0
     n_initial = initial.n_nodes if isinstance(initial, Genotype) else n_initial

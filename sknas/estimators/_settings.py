@@ -10,14 +10,18 @@ from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_len
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.search.backbone import Backbone
+from sknas.search.drawn_cells import draw_cells
 from sknas.search.plan import Plan
+from sknas.search.race import n_contenders
 from sknas.search.space import SearchSpace
 from sknas.supernet import AuxiliarySkip, Relaxation, Supernet
 from sknas.training import Problem, Schedule
 
 __all__ = [
     "Settings",
+    "arch_fraction",
     "contenders",
+    "drawn_contenders",
     "make_plan",
     "make_schedule",
     "make_space",
@@ -33,6 +37,9 @@ PATIENCE_STEPS = 400
 MAX_NORM = 1.0
 SMALL_DATA = 5000
 SMALL_DATA_DROPOUT = 0.3
+ARCH_FRACTION = 0.25
+MOST_ARCH_FRACTION = 0.5
+MOST_DRAWN = 64  # with more epochs than they need, drawn cells train longer
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Settings:
     pruning: PruningRule
     relaxation: Relaxation
     arch_schedule: ArchSchedule[Any]
+    arch_fraction: float
     arch_order: int
     arch_regularizer: ArchRegularizer | None
     auxiliary_skip: AuxiliarySkip | None
@@ -72,6 +80,24 @@ class Settings:
     early_stopping: bool
     refit: str
     refit_full: bool
+
+
+def arch_fraction(given: float | str, schedule: ArchSchedule[Any]) -> float:
+    """Return the share of the training part that architecture parameters learn on.
+
+    With ``"schedule"`` it is the schedule's share of steps, DARTS-PRIME's ``dyno_split``; at most
+    the half that DARTS takes, since a step before every weight step is no reason to take all.
+    """
+    if given == "auto":
+        return ARCH_FRACTION
+    if given != "schedule":
+        return float(given)
+    if not 0.0 < schedule.share <= 1.0:
+        raise ValueError(
+            "arch_fraction='schedule' needs an arch_schedule whose share of steps is in (0, 1]; "
+            f"got {schedule!r} with a share of {schedule.share!r}."
+        )
+    return min(schedule.share, MOST_ARCH_FRACTION)
 
 
 def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> SearchSpace:
@@ -143,6 +169,7 @@ def make_plan(schedule: Schedule, settings: Settings) -> Plan:
         settings.arch_regularizer,
         settings.arch_order,
         settings.collapse_watch,
+        settings.size_penalty,
     )
 
 
@@ -172,6 +199,14 @@ def contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
         return ()
     cells = settings.backbone.contenders(is_sequence=problem.shape.is_sequence)
     return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
+
+
+def drawn_contenders(
+    problem: Problem, schedule: Schedule, space: SearchSpace, supernet: Supernet
+) -> tuple[Cell, ...]:
+    """Return as many cells, drawn at random, as can race within the epochs of the search."""
+    n_cells = n_contenders(MOST_DRAWN, schedule.search_epochs, is_whole_search=True)
+    return draw_cells(space, supernet, n_cells, problem.generator)
 
 
 def resolve_genotype(

@@ -193,8 +193,8 @@ def _train(
 
 def _asks_for_growth(update: _Update, settings: Settings, memory: Memory) -> bool:
     """Say whether training has ended clearly above the remembered loss, and growth is allowed."""
-    is_fixed = settings.genotype is not None or settings.mode == "fixed" or not settings.max_nodes
-    if is_fixed or len(update.problem.validation) < _MIN_JUDGES:
+    is_grown = settings.genotype is None and settings.mode not in ("fixed", "random")
+    if not is_grown or not settings.max_nodes or len(update.problem.validation) < _MIN_JUDGES:
         return False
     present = update.memory
     error = (present.error**2 + memory.error**2) ** 0.5
@@ -212,7 +212,7 @@ def _grow(
     space = make_space(problem, settings, supernet)
     cells: tuple[Cell, ...] = ()
     if not len(supernet.trunk.branches):
-        cells = admitted(settings, problem, space, supernet)
+        cells = admitted(settings, problem, schedule, space, supernet)
         if not cells and not has_room(supernet, space, space.plain_cell):
             return
         cells = cells or (space.plain_cell,)

@@ -75,6 +75,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "auto",
         arch_schedule: str | ArchSchedule[Any] = "alternate",
+        arch_fraction: float | str = "auto",
         arch_order: int = 1,
         arch_regularizer: str | ArchRegularizer | None = None,
         auxiliary_skip: str | AuxiliarySkip | None = None,
@@ -119,6 +120,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.pruning = pruning
         self.relaxation = relaxation
         self.arch_schedule = arch_schedule
+        self.arch_fraction = arch_fraction
         self.arch_order = arch_order
         self.arch_regularizer = arch_regularizer
         self.auxiliary_skip = auxiliary_skip

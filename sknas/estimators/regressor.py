@@ -90,6 +90,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "auto",
         arch_schedule: str | ArchSchedule[Any] = "alternate",
+        arch_fraction: float | str = "auto",
         arch_order: int = 1,
         arch_regularizer: str | ArchRegularizer | None = None,
         auxiliary_skip: str | AuxiliarySkip | None = None,
@@ -135,6 +136,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.pruning = pruning
         self.relaxation = relaxation
         self.arch_schedule = arch_schedule
+        self.arch_fraction = arch_fraction
         self.arch_order = arch_order
         self.arch_regularizer = arch_regularizer
         self.auxiliary_skip = auxiliary_skip

@@ -6,6 +6,8 @@ import dataclasses
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import numpy as np
+
 from sknas.edits import (
     AddDagBranch,
     AddDagNode,
@@ -16,6 +18,7 @@ from sknas.edits import (
     Edit,
 )
 from sknas.genotype import INPUT, NAMED_CELLS, STATE, Branch, Cell, Node
+from sknas.genotype.drawing import draw_cell, draw_graph_cell
 from sknas.ops import DAG_OPERATIONS, DEFAULT_OPERATIONS, Highway, get_op
 from sknas.supernet import MixedNode, Supernet
 
@@ -72,6 +75,34 @@ class Backbone(ABC):
 
         Parameters
         ----------
+        is_sequence : bool
+            Whether there is time to recur over.
+
+        Returns
+        -------
+        Cell
+            The cell.
+        """
+
+    @abstractmethod
+    def random_cell(
+        self,
+        rng: np.random.RandomState,
+        operations: tuple[str, ...],
+        max_nodes: int,
+        *,
+        is_sequence: bool,
+    ) -> Cell:
+        """Draw a cell, first its number of nodes, uniformly.
+
+        Parameters
+        ----------
+        rng : RandomState
+            Source of the draw.
+        operations : tuple of str
+            Operations to draw from.
+        max_nodes : int
+            Most nodes of the cell.
         is_sequence : bool
             Whether there is time to recur over.
 
@@ -184,6 +215,18 @@ class TwoInputBackbone(Backbone):
         """Return a single update, carried where there is a state."""
         return NAMED_CELLS["highway" if is_sequence else "dense"]
 
+    def random_cell(
+        self,
+        rng: np.random.RandomState,
+        operations: tuple[str, ...],
+        max_nodes: int,
+        *,
+        is_sequence: bool,
+    ) -> Cell:
+        """Draw a cell of two-input nodes; without time none of them reads a state."""
+        n_nodes = int(rng.randint(max_nodes)) + 1
+        return draw_cell(rng, operations, n_nodes, has_state=is_sequence)
+
     def frame_cell(self, *, is_sequence: bool) -> Cell:
         """Return an identity that the mixed nodes replace, and a carry."""
         return Cell((Node("first", INPUT, None),), outputs=(0,), carry=is_sequence)
@@ -238,6 +281,19 @@ class DagBackbone(Backbone):
         """Return s0 alone: DARTS's first node, without the state where it is always zero."""
         left, right = (STATE, INPUT) if is_sequence else (INPUT, None)
         return Cell((Node("highway_tanh", left, right),), outputs=(0,), carry=False)
+
+    def random_cell(
+        self,
+        rng: np.random.RandomState,
+        operations: tuple[str, ...],
+        max_nodes: int,
+        *,
+        is_sequence: bool,
+    ) -> Cell:
+        """Draw what a search of the graph may end in: behind s0, one edge a node."""
+        first = self.plain_cell(is_sequence=is_sequence).nodes[0]
+        n_nodes = int(rng.randint(max_nodes - 1)) + 2
+        return draw_graph_cell(rng, operations, n_nodes, first)
 
     def frame_cell(self, *, is_sequence: bool) -> Cell:
         """Return s0, which every node of the graph may read."""

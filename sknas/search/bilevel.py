@@ -86,7 +86,7 @@ def arch_step(
     """Take one step of the architecture parameters (Liu et al. 2019).
 
     First order (xi = 0), or, where it looks ahead, second order, with the learning rate of the
-    weights for xi. The learner's penalty, where it has one, is part of what the step lowers.
+    weights for xi. The learner's penalties, where it has any, are part of what the step lowers.
 
     Parameters
     ----------
@@ -133,8 +133,7 @@ def _arch_gradients(
 
     def arch_loss() -> Tensor:
         losses.append(loss_on(batch))
-        penalty = learner.penalty
-        return losses[0] if penalty is None else losses[0] + penalty.value(supernet)
+        return losses[0] + learner.arch_penalty()
 
     if ahead is None:
         gradients: Sequence[Tensor] = torch.autograd.grad(arch_loss(), free)

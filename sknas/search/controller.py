@@ -23,17 +23,61 @@ from sknas.search.space import SearchSpace
 from sknas.search.state import Move, SearchState
 from sknas.supernet import Supernet
 
-__all__ = ["Controller", "Incumbent"]
+__all__ = ["Controller", "Incumbent", "Lineage"]
 
 _HOPELESS = 1.03  # a move on trial that stands this much above the loss before it is given up
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """A supernet over the epochs in which it became what it is; what was undone is not of them.
+
+    Attributes
+    ----------
+    loss : float
+        Least validation loss, mixed or not.
+    n_params : int
+        Most weights.
+    """
+
+    loss: float = math.inf
+    n_params: int = 0
+
+    def followed_by(self, loss: float, n_params: int) -> Lineage:
+        """Return the lineage one epoch later.
+
+        Parameters
+        ----------
+        loss : float
+            Validation loss of the epoch.
+        n_params : int
+            Weights of the supernet.
+
+        Returns
+        -------
+        Lineage
+            Of both.
+        """
+        return Lineage(min(self.loss, loss), max(self.n_params, n_params))
+
+
+@dataclass(frozen=True)
 class Incumbent:
-    """The best settled supernet so far, with averaged weights."""
+    """The best settled supernet so far, with averaged weights.
+
+    Attributes
+    ----------
+    supernet : Supernet
+        The network.
+    loss : float
+        Its validation loss.
+    lineage : Lineage or None
+        How it came about; None for what the search started from.
+    """
 
     supernet: Supernet
     loss: float
+    lineage: Lineage | None = None
 
 
 @dataclass
@@ -49,6 +93,7 @@ class _Trial:
     each_before: Tensor
     n_epochs_left: int
     incumbent: Incumbent
+    lineage_before: Lineage
 
 
 @dataclass
@@ -89,7 +134,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         self.epoch = 0
-        self.best_supernet_loss = math.inf
+        self._lineage = Lineage()
         self._losses: list[float] = []
         self._best: Learner | None = None
         self._best_each = self.probe.each(self.learner.supernet)
@@ -108,9 +153,17 @@ class Controller:
         self._race: Race | None = None
         if self.cells:
             self._seed = self.learner.snapshot()
-            self._propose()
+            if self.plan.mode == "random":
+                self._start_race(self.cells)
+            else:
+                self._propose()
         elif self.plan.mode == "interleaved" and not self.learner.supernet.is_settled:
             self._proposal = self._proposal_of(self.learner, self.plan.n_mixed_start_epochs)
+
+    @property
+    def lineage(self) -> Lineage:
+        """The supernet that the incumbent was pruned from; the present one's, if there is none."""
+        return self._lineage if self.incumbent.lineage is None else self.incumbent.lineage
 
     # -- the outer loop -----------------------------------------------------------------------
 
@@ -158,11 +211,16 @@ class Controller:
         with self.learner.average.swapped_in():
             each = self.probe.each(supernet)
             loss = self.probe.mean(each)
-            self.best_supernet_loss = min(self.best_supernet_loss, loss)
+            lineage = self._lineage
+            if self._race is not None:
+                lineage = Lineage(self._race.current_best)
+            lineage = lineage.followed_by(loss, supernet.n_params)
+            if self._race is None:
+                self._lineage = lineage
             # A move has to be accepted before what it led to may be the result.
             holder = self if self._trial is None else self._trial
             if supernet.is_settled and loss < holder.incumbent.loss:
-                holder.incumbent = Incumbent(copy.deepcopy(supernet), loss)
+                holder.incumbent = Incumbent(copy.deepcopy(supernet), loss, lineage)
         if self._race is None and loss < min(self._losses, default=math.inf):
             self._best, self._best_each = self.learner.averaged_snapshot(), each
         return loss
@@ -177,6 +235,7 @@ class Controller:
                 "n_nodes": supernet.n_nodes,
                 "n_candidates": supernet.n_candidates,
                 "n_params": supernet.n_params,
+                "expected_params": supernet.expected_params(),
                 "n_branches": len(supernet.trunk.branches),
                 "arch_steps": n_arch_steps,
                 "gate_entropy": supernet.gate_entropy(),
@@ -224,7 +283,7 @@ class Controller:
     def _settle(self) -> None:
         """Prune what is still open at the end in one round, and validate what comes of it."""
         if self._trial is not None:
-            self.learner = self._trial.before
+            self.learner, self._lineage = self._trial.before, self._trial.lineage_before
             self._trial = None
         self._rounds_left = 1
         self._prune_once()
@@ -270,13 +329,16 @@ class Controller:
             self._start_race([found, *self.cells] if found is not None and is_new else self.cells)
 
     def _start_race(self, cells: Sequence[Cell]) -> None:
+        seed_loss = self.probe.loss(self._seed.supernet)
+        self._lineage = Lineage(seed_loss, self._seed.supernet.n_params)
         self._race = Race.start(
             self._seed,
             [AddBranch(self.space.branch(cell)) for cell in cells],
             self.plan.n_epochs,
             self.generator,
             self.probe.outputs,
-            self.probe.loss(self._seed.supernet),
+            seed_loss,
+            is_whole_search=self.plan.mode == "random",
         )
         self.learner = self._race.current
 
@@ -290,6 +352,7 @@ class Controller:
             self.moves += race.moves
             self._cell = race.winning_cell
             self._losses = list(race.winner_losses)
+            self._lineage = Lineage(min(self._losses), self.learner.supernet.n_params)
             with self.learner.average.swapped_in():
                 self._best_each = self.probe.each(self.learner.supernet)
             self._race = None
@@ -299,7 +362,7 @@ class Controller:
 
     def _possible(self) -> tuple[Edit, ...]:
         is_done = self._n_refusals >= self.plan.growth.max_refusals
-        if is_done or self.plan.mode == "fixed":
+        if is_done or self.plan.mode in ("fixed", "random"):
             return ()
         edits = self.space.possible_edits(self.learner.supernet, self._cell)
         return tuple(edit for edit in edits if str(edit) not in self._refused)
@@ -362,6 +425,7 @@ class Controller:
             self._best_each,
             self.plan.n_trial_epochs,
             self.incumbent,
+            self._lineage,
         )
         self._losses, self._best = [], None
 
@@ -379,7 +443,7 @@ class Controller:
             return
         loss_after = min(self._losses[-self.plan.n_trial_epochs :])
         error = self.probe.standard_error(trial.each_before - self._best_each)
-        wanted = max(self.plan.growth.min_gain * trial.loss_before, error)
+        wanted = max(self.plan.growth.min_gain * trial.loss_before, error) + self._price(trial)
         has_gained = trial.loss_before - loss_after >= wanted
         is_accepted = has_gained and not is_hopeless
         self.moves.append(
@@ -400,6 +464,7 @@ class Controller:
         else:
             self._watch_anew()
             self.learner, self._best = trial.before, trial.before.snapshot()
+            self._lineage = trial.lineage_before
             self._refused.add(str(trial.edit))
             self._n_refusals += 1
             # The state before the move was flat; the next move need not wait for that again.
@@ -410,6 +475,12 @@ class Controller:
     def _watch_anew(self) -> None:
         if self.watcher is not None:
             self.watcher.restart()
+
+    def _price(self, trial: _Trial) -> float:
+        """Return what the weights cost that a move has brought, in units of the loss."""
+        n_params = self.learner.supernet.n_params
+        n_added = n_params - trial.before.supernet.n_params
+        return self.plan.size_penalty * n_added / n_params
 
     # -- pruning ------------------------------------------------------------------------------
 

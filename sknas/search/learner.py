@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from sknas.edits import Edit, ParameterChange, carry_optimizer, closed_candidates
@@ -52,6 +52,8 @@ class Learner:
         The only weights that learn for now, the others resting; None where all learn.
     penalty : ArchPenalty or None
         What is added to the architecture loss; None for nothing.
+    size_penalty : float
+        What all weights of the supernet together cost, in units of the loss.
     """
 
     supernet: Supernet
@@ -60,6 +62,7 @@ class Learner:
     average: WeightAverage
     newborn: list[nn.Parameter] | None = None
     penalty: ArchPenalty | None = None
+    size_penalty: float = 0.0
 
     @classmethod
     def start(
@@ -67,6 +70,7 @@ class Learner:
         supernet: Supernet,
         rates: LearningRates,
         regularizer: ArchRegularizer | None = None,
+        size_penalty: float = 0.0,
     ) -> Learner:
         """Begin with fresh optimizers.
 
@@ -78,6 +82,8 @@ class Learner:
             Step sizes.
         regularizer : ArchRegularizer or None, default=None
             What is added to the architecture loss.
+        size_penalty : float, default=0.0
+            What all weights of the supernet together cost, in units of the loss.
 
         Returns
         -------
@@ -101,7 +107,24 @@ class Learner:
             ),
             WeightAverage(weights),
             penalty=None if regularizer is None else ArchPenalty(regularizer),
+            size_penalty=size_penalty,
         )
+
+    def arch_penalty(self) -> Tensor | float:
+        """Return what is added to the architecture loss: the regularizer's term, and the price.
+
+        The price of the weights is ``size_penalty * sum_o (n_o - n_min) g_o / n`` over each node's
+        candidates o, which hold n_o of the supernet's n weights, and the smallest of them n_min: a
+        parameter-weighted sum of gates. It is our reading, for operations, of the penalty of DNAL
+        (Guo et al. 2021); as there, the gates in it are not hardened, so that open ones keep a
+        gradient. A node keeps one candidate, so n_min cannot be saved. Under a softmax it would be
+        a constant; independent gates it would close all together.
+        """
+        penalty = 0.0 if self.penalty is None else self.penalty.value(self.supernet)
+        if self.size_penalty > 0.0:
+            share = self.supernet.excess_params() / self.supernet.n_params
+            penalty = penalty + self.size_penalty * share
+        return penalty
 
     def apply(self, edit: Edit, generator: Generator | None = None) -> ParameterChange:
         """Apply an edit and carry everything that learns across it.

@@ -23,8 +23,8 @@ class Plan:
 
     Parameters
     ----------
-    mode : {"sequential", "interleaved", "fixed"}
-        Grow, then prune; prune after every growth; no growth.
+    mode : {"sequential", "interleaved", "fixed", "random"}
+        Grow, then prune; prune after every growth; no growth; a race of drawn cells alone.
     n_epochs : int
         Epochs of the search.
     growth : GrowthRule
@@ -39,6 +39,8 @@ class Plan:
         Whether an architecture step looks one weight step ahead (2) or not (1).
     collapse_watch : CollapseWatch or None
         What ends a mixed phase that collapses.
+    size_penalty : float
+        What all weights of the network together cost, in units of the loss.
     """
 
     mode: str
@@ -49,6 +51,7 @@ class Plan:
     arch_regularizer: ArchRegularizer | None = None
     arch_order: int = 1
     collapse_watch: CollapseWatch | None = None
+    size_penalty: float = 0.0
 
     @property
     def n_trial_epochs(self) -> int:

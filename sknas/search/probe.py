@@ -144,7 +144,9 @@ class Probe:
         return self.index[:: -(-len(self.index) // n_samples)]
 
 
-def measure_removals(supernet: Supernet, probe: Probe, *, is_measured: bool) -> list[Removal]:
+def measure_removals(
+    supernet: Supernet, probe: Probe, *, is_measured: bool, size_penalty: float = 0.0
+) -> list[Removal]:
     """List the candidates that may be removed, with what speaks for each.
 
     Parameters
@@ -155,6 +157,8 @@ def measure_removals(supernet: Supernet, probe: Probe, *, is_measured: bool) -> 
         What judges.
     is_measured : bool
         Whether to measure what each removal costs; otherwise the cost is NaN.
+    size_penalty : float, default=0.0
+        What all weights of the supernet together cost, in units of the loss.
 
     Returns
     -------
@@ -163,19 +167,26 @@ def measure_removals(supernet: Supernet, probe: Probe, *, is_measured: bool) -> 
     """
     loss = probe.loss(supernet, _N_COST_SAMPLES) if is_measured else math.nan
 
-    def cost(edit: Edit) -> float:
-        return _cost(edit, supernet, probe) - loss if is_measured else math.nan
+    n_params = supernet.n_params
+
+    def effect(edit: Edit) -> tuple[float, float]:
+        """Return what the removal costs, and what it saves."""
+        if not is_measured:
+            return math.nan, 0.0
+        without = _without(edit, supernet)
+        saving = size_penalty * (n_params - without.n_params) / n_params
+        return probe.loss(without, _N_COST_SAMPLES) - loss, saving
 
     removals = []
     for place, node in supernet.nodes():
         for name, choice in open_choices(place, node).items():
-            removals += [Removal(edit, (place, name), size, cost(edit)) for edit, size in choice]
+            removals += [Removal(edit, (place, name), size, *effect(edit)) for edit, size in choice]
     return removals
 
 
-def _cost(edit: Edit, supernet: Supernet, probe: Probe) -> float:
-    """Return the loss without the candidate; infinite where nobody can tell."""
-    with torch.no_grad():
-        without = copy.deepcopy(supernet)
-        edit.apply(without)
-        return probe.loss(without, _N_COST_SAMPLES)
+@torch.no_grad()
+def _without(edit: Edit, supernet: Supernet) -> Supernet:
+    """Return a copy of the supernet after a removal."""
+    without = copy.deepcopy(supernet)
+    edit.apply(without)
+    return without

@@ -51,7 +51,8 @@ class EffectPruning(PruningRule):
     """Remove what validation misses least (the selection of DARTS-PT, Wang et al. 2021).
 
     The size of a mixing weight says little of a candidate's worth, so each candidate is taken out
-    in turn and the validation loss measured.
+    in turn and the validation loss measured. Ours: what the weights cost that go with it is taken
+    off, where they cost anything (``size_penalty``).
 
     Parameters
     ----------
@@ -68,8 +69,8 @@ class EffectPruning(PruningRule):
         self.protection = protection
 
     def propose(self, state: SearchState) -> list[Edit]:
-        """Return the removals that cost least."""
-        return _weakest(state, lambda removal: removal.cost)
+        """Return the removals that cost least, what they save taken off."""
+        return _weakest(state, lambda removal: removal.cost - removal.saving)
 
 
 class MagnitudePruning(PruningRule):

@@ -34,6 +34,11 @@ def prune_round(
     """
     learner.supernet.end_skips()
     with learner.average.swapped_in():
-        removals = measure_removals(learner.supernet, probe, is_measured=rule.needs_costs)
+        removals = measure_removals(
+            learner.supernet,
+            probe,
+            is_measured=rule.needs_costs,
+            size_penalty=learner.size_penalty,
+        )
     for edit in rule.propose(dataclasses.replace(state, removals=tuple(removals))):
         learner.apply(edit, generator)

@@ -1,4 +1,4 @@
-"""The race for the first branch: successive halving among whole cells, found or hand-made."""
+"""The race for the first branch: successive halving among whole cells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FINAL = 3  # so many contenders race to the end, and what was slow to learn may
 _TOLERANCE = 0.01  # a larger cell must beat a smaller one by this share of the loss
 
 
-def n_contenders(n_cells: int, n_epochs: int) -> int:
+def n_contenders(n_cells: int, n_epochs: int, *, is_whole_search: bool = False) -> int:
     """Return how many cells may race in a search of that length.
 
     Parameters
@@ -29,14 +29,16 @@ def n_contenders(n_cells: int, n_epochs: int) -> int:
         Cells there are.
     n_epochs : int
         Epochs of the search.
+    is_whole_search : bool, default=False
+        Whether nothing comes after the race.
 
     Returns
     -------
     int
         At least 1.
     """
-    n = n_cells
-    while n > 1 and _length(n) > n_epochs // _SHARE:
+    n, share = n_cells, 1 if is_whole_search else _SHARE
+    while n > 1 and _length(n) > n_epochs // share:
         n -= 1
     return n
 
@@ -85,6 +87,7 @@ class Race:
     contenders: list[_Contender]
     n_epochs_a_turn: int
     loss_before: float
+    tolerance: float = _TOLERANCE
 
     def __post_init__(self) -> None:
         self._running = list(range(len(self.contenders)))
@@ -101,6 +104,8 @@ class Race:
         generator: Generator,
         probe: Callable[[Supernet], Tensor],
         loss_before: float,
+        *,
+        is_whole_search: bool = False,
     ) -> Race:
         """Give every contender a copy of the seed, and apply its edit.
 
@@ -118,6 +123,9 @@ class Race:
             Returns a supernet's outputs on a few samples.
         loss_before : float
             The seed's validation loss.
+        is_whole_search : bool, default=False
+            Whether nothing comes after the race: then it takes all the epochs, and the least loss
+            alone decides.
 
         Returns
         -------
@@ -126,18 +134,25 @@ class Race:
         """
         before = probe(seed.supernet)
         contenders = []
-        for edit in edits[: n_contenders(len(edits), n_epochs)]:
+        n = n_contenders(len(edits), n_epochs, is_whole_search=is_whole_search)
+        for edit in edits[:n]:
             learner = seed.snapshot()
             learner.apply(edit, generator)
             change = float((probe(learner.supernet) - before).abs().max())
             contenders.append(_Contender(edit, learner, learner.supernet.n_params, change))
-        n_turn = max(1, n_epochs // (_SHARE * _length(len(contenders))))
-        return cls(contenders, n_turn, loss_before)
+        share = 1 if is_whole_search else _SHARE
+        n_turn = max(1, n_epochs // (share * _length(len(contenders))))
+        return cls(contenders, n_turn, loss_before, 0.0 if is_whole_search else _TOLERANCE)
 
     @property
     def current(self) -> Learner:
         """Who trains now; the winner once the race is over."""
         return self.contenders[self._running[self._turn]].learner
+
+    @property
+    def current_best(self) -> float:
+        """Least validation loss so far of who trains now; infinite before the first."""
+        return self.contenders[self._running[self._turn]].best
 
     @property
     def winner(self) -> int:
@@ -179,7 +194,7 @@ class Race:
         """Keep the better half; at the end, the smallest of those as good as the best."""
         if len(ranked) > _FINAL:
             return ranked[: _n_survivors(len(ranked))]
-        limit = self.contenders[ranked[0]].best * (1.0 + _TOLERANCE)
+        limit = self.contenders[ranked[0]].best * (1.0 + self.tolerance)
         close = [place for place in ranked if self.contenders[place].best <= limit]
         return [min(close, key=lambda place: self.contenders[place].n_params)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from sknas.edits import Edit
@@ -39,8 +40,10 @@ class Move:
 
     @property
     def gain(self) -> float:
-        """Share of the validation loss that the move took off."""
-        return 1.0 - self.loss_after / self.loss_before if self.loss_before > 0 else 0.0
+        """Share of the validation loss that the move took off; 0 where it stayed infinite."""
+        if self.loss_before <= 0.0 or self.loss_before == self.loss_after == math.inf:
+            return 0.0
+        return 1.0 - self.loss_after / self.loss_before
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,16 @@ class Removal:
         The candidate's mixing weight times the size of its birth scalar.
     cost : float
         Measured increase of the validation loss without the candidate; NaN where not measured.
+    saving : float, default=0.0
+        What the weights cost that would go with the candidate, in units of the loss; 0 where not
+        measured.
     """
 
     edit: Edit
     group: tuple[object, ...]
     strength: float
     cost: float
+    saving: float = 0.0
 
 
 @dataclass(frozen=True)

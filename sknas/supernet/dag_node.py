@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -147,13 +147,16 @@ class DagNode(SearchNode[DagPlan]):
 
         Relaxations take one choice at a time, here an edge's open operations and none.
         """
+        return self._mixed_by(self._weights)
+
+    def _mixed_by(self, weigh: Callable[[Tensor], Tensor]) -> Tensor:
         is_open = torch.cat([self.is_open, self.is_open.any(dim=0, keepdim=True)])
         columns = []
         for alphas, open_ in zip(self.alphas.unbind(1), is_open.unbind(1), strict=True):
             if bool(open_.all()):
-                columns.append(self._weights(alphas))
+                columns.append(weigh(alphas))
             else:
-                own = self._weights(alphas[open_])
+                own = weigh(alphas[open_])
                 columns.append(torch.zeros_like(alphas).masked_scatter(open_, own))
         return torch.stack(columns, dim=1)[:-1]
 
@@ -165,6 +168,22 @@ class DagNode(SearchNode[DagPlan]):
     def gates(self) -> Tensor:
         """Return the mixing weights of the open pairs."""
         return self.mixing_weights()[self.is_open]
+
+    def gates_at(self, progress: float) -> Tensor:
+        """Return the weights of the open pairs."""
+        return self._mixed_by(lambda alphas: self.relaxation.weights(alphas, progress))[
+            self.is_open
+        ]
+
+    def candidate_sizes(self) -> Tensor:
+        """Return each pair's share of the common projection: that of its edge in the mean."""
+        size = self.n_candidate_params / len(self.open_sources(0))
+        return torch.full((self.n_candidates,), size, dtype=self.births.dtype).to(self.births)
+
+    @property
+    def n_candidate_params(self) -> int:
+        """Number of weights of the projection."""
+        return sum(p.numel() for p in self.projection.parameters())
 
     def strengths(self) -> Tensor:
         """Return the size of the weights of the open pairs, birth scalars included."""

@@ -163,6 +163,28 @@ class MixedNode(SearchNode[NodePlan]):
         """Return the mixing weights of the operations."""
         return self.mixing_weights()
 
+    def gates_at(self, progress: float) -> Tensor:
+        """Return the weights of the operations; exactly one where a single candidate is left."""
+        if len(self.operations) == 1:
+            return torch.ones_like(self.alphas)
+        return self.relaxation.weights(self.alphas, progress)
+
+    def candidate_sizes(self) -> Tensor:
+        """Return the weights of each operation's projection, and of the entries that it reads."""
+        sizes = []
+        for name in self.operations:
+            op = get_op(name)
+            size = _n_weights(self.projections[name]) if name in self.projections else 0
+            for side, reads in zip(SLOTS, (op.reads_left, op.reads_right), strict=True):
+                size += _n_weights(self.entries[side]) if reads and side in self.entries else 0
+            sizes.append(size)
+        return torch.tensor(sizes, dtype=self.alphas.dtype, device=self.alphas.device)
+
+    @property
+    def n_candidate_params(self) -> int:
+        """Number of weights of all projections and entries."""
+        return _n_weights(self.projections) + _n_weights(self.entries)
+
     def arch_parameters(self) -> list[nn.Parameter]:
         """Return alphas and edge logits."""
         return [self.alphas, self.edge_logits]
@@ -375,6 +397,10 @@ class MixedNode(SearchNode[NodePlan]):
         zero = projection.bias.new_zeros(self.n_hidden, len(projection.bias))
         names = [SLOTS[slot] for slot in sides]
         return torch.cat([projection.weights.get(name, zero) for name in names])
+
+
+def _n_weights(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
 
 
 @contextmanager

@@ -223,6 +223,34 @@ class Supernet(nn.Module):
         arch = {id(p) for p in self.arch_parameters()}
         return sum(p.numel() for p in self.parameters() if id(p) not in arch)
 
+    @torch.no_grad()
+    def expected_params(self) -> float:
+        """Return the number of weights, those of undecided candidates times their gates."""
+        total = float(self.n_params)
+        for _, node in self.nodes():
+            if node.n_candidates > 1:
+                gates = node.gates_at(node.progress)
+                total += float((gates * node.candidate_sizes()).sum()) - node.n_candidate_params
+        return total
+
+    def excess_params(self) -> Tensor | float:
+        """Return how much larger gates let candidates be than the smallest of each open node.
+
+        Of each candidate the weights that it has more than the smallest one are counted, times its
+        gate, which is not hardened.
+
+        Returns
+        -------
+        Tensor of shape (), or 0.0 where nothing is undecided
+            The number of weights, differentiable in the architecture parameters.
+        """
+        total: Tensor | float = 0.0
+        for _, node in self.nodes():
+            if node.n_candidates > 1:
+                sizes = node.candidate_sizes()
+                total = total + ((sizes - sizes.min()) * node.gates_at(0.0)).sum()
+        return total
+
     @property
     def n_nodes(self) -> int:
         """Number of nodes over all cells."""

@@ -79,6 +79,36 @@ class SearchNode(nn.Module, Generic[PlanT]):
         """
 
     @abstractmethod
+    def gates_at(self, progress: float) -> Tensor:
+        """Return the mixing weights as they would be, without noise, at some time of the search.
+
+        Parameters
+        ----------
+        progress : float
+            Share of the search that is over; at 0 no gate is hardened yet.
+
+        Returns
+        -------
+        Tensor of shape (n_candidates,)
+            Non-negative weights, in the order of `gates`.
+        """
+
+    @abstractmethod
+    def candidate_sizes(self) -> Tensor:
+        """Return the number of weights that each candidate makes the node hold.
+
+        Returns
+        -------
+        Tensor of shape (n_candidates,)
+            Sizes, in the order of `gates`; weights that candidates share count for each of them.
+        """
+
+    @property
+    @abstractmethod
+    def n_candidate_params(self) -> int:
+        """Number of weights that the node holds for its candidates."""
+
+    @abstractmethod
     def open_sources(self, slot: int) -> list[str]:
         """Return the sources open to an operand.
 

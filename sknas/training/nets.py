@@ -252,6 +252,9 @@ class SearchNet(_QuietNet):
             )
         return {"loss": torch.tensor(loss), "y_pred": None}
 
+    def _is_undecided(self) -> bool:
+        return bool(self.controller.learner.supernet.free_arch_parameters())
+
     def _sampling(self) -> AbstractContextManager[None]:
         return sampling(self.controller.learner.supernet, self.dropout.generator)
 
@@ -261,7 +264,9 @@ class SearchNet(_QuietNet):
         batches = self.history[-1]["batches"]
         train_loss = sum(row["train_loss"] for row in batches) / len(batches)
         now = time.monotonic()
+        n_held_out = len(self.arch_feed.index) if self._is_undecided() else 0
         is_over = self.controller.end_epoch(train_loss, self.n_arch_steps, now - self.epoch_start)
+        self.controller.rows[-1]["arch_samples"] = n_held_out
         self.on_epoch(self.controller.rows[-1])
         self.n_arch_steps, self.epoch_start = 0, now
         self.module_ = self.controller.learner.supernet

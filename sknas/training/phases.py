@@ -62,7 +62,9 @@ class Phase:
     moves : list of Move
         Moves tried.
     supernet_loss : float
-        Best validation loss of the supernet, mixed or not.
+        Best validation loss, mixed or not, of the supernet that the network was derived from.
+    n_supernet_params : int
+        Most weights that this supernet had.
     best_epoch : int
         Epoch of the best validation loss.
     interruption : BaseException or None
@@ -77,6 +79,7 @@ class Phase:
     rows: list[dict[str, Any]] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     supernet_loss: float = math.nan
+    n_supernet_params: int = 0
     best_epoch: int = 0
     interruption: BaseException | None = None
     notes: list[str] = field(default_factory=list)
@@ -234,7 +237,7 @@ def run_search(
         schedule.learning_rate, schedule.arch_learning_rate, schedule.weight_decay
     )
     controller = Controller(
-        Learner.start(supernet, rates, plan.arch_regularizer),
+        Learner.start(supernet, rates, plan.arch_regularizer, plan.size_penalty),
         plan,
         space,
         make_probe(problem, _N_JUDGE_SAMPLES),
@@ -270,7 +273,8 @@ def run_search(
         time.monotonic() - start,
         controller.rows,
         controller.moves,
-        controller.best_supernet_loss,
+        controller.lineage.loss,
+        controller.lineage.n_params,
         interruption=interruption,
         notes=[] if controller.watcher is None else list(map(str, controller.watcher.collapses)),
     )

@@ -76,6 +76,7 @@ def test_without_a_penalty_a_fit_is_what_it_was():
 def test_what_a_search_found_is_narrowed_too(make):
     X, y = data_for(make)
     common = {**EAGER, "mode": "fixed", "max_nodes": 1, "search_epochs": 6, "linear_seed": False}
+    common |= {"operations": ("hadamard", "add")}  # as large as each other
     model = make(**common, size_penalty=50.0, refit_full=True).fit(X, y)
     phases = list(model.search_history_["phase"].unique())
     assert phases[:5] == ["search", "train", "retrain", "narrow", "tune"]

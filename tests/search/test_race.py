@@ -16,14 +16,14 @@ WIDTHS = (2, 3, 4, 5, 6, 7)  # what tells one contender from another
 SEED = learner(supernet())
 
 
-def start(n_cells=4, n_epochs=60):
+def start(n_cells=4, n_epochs=60, **options):
     edits = [AddBranch(branch("rnn", hidden_size=width)) for width in WIDTHS[:n_cells]]
     past = windows()
 
     def probe(net: Supernet):
         return net(past).detach()
 
-    return Race.start(SEED, edits, n_epochs, generator(), probe, 9.0), edits
+    return Race.start(SEED, edits, n_epochs, generator(), probe, 9.0, **options), edits
 
 
 def place_of(race):
@@ -134,3 +134,19 @@ def test_half_of_five_rounded_up_reach_the_final():
     order = run(race, lambda order: 1.0 + order[-1])
     assert set(order[: 5 * n_turn]) == set(range(5))
     assert set(order[5 * n_turn :]) == {0, 1, 2}
+
+
+@given(n_cells=st.integers(1, 6), n_epochs=st.integers(1, 90))
+@settings(max_examples=40)
+def test_a_race_that_is_the_whole_search_takes_more_than_half_of_it(n_cells, n_epochs):
+    race, _ = start(n_cells, n_epochs, is_whole_search=True)
+    order = run(race, lambda order: 1.0 + order[-1])
+    assert len(race.contenders) == n_contenders(n_cells, n_epochs, is_whole_search=True)
+    assert n_epochs / 2 <= len(order) <= n_epochs
+    assert len(race.contenders) >= n_contenders(n_cells, n_epochs)
+
+
+def test_in_a_race_that_is_the_whole_search_the_least_loss_decides_whatever_the_size():
+    race, _ = start(3, 20, is_whole_search=True)
+    run(race, lambda order: (1.002, 1.001, 1.0)[order[-1]])
+    assert race.winner == 2
