@@ -40,9 +40,11 @@ from sknas.search import (
     ArchSchedule,
     EffectPruning,
     EveryKSchedule,
+    GradMaxGrowth,
     GrowthRule,
     InformationSchedule,
     MagnitudePruning,
+    NorthGrowth,
     PeriodicGrowth,
     PlateauGrowth,
     ProximityRegularizer,
@@ -67,7 +69,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BACKBONE: dict[str, type[Backbone]] = {"two_input": TwoInputBackbone, "dag": DagBackbone}
-GROWTH: dict[str, type[GrowthRule]] = {"plateau": PlateauGrowth, "periodic": PeriodicGrowth}
+GROWTH: dict[str, type[GrowthRule]] = {
+    "plateau": PlateauGrowth,
+    "periodic": PeriodicGrowth,
+    "gradmax": GradMaxGrowth,
+    "north": NorthGrowth,
+}
 PRUNING: dict[str, type[PruningRule]] = {
     "effect": EffectPruning,
     "magnitude": MagnitudePruning,
@@ -101,6 +108,7 @@ HISTORY_COLUMNS = (
     "n_branches",
     "arch_steps",
     "gate_entropy",
+    "effective_rank",
     "progress",
     "seconds",
 )

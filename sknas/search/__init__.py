@@ -12,21 +12,30 @@ from sknas.search.arch_schedule import (
     EveryKSchedule,
     InformationSchedule,
 )
-from sknas.search.growth import GrowthRule, PeriodicGrowth, PlateauGrowth
+from sknas.search.growth import (
+    GradMaxGrowth,
+    GrowthRule,
+    NorthGrowth,
+    PeriodicGrowth,
+    PlateauGrowth,
+)
 from sknas.search.pruning import EffectPruning, MagnitudePruning, PruningRule
-from sknas.search.state import Move, Removal, SearchState
+from sknas.search.state import CellRank, Move, Removal, SearchState
 
 __all__ = [
     "AdmmRegularizer",
     "AlternateSchedule",
     "ArchRegularizer",
     "ArchSchedule",
+    "CellRank",
     "EffectPruning",
     "EveryKSchedule",
+    "GradMaxGrowth",
     "GrowthRule",
     "InformationSchedule",
     "MagnitudePruning",
     "Move",
+    "NorthGrowth",
     "PeriodicGrowth",
     "PlateauGrowth",
     "ProximityRegularizer",
