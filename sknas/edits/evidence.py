@@ -29,6 +29,23 @@ class Evidence:
     batch: Batch
     objective: Objective
 
+    def thinned(self, n_samples: int) -> Evidence:
+        """Return an even selection of the samples.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many there may be.
+
+        Returns
+        -------
+        Evidence
+            At most as many samples, all of them where there are not more.
+        """
+        step = -(-len(self.batch[0]) // n_samples)
+        past, target, weight = (part[::step] for part in self.batch)
+        return Evidence((past, target, weight), self.objective)
+
     def loss(self, network: nn.Module) -> Tensor:
         """Return the mean loss of a network, in its own floating type.
 

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -140,6 +141,29 @@ def test_a_smaller_widening_is_a_version_of_a_larger_one_of_the_same_branch():
     assert not Widen(0, 6).is_version_of(Widen(0, 5))
     assert not Widen(1, 2).is_version_of(Widen(0, 5))
     assert not Widen(0, 2).is_version_of(AddBranch(branch("gru")))
+
+
+@pytest.mark.parametrize("n_samples", [1, 5, 11, 12, 99])
+def test_thinned_samples_are_an_even_selection_of_at_most_that_many(n_samples):
+    samples = evidence(n=12)
+    past, target, weight = samples.thinned(n_samples).batch
+    assert len(past) == len(target) == len(weight) <= n_samples
+    places = [int((samples.batch[0] == row).flatten(1).all(dim=1).nonzero()) for row in past]
+    assert len(set(np.diff(places))) <= 1
+    assert torch.equal(target, samples.batch[1][places])
+    assert len(past) == 12 or n_samples < 12
+
+
+def test_states_are_those_that_the_heads_read_after_all_steps_before():
+    net, samples = supernet(branch("gru", n_layers=2), window_norm="none"), evidence()
+    states = samples.states(net)
+    assert set(states) == {(0, 0), (0, 1)}
+    n_samples = len(samples.batch[0])
+    heads = net.trunk.branches[0].heads
+    last = sum(states[0, layer][-n_samples:] @ heads[layer] for layer in (0, 1)).detach()
+    correction = net(samples.batch[0]) - net.trunk.seed(samples.batch[0])
+    torch.testing.assert_close(last, correction.flatten(1).detach(), rtol=0, atol=1e-12)
+    assert not any(cell._forward_hooks for _, _, cell in net.cells())
 
 
 # -- GradMax ---------------------------------------------------------------------------------------
