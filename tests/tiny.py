@@ -7,7 +7,8 @@ import pkgutil
 import torch
 
 from sknas.blocks import NetworkShape
-from sknas.edits import AddBranch, AddNode, DropEdge, DropEdgeOp, DropOp
+from sknas.blocks.objective import MeanSquared
+from sknas.edits import AddBranch, AddNode, DropEdge, DropEdgeOp, DropOp, Evidence
 from sknas.genotype import NAMED_CELLS, Branch, Cell, Node
 from sknas.search.learner import Learner, LearningRates
 from sknas.supernet import (
@@ -77,6 +78,11 @@ def windows(shape=SHAPE, n=5, *, seed=0, dtype=torch.float64):
 def batch(shape=SHAPE, n=12, *, seed=0):
     target = normal(n, shape.n_targets, shape.horizon, seed=seed + 1)
     return windows(shape, n, seed=seed), target, torch.ones(n, dtype=torch.float64)
+
+
+def evidence(shape=SHAPE, n=12, *, seed=0):
+    """Return samples for edits that look at some."""
+    return Evidence(batch(shape, n, seed=seed), MeanSquared())
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
+from sknas.edits.evidence import Evidence
 from sknas.supernet import MixedNode, NodePlace, Supernet
 
 __all__ = ["Edit", "ParameterChange", "Replacement"]
@@ -199,6 +200,37 @@ class Edit(ABC):
         ParameterChange
             The parameters that came, went and changed their shape.
         """
+
+    def informed_by(self, evidence: Evidence) -> Edit:
+        """Return the same edit with samples that it may look at; most look at none.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Training samples.
+
+        Returns
+        -------
+        Edit
+            The edit to apply.
+        """
+        del evidence
+        return self
+
+    def is_version_of(self, other: Edit) -> bool:
+        """Say whether whoever allows or refuses the other edit has said so of this one.
+
+        Parameters
+        ----------
+        other : Edit
+            The other edit.
+
+        Returns
+        -------
+        bool
+            Whether they are the same move.
+        """
+        return str(self) == str(other)
 
 
 def default_generator(generator: Generator | None) -> Generator:

@@ -6,16 +6,16 @@ fan-out) or, for the Hadamard branch, its way in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Generator
 
-from sknas.blocks import Projection
-from sknas.blocks.initialization import uniform_parameter, zero_parameter
-from sknas.blocks.projection import INPUT_TERMS
+from sknas.blocks.initialization import zero_parameter
 from sknas.edits.base import Edit, ParameterChange, default_generator, two_input_node
+from sknas.edits.evidence import Evidence
+from sknas.edits.newborn import NewbornUnits, RandomUnits
+from sknas.edits.units import Units, widen_branch
 from sknas.genotype import Branch, Cell
 from sknas.ops import DEFAULT_OPERATIONS, get_op
 from sknas.supernet import MixedNode, NodePlace, Supernet, TwoInputCell
@@ -254,7 +254,7 @@ class AddLayer(Edit):
 
 @dataclass(frozen=True)
 class Widen(Edit):
-    """Add units to the states of a branch: random fan-in, zero fan-out.
+    """Add units to the states of a branch, by default with random fan-in and zero fan-out.
 
     The old units, and the heads, do not see the new ones yet; the heads' new rows have a gradient.
 
@@ -264,32 +264,40 @@ class Widen(Edit):
         The branch; all its layers share one width.
     n_units : int
         Units to add.
+    newborn : NewbornUnits, default=RandomUnits()
+        How they begin.
     """
 
     branch: int
     n_units: int
+    newborn: NewbornUnits = field(default_factory=RandomUnits)
     preserves_function = True
+
+    def informed_by(self, evidence: Evidence) -> Widen:
+        """Return the same edit, its newborn units informed."""
+        return replace(self, newborn=self.newborn.informed_by(evidence))
+
+    def is_version_of(self, other: Edit) -> bool:
+        """Say whether the other edit adds as many units to the same branch, or more."""
+        if not isinstance(other, Widen) or other.branch != self.branch:
+            return False
+        return self.n_units <= other.n_units
 
     def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
         """Widen every layer of the branch."""
         generator = default_generator(generator)
         change = ParameterChange()
+        chosen = self.newborn.choose(supernet, self.branch, self.n_units, generator)
         branch = supernet.trunk.branches[self.branch]
-        n_new = branch.hidden_size + self.n_units
-        for depth, cell in enumerate(branch.layers):
-            if depth:
-                cell.n_inputs = n_new
-            cell.n_hidden = n_new
-            for node in cell.nodes:
-                node.n_inputs, node.n_hidden = cell.n_inputs, cell.n_hidden
-            for projection in _projections(cell):
-                _widen_projection(projection, cell.n_inputs, n_new, change, generator)
-            head = branch.heads[depth]
-            branch.heads[depth] = change.extend(head, head.new_zeros(n_new, head.shape[1]))
+        n_old = branch.hidden_size
+        widen_branch(supernet, self.branch, self.n_units, change, generator)
+        for depth, fans in enumerate(chosen):
+            Units(branch, depth, n_old).place(fans)
         return change
 
     def __str__(self) -> str:
-        return f"Widen(branch {self.branch} by {self.n_units})"
+        how = f", {self.newborn.name}" if self.newborn.name else ""
+        return f"Widen(branch {self.branch} by {self.n_units}{how})"
 
 
 def _sources(supernet: Supernet, cell: TwoInputCell) -> list[str]:
@@ -307,22 +315,3 @@ def _check_operands(node: MixedNode, operation: str) -> None:
                 f"operation must have the operands it needs; got {operation!r}, and {node.name} "
                 f"has no {side} one."
             )
-
-
-def _projections(cell: TwoInputCell) -> Iterator[Projection]:
-    return (module for module in cell.modules() if isinstance(module, Projection))
-
-
-def _widen_projection(
-    projection: Projection, n_inputs: int, n_new: int, change: ParameterChange, generator: Generator
-) -> None:
-    n_old, n_columns = projection.bias.shape[0], n_new * projection.n_pieces
-    for term, old in list(projection.weights.items()):
-        n_rows_old = old.shape[0]
-        n_rows = n_inputs if term in INPUT_TERMS else n_new
-        newborn = uniform_parameter(
-            n_rows, n_columns, fan_in=n_rows, generator=generator, dtype=old.dtype
-        ).detach()
-        newborn[n_rows_old:, :n_old] = 0.0  # old units do not see the new ones
-        projection.weights[term] = change.extend(old, newborn)
-    projection.bias = change.extend(projection.bias, projection.bias.new_zeros(n_columns))

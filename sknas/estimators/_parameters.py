@@ -41,7 +41,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "target_channels": [None, list, tuple, np.ndarray],
     "channels_first": ["boolean"],
     "mode": [StrOptions({"sequential", "interleaved", "fixed", "random"})],
-    "growth": [StrOptions({"plateau", "periodic"}), GrowthRule],
+    "growth": [StrOptions({"plateau", "periodic", "gradmax", "north"}), GrowthRule],
     "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
     "relaxation": [
         StrOptions({"auto", "softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"}),
@@ -124,8 +124,10 @@ _SHARED = """\
         Grow, then prune; prune after every growth; plain DARTS from `max_nodes` nodes; or random
         search: cells of at most `max_nodes` nodes are drawn, and the one that wins a race is the
         result.
-    growth : {"plateau", "periodic"} or GrowthRule, default="plateau"
-        When to grow.
+    growth : {"plateau", "periodic", "gradmax", "north"} or GrowthRule, default="plateau"
+        When to grow: where the validation loss is flat; every few epochs; on a plateau too, but by
+        the move whose newborn weights have the largest gradient; or where the states of a branch
+        use all of its width, which then grows.
     pruning : {"effect", "magnitude"} or PruningRule, default="effect"
         Which candidates to remove.
     relaxation : {"auto", "softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"} or \
@@ -245,7 +247,8 @@ ATTRIBUTES = """\
     search_history_ : pandas.DataFrame
         A row an epoch, over search and training.
     growth_events_ : list of GrowthEvent
-        Every growth tried: epoch, edit, n_params, val_loss, output_change, gain, is_accepted.
+        Every growth tried: epoch, edit, n_params, val_loss, output_change, gain, is_accepted,
+        score.
     search_report_ : SearchReport
         Scores, sizes and seconds of the stages, and what each move gained; prints as a table.
     n_params_ : int

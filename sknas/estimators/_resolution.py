@@ -23,9 +23,11 @@ from sknas.search import (
     EffectPruning,
     EigenvalueWatch,
     EveryKSchedule,
+    GradMaxGrowth,
     GrowthRule,
     InformationSchedule,
     MagnitudePruning,
+    NorthGrowth,
     PeriodicGrowth,
     PlateauGrowth,
     ProximityRegularizer,
@@ -48,7 +50,12 @@ from sknas.supernet import (
 __all__ = ["resolve"]
 
 BACKBONE: dict[str, type[Backbone]] = {"two_input": TwoInputBackbone, "dag": DagBackbone}
-GROWTH: dict[str, type[GrowthRule]] = {"plateau": PlateauGrowth, "periodic": PeriodicGrowth}
+GROWTH: dict[str, type[GrowthRule]] = {
+    "plateau": PlateauGrowth,
+    "periodic": PeriodicGrowth,
+    "gradmax": GradMaxGrowth,
+    "north": NorthGrowth,
+}
 PRUNING: dict[str, type[PruningRule]] = {
     "effect": EffectPruning,
     "magnitude": MagnitudePruning,

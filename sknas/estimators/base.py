@@ -55,6 +55,7 @@ HISTORY_COLUMNS = (
     "gate_entropy",
     "skip_weight",
     "arch_curvature",
+    "effective_rank",
     "progress",
     "seconds",
 )

@@ -36,6 +36,8 @@ class GrowthEvent:
         Share of the validation loss that it took off.
     is_accepted : bool
         Whether it stayed.
+    score : float or None
+        Norm of the gradient of what it added, where the growth rule chose it by that.
     """
 
     epoch: int
@@ -45,6 +47,7 @@ class GrowthEvent:
     output_change: float
     gain: float
     is_accepted: bool
+    score: float | None = None
 
     @classmethod
     def of(cls, move: Move) -> GrowthEvent:
@@ -68,6 +71,7 @@ class GrowthEvent:
             move.output_change,
             move.gain,
             move.is_accepted,
+            move.score,
         )
 
     def keys(self) -> Iterator[str]:

@@ -13,23 +13,32 @@ from sknas.search.arch_schedule import (
     InformationSchedule,
 )
 from sknas.search.collapse_watch import CollapseWatch, EigenvalueWatch
-from sknas.search.growth import GrowthRule, PeriodicGrowth, PlateauGrowth
+from sknas.search.growth import (
+    GradMaxGrowth,
+    GrowthRule,
+    NorthGrowth,
+    PeriodicGrowth,
+    PlateauGrowth,
+)
 from sknas.search.pruning import EffectPruning, MagnitudePruning, PruningRule
-from sknas.search.state import Move, Removal, SearchState
+from sknas.search.state import CellRank, Move, Removal, SearchState
 
 __all__ = [
     "AdmmRegularizer",
     "AlternateSchedule",
     "ArchRegularizer",
     "ArchSchedule",
+    "CellRank",
     "CollapseWatch",
     "EffectPruning",
     "EigenvalueWatch",
     "EveryKSchedule",
+    "GradMaxGrowth",
     "GrowthRule",
     "InformationSchedule",
     "MagnitudePruning",
     "Move",
+    "NorthGrowth",
     "PeriodicGrowth",
     "PlateauGrowth",
     "ProximityRegularizer",

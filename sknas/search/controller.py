@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from torch import Generator, Tensor
 
-from sknas.edits import AddBranch, Edit
+from sknas.edits import AddBranch, Edit, Evidence
 from sknas.genotype import Cell
 from sknas.search.collapse_watch import Watcher
 from sknas.search.learner import Learner
@@ -19,8 +19,9 @@ from sknas.search.probe import Probe
 from sknas.search.proposal import Proposal
 from sknas.search.pruning_round import prune_round
 from sknas.search.race import Race
+from sknas.search.readings import cell_ranks, newborn_score
 from sknas.search.space import SearchSpace
-from sknas.search.state import Move, SearchState
+from sknas.search.state import CellRank, Move, SearchState
 from sknas.supernet import Supernet
 
 __all__ = ["Controller", "Incumbent", "Lineage"]
@@ -94,6 +95,7 @@ class _Trial:
     n_epochs_left: int
     incumbent: Incumbent
     lineage_before: Lineage
+    score: float | None
 
 
 @dataclass
@@ -110,6 +112,8 @@ class Controller:
         Bounds.
     probe : Probe
         What judges.
+    evidence : Evidence
+        Training samples that growth rules and moves may look at.
     generator : torch.Generator
         Source of newborn weights.
     cells : sequence of Cell
@@ -126,6 +130,7 @@ class Controller:
     plan: Plan
     space: SearchSpace
     probe: Probe
+    evidence: Evidence
     generator: Generator
     cells: Sequence[Cell]
     moves: list[Move] = field(default_factory=list)
@@ -139,7 +144,8 @@ class Controller:
         self._best: Learner | None = None
         self._best_each = self.probe.each(self.learner.supernet)
         self._n_refusals = 0
-        self._refused: set[str] = set()
+        self._refused: list[Edit] = []
+        self._scores: dict[str, float] = {}
         self._trial: _Trial | None = None
         self._rounds_left: int | None = None
         start = copy.deepcopy(self.learner.supernet)
@@ -243,6 +249,7 @@ class Controller:
                 "arch_curvature": math.nan if self.watcher is None else self.watcher.measure,
                 "progress": supernet.progress,
                 "seconds": seconds,
+                **self._rank_columns(),
             }
         )
 
@@ -265,6 +272,16 @@ class Controller:
             self._proposal.cut_short(learner)
         else:
             self._rounds_left = 1
+
+    def _rank_columns(self) -> dict[str, float]:
+        if not self.plan.growth.needs_ranks:
+            return {}
+        with self.learner.average.swapped_in():
+            ranks = self._ranks(self.learner)
+        return {"effective_rank": sum(rank.rank for rank in ranks)}
+
+    def _ranks(self, learner: Learner) -> list[CellRank]:
+        return cell_ranks(learner.supernet, self.evidence, self.space.hidden_size)
 
     def _is_over(self) -> bool:
         if self.epoch >= self.plan.n_epochs:
@@ -365,7 +382,9 @@ class Controller:
         if is_done or self.plan.mode in ("fixed", "random"):
             return ()
         edits = self.space.possible_edits(self.learner.supernet, self._cell)
-        return tuple(edit for edit in edits if str(edit) not in self._refused)
+        return tuple(
+            edit for edit in edits if not any(no.is_version_of(edit) for no in self._refused)
+        )
 
     def _state(self, *, n_rounds_left: int = 1) -> SearchState:
         n_needed = self._n_epochs_of_a_move() + self._n_epochs_reserved()
@@ -395,20 +414,32 @@ class Controller:
             is_busy = True
         if is_busy or n_left < self._n_epochs_of_a_move():
             return
-        for edit in self.plan.growth.propose(self._state())[:1]:
+        rule = self.plan.growth
+        ranks = tuple(self._ranks(self._start())) if rule.needs_ranks else ()
+        self._scores = {}
+        state = dataclasses.replace(self._state(), ranks=ranks, score=self._score)
+        for edit in rule.propose(state)[:1]:
             self._try(edit)
+
+    def _start(self) -> Learner:
+        """Return what a move starts from: a plateau is seen too late, so where it was best."""
+        return self.learner if self._best is None else self._best
+
+    def _score(self, edit: Edit) -> float:
+        score = newborn_score(edit, self._start().supernet, self.evidence)
+        self._scores[str(edit)] = score
+        return score
 
     def _try(self, edit: Edit) -> None:
         self._watch_anew()
-        # A plateau is seen some epochs too late; the move starts where validation was best.
-        self.learner = self.learner if self._best is None else self._best
+        self.learner = self._start()
         before = self.learner.snapshot()
         old_outputs = self.probe.outputs(self.learner.supernet)
-        change = self.learner.apply(edit, self.generator)
+        change = self.learner.apply(edit.informed_by(self.evidence), self.generator)
         n_params = self.learner.supernet.n_params
         if not self.space.fits(n_params):
             self.learner, self._best = before, before.snapshot()
-            self._refused.add(str(edit))
+            self._refused.append(edit)
             return
         new_outputs = self.probe.outputs(self.learner.supernet)
         if not change.replaced and self.plan.n_trial_epochs > 1:
@@ -426,6 +457,7 @@ class Controller:
             self.plan.n_trial_epochs,
             self.incumbent,
             self._lineage,
+            self._scores.get(str(edit)),
         )
         self._losses, self._best = [], None
 
@@ -455,6 +487,7 @@ class Controller:
                 trial.loss_before,
                 loss_after,
                 is_accepted,
+                trial.score,
             )
         )
         if is_accepted:
@@ -465,7 +498,7 @@ class Controller:
             self._watch_anew()
             self.learner, self._best = trial.before, trial.before.snapshot()
             self._lineage = trial.lineage_before
-            self._refused.add(str(trial.edit))
+            self._refused.append(trial.edit)
             self._n_refusals += 1
             # The state before the move was flat; the next move need not wait for that again.
             self._losses = [trial.loss_before] * (self.plan.n_trial_epochs + 1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sknas.edits import Edit
 
-__all__ = ["Move", "Removal", "SearchState"]
+__all__ = ["CellRank", "Move", "Removal", "SearchState"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Move:
         Best validation loss before the edit and at the end of its trial.
     is_accepted : bool
         Whether the edit stayed.
+    score : float or None
+        What a growth rule that compares scores chose the edit by: the norm of the gradient of the
+        newborn weights. None where nothing was compared.
     """
 
     epoch: int
@@ -37,6 +41,7 @@ class Move:
     loss_before: float
     loss_after: float
     is_accepted: bool
+    score: float | None = None
 
     @property
     def gain(self) -> float:
@@ -74,6 +79,34 @@ class Removal:
 
 
 @dataclass(frozen=True)
+class CellRank:
+    """How many directions the states of a cell use.
+
+    Attributes
+    ----------
+    branch, layer : int
+        The cell.
+    rank : int
+        The effective rank of its states.
+    width : int
+        Units of the cell.
+    share_at_birth : float
+        Effective rank over width of the cell as wide as it was born, with random weights.
+    """
+
+    branch: int
+    layer: int
+    rank: int
+    width: int
+    share_at_birth: float
+
+
+def _not_measured(edit: Edit) -> float:
+    del edit
+    return math.nan
+
+
+@dataclass(frozen=True)
 class SearchState:
     """What a rule may know.
 
@@ -92,6 +125,11 @@ class SearchState:
         Pruning rounds until everything must be settled.
     is_last_chance : bool
         Whether no move was tried yet and only one more fits into the epochs left.
+    ranks : tuple of CellRank
+        Effective ranks of all cells, where the growth rule needs them.
+    score : callable
+        Measures the norm of the gradient that the newborn weights of an edit would have, on a batch
+        of training samples; by default NaN.
     """
 
     epoch: int
@@ -101,3 +139,5 @@ class SearchState:
     removals: tuple[Removal, ...] = ()
     n_rounds_left: int = 1
     is_last_chance: bool = False
+    ranks: tuple[CellRank, ...] = ()
+    score: Callable[[Edit], float] = _not_measured

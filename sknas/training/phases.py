@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sknas.blocks import Trunk
 from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork
+from sknas.edits import Evidence
 from sknas.genotype import Cell, Genotype
 from sknas.search.collapse_watch import Watcher
 from sknas.search.controller import Controller
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 _N_JUDGE_SAMPLES = 1024
+_N_EVIDENCE_SAMPLES = 256
 
 
 @dataclass
@@ -146,6 +148,12 @@ def make_probe(problem: Problem, n_samples: int | None = None) -> Probe:
     )
 
 
+def _make_evidence(problem: Problem) -> Evidence:
+    """Return an even selection of the training samples, for rules and moves to look at."""
+    step = -(-len(problem.train) // _N_EVIDENCE_SAMPLES)
+    return Evidence(problem.data.take(problem.train[::step]), problem.objective)
+
+
 def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> Supernet:
     """Return the supernet at birth.
 
@@ -241,6 +249,7 @@ def run_search(
         plan,
         space,
         make_probe(problem, _N_JUDGE_SAMPLES),
+        _make_evidence(problem),
         problem.generator,
         cells,
         watcher=_watcher(problem, schedule, plan),

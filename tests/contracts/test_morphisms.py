@@ -17,6 +17,8 @@ from sknas.edits import (
     AddOp,
     DropEdge,
     DropOp,
+    GradMaxUnits,
+    SelectUnits,
     Widen,
 )
 from sknas.edits.base import Edit
@@ -37,6 +39,7 @@ from tests.tiny import (
     PADDED,
     SHAPE,
     branch,
+    evidence,
     generator,
     members,
     perturb,
@@ -78,7 +81,12 @@ CASES = {
     AddOp: lambda net: list(op_cases(net)),
     AddHadamard: lambda net: [AddHadamard(place) for place, node in net.nodes() if node.is_output],
     AddLayer: lambda net: [AddLayer(0, NAMED_CELLS["lstm"]), AddLayer(0, CELLS["mixture"])],
-    Widen: lambda net: [Widen(0, 1), Widen(0, 5)],
+    Widen: lambda net: [
+        Widen(0, 1),
+        Widen(0, 5),
+        Widen(0, 3, GradMaxUnits()).informed_by(evidence()),
+        Widen(0, 2, SelectUnits(16)).informed_by(evidence()),
+    ],
 }
 
 

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 import sknas.search
-from sknas.edits import AddNode, DropEdge, DropOp, Widen
+from sknas.edits import AddNode, DropEdge, DropOp, GradMaxUnits, SelectUnits, Widen
 from sknas.search import (
+    CellRank,
     EffectPruning,
+    GradMaxGrowth,
     GrowthRule,
     MagnitudePruning,
+    NorthGrowth,
     PeriodicGrowth,
     PlateauGrowth,
     PruningRule,
@@ -27,14 +30,35 @@ from sknas.supernet import NodePlace
 from tests.tiny import members
 
 GROWTH = members(GrowthRule, sknas.search)
+IN_ORDER = [PeriodicGrowth, PlateauGrowth]  # these take the first possible edit
 PRUNING = members(PruningRule, sknas.search)
 EDITS = (AddNode(0, 0), Widen(0, 2))
 LOSSES = st.lists(st.floats(0.01, 10), max_size=12).map(tuple)
 
 
-def growth_state(losses, *, edits=EDITS, n_epochs=100, is_last_chance=False):
+SCORES = {AddNode(0, 0): 1.0, Widen(0, 2, GradMaxUnits()): 2.0}
+RANKS = st.lists(
+    st.builds(
+        CellRank,
+        branch=st.integers(0, 1),
+        layer=st.integers(0, 1),
+        rank=st.integers(0, 30),
+        width=st.integers(1, 30),
+        share_at_birth=st.floats(0, 1),
+    ),
+    max_size=4,
+).map(tuple)
+
+
+def growth_state(losses, *, edits=EDITS, n_epochs=100, is_last_chance=False, ranks=()):
     return SearchState(
-        len(losses), n_epochs, tuple(losses), possible_edits=edits, is_last_chance=is_last_chance
+        len(losses),
+        n_epochs,
+        tuple(losses),
+        possible_edits=edits,
+        is_last_chance=is_last_chance,
+        ranks=ranks,
+        score=lambda edit: SCORES.get(edit, 0.0),
     )
 
 
@@ -60,8 +84,20 @@ def test_a_rule_has_no_parameter_that_must_be_given(rule):
 
 
 @pytest.mark.parametrize("rule", GROWTH)
+@given(losses=LOSSES, is_last_chance=st.booleans(), n_epochs=st.integers(1, 200), ranks=RANKS)
+def test_a_growth_rule_proposes_at_most_one_version_of_a_possible_edit(
+    rule, losses, is_last_chance, n_epochs, ranks
+):
+    state = growth_state(losses, n_epochs=n_epochs, is_last_chance=is_last_chance, ranks=ranks)
+    proposed = rule().propose(state)
+    assert len(proposed) <= 1
+    assert all(any(edit.is_version_of(possible) for possible in EDITS) for edit in proposed)
+    assert rule().propose(state) == proposed
+
+
+@pytest.mark.parametrize("rule", IN_ORDER)
 @given(losses=LOSSES, is_last_chance=st.booleans(), n_epochs=st.integers(1, 200))
-def test_a_growth_rule_proposes_at_most_the_first_possible_edit(
+def test_a_rule_that_measures_nothing_takes_the_first_possible_edit(
     rule, losses, is_last_chance, n_epochs
 ):
     state = growth_state(losses, n_epochs=n_epochs, is_last_chance=is_last_chance)
@@ -78,7 +114,7 @@ def test_nothing_is_proposed_when_nothing_is_possible(rule, losses, is_last_chan
 @pytest.mark.parametrize("rule", GROWTH)
 @pytest.mark.parametrize("losses", [(), (1.0,), (3.0, 2.0, 1.0)])
 def test_the_last_chance_is_taken(rule, losses):
-    assert rule().propose(growth_state(losses, is_last_chance=True)) == [EDITS[0]]
+    assert len(rule().propose(growth_state(losses, is_last_chance=True))) == 1
 
 
 @pytest.mark.parametrize("rule", GROWTH)
@@ -144,6 +180,74 @@ def test_a_plateau_does_not_depend_on_the_unit_of_the_loss(factor, losses):
 def test_a_period_counts_epochs_whatever_the_loss_does(losses, period):
     proposes = bool(PeriodicGrowth(period=period).propose(growth_state(losses)))
     assert proposes == (len(losses) >= period)
+
+
+@given(losses=LOSSES, is_last_chance=st.booleans(), n_epochs=st.integers(1, 200))
+def test_growth_by_gradients_comes_when_growth_on_a_plateau_does(losses, is_last_chance, n_epochs):
+    state = growth_state(losses, n_epochs=n_epochs, is_last_chance=is_last_chance)
+    assert bool(GradMaxGrowth().propose(state)) == bool(PlateauGrowth().propose(state))
+
+
+@given(scores=st.lists(st.one_of(st.floats(0, 9), st.just(math.nan)), min_size=3, max_size=3))
+def test_the_move_of_the_largest_gradient_is_proposed_and_units_begin_by_gradmax(scores):
+    edits = (AddNode(0, 0), Widen(0, 2), Widen(1, 4))
+    wanted = [edits[0], *(dataclasses.replace(e, newborn=GradMaxUnits()) for e in edits[1:])]
+    by_edit = dict(zip(wanted, scores, strict=True))
+    state = dataclasses.replace(
+        growth_state((1.0,) * 9, edits=edits), score=lambda edit: by_edit[edit]
+    )
+    known = [-1.0 if math.isnan(score) else score for score in scores]
+    assert GradMaxGrowth().propose(state) == [wanted[known.index(max(known))]]
+
+
+def test_scores_are_measured_only_when_a_move_is_due():
+    def score(edit):
+        raise AssertionError(edit)
+
+    state = dataclasses.replace(growth_state((3.0, 2.0, 1.0)), score=score)
+    for rule in GROWTH:
+        assert rule().propose(state) == []
+
+
+@given(
+    rank=st.integers(0, 40),
+    width=st.integers(1, 40),
+    share_at_birth=st.sampled_from([0.25, 0.5, 1.0]),
+    share=st.sampled_from([0.5, 0.97, 1.0]),
+)
+def test_a_branch_grows_by_what_its_rank_exceeds_the_threshold_by(
+    rank, width, share_at_birth, share
+):
+    measured = (CellRank(0, 0, rank, width, share_at_birth),)
+    excess = rank - math.floor(share * share_at_birth * width + 1e-9)
+    for is_last_chance in (False, True):
+        state = growth_state(
+            (2.0, 1.0), edits=(EDITS[0], Widen(0, 6)), ranks=measured, is_last_chance=is_last_chance
+        )
+        proposed = NorthGrowth(share=share).propose(state)
+        n = max(excess, int(is_last_chance))
+        assert proposed == ([Widen(0, min(n, 6), SelectUnits())] if n > 0 else [])
+
+
+def test_of_two_branches_the_one_whose_fullest_layer_exceeds_most_grows():
+    ranks = (
+        CellRank(0, 0, 5, 8, 0.5),
+        CellRank(1, 0, 4, 8, 0.5),
+        CellRank(1, 1, 7, 8, 0.5),
+    )
+    edits = (Widen(0, 4), Widen(1, 4))
+    state = growth_state((1.0,), edits=edits, ranks=ranks)
+    assert NorthGrowth(share=1.0).propose(state) == [Widen(1, 3, SelectUnits())]
+    # A branch that may not grow is passed over.
+    state = growth_state((1.0,), edits=edits[:1], ranks=ranks)
+    assert NorthGrowth(share=1.0).propose(state) == [Widen(0, 1, SelectUnits())]
+
+
+def test_growth_by_rank_does_not_look_at_the_losses():
+    full, free = ((CellRank(0, 0, rank, 8, 1.0),) for rank in (8, 4))
+    for losses in [(1.0,) * 9, (3.0, 2.0, 1.0), (math.inf,)]:
+        assert NorthGrowth().propose(growth_state(losses, ranks=full))
+        assert NorthGrowth().propose(growth_state(losses, ranks=free)) == []
 
 
 @given(n=st.integers(1, 50), n_epochs=st.integers(1, 500))

@@ -19,13 +19,24 @@ from sknas.edits import (
     DropNode,
     DropOp,
     DropOutput,
+    GradMaxUnits,
     Narrow,
     Widen,
 )
 from sknas.genotype import NAMED_CELLS
 from sknas.search.bilevel import arch_step, weight_step
 from sknas.supernet import NodePlace, ScaledSigmoidRelaxation, SigmoidRelaxation, SoftmaxRelaxation
-from tests.tiny import OPERATIONS, RELAXATIONS, batch, branch, generator, learner, supernet, windows
+from tests.tiny import (
+    OPERATIONS,
+    RELAXATIONS,
+    batch,
+    branch,
+    evidence,
+    generator,
+    learner,
+    supernet,
+    windows,
+)
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -52,6 +63,7 @@ EDITS = [
     Narrow(0, (0, 3)),
     Narrow(0, (1, 2, 3)),
     Widen(0, 3),
+    Widen(0, 2, GradMaxUnits()).informed_by(evidence()),
 ]
 every_edit = pytest.mark.parametrize("edit", EDITS, ids=str)
 

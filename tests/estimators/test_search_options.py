@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from sknas.ops import DEFAULT_OPERATIONS
-from sknas.search import EffectPruning, MagnitudePruning, PeriodicGrowth, PlateauGrowth
+from sknas.search import (
+    EffectPruning,
+    GradMaxGrowth,
+    MagnitudePruning,
+    NorthGrowth,
+    PeriodicGrowth,
+    PlateauGrowth,
+)
 from sknas.supernet import (
     ClampRelaxation,
     GumbelRelaxation,
@@ -114,7 +121,11 @@ def test_a_move_that_must_gain_everything_is_always_undone():
 def test_names_of_mechanisms_mean_the_rules_with_their_defaults():
     common = {"search_epochs": 6, "max_nodes": 2, "initial_genotype": "linear", "operations": FEW}
     for parameter, pairs in {
-        "growth": {"periodic": PeriodicGrowth()},
+        "growth": {
+            "periodic": PeriodicGrowth(),
+            "gradmax": GradMaxGrowth(),
+            "north": NorthGrowth(),
+        },
         "pruning": {"magnitude": MagnitudePruning()},
         "relaxation": {
             "scaled_sigmoid": ScaledSigmoidRelaxation(),

@@ -1,0 +1,103 @@
+"""What growth rules may ask of the training samples: scores of moves, ranks of states."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Generator
+
+from sknas.blocks import Projection
+from sknas.blocks.initialization import uniform_parameter
+from sknas.edits import Edit, Evidence, Narrow, effective_rank, newborn_gradient
+from sknas.ops import get_op
+from sknas.search.state import CellRank
+from sknas.supernet import MixedNode, Supernet
+
+__all__ = ["cell_ranks", "newborn_score"]
+
+
+def newborn_score(edit: Edit, supernet: Supernet, evidence: Evidence) -> float:
+    """Return the norm of the gradient that the newborn weights of an edit would have.
+
+    Parameters
+    ----------
+    edit : Edit
+        The edit, tried on a copy with draws of its own.
+    supernet : Supernet
+        The network as it is.
+    evidence : Evidence
+        Training samples.
+
+    Returns
+    -------
+    float
+        The norm.
+    """
+    grown = copy.deepcopy(supernet)
+    change = edit.informed_by(evidence).apply(grown, Generator().manual_seed(0))
+    return newborn_gradient(grown, change, evidence)
+
+
+def cell_ranks(supernet: Supernet, evidence: Evidence, width_at_birth: int) -> list[CellRank]:
+    """Return the effective rank of every cell's states, beside what it has at random.
+
+    Parameters
+    ----------
+    supernet : Supernet
+        The network as it is.
+    evidence : Evidence
+        Training samples.
+    width_at_birth : int
+        Width of a new branch; of a narrower one its own counts.
+
+    Returns
+    -------
+    list of CellRank
+        One for each cell.
+    """
+    states, random = evidence.states(supernet), evidence.states(_reborn(supernet, width_at_birth))
+    return [
+        CellRank(
+            branch,
+            layer,
+            effective_rank(states[branch, layer]),
+            cell.n_hidden,
+            effective_rank(random[branch, layer]) / random[branch, layer].shape[1],
+        )
+        for branch, layer, cell in supernet.cells()
+    ]
+
+
+@torch.no_grad()
+def _reborn(supernet: Supernet, width_at_birth: int) -> Supernet:
+    """Return a copy as wide as at birth, with all matrices of its cells drawn anew."""
+    reborn, generator = copy.deepcopy(supernet), Generator().manual_seed(0)
+    for place, branch in enumerate(reborn.trunk.branches):
+        if branch.hidden_size > width_at_birth:
+            Narrow(place, tuple(range(width_at_birth))).apply(reborn)
+    for _, _, cell in reborn.cells():
+        for module in cell.modules():
+            if isinstance(module, Projection):
+                _draw(module, generator)
+    for _, node in reborn.nodes():
+        if isinstance(node, MixedNode):
+            _make_identities(node)
+    return reborn
+
+
+def _draw(projection: Projection, generator: Generator) -> None:
+    for weight in projection.weights.values():
+        drawn = uniform_parameter(
+            *weight.shape, fan_in=weight.shape[0], generator=generator, dtype=weight.dtype
+        )
+        weight.copy_(drawn)
+    projection.bias.zero_()
+
+
+def _make_identities(node: MixedNode) -> None:
+    """Zero the projections of modulations, as they are born."""
+    for name, projection in node.projections.items():
+        if get_op(name).is_modulation:
+            for weight in projection.parameters():
+                weight.zero_()
