@@ -28,7 +28,7 @@ from sknas.genotype import Cell, Genotype
 from sknas.reporting import SearchReport
 from sknas.search import Move
 from sknas.search.discretization import discretize
-from sknas.search.inheritance import copy_parameters, derive
+from sknas.search.inheritance import copy_seed, derive
 from sknas.search.lifting import lift
 from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
@@ -158,7 +158,8 @@ def fit_network(
     )
     if candidate is not None and not _is_interrupted(phases):
         _train(problem, schedule, settings, candidate, stages, phases, progress)
-        if settings.size_penalty > 0 and not _is_interrupted(phases):
+        has_units = bool(candidate.spec.genotype.branches)
+        if settings.size_penalty > 0 and has_units and not _is_interrupted(phases):
             _narrow(problem, schedule, settings, candidate, stages, phases, progress)
     chosen = _choose(stages, seed_losses, problem, settings.size_penalty)
     memory = _remember(chosen.network, problem)
@@ -187,7 +188,7 @@ def _plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
 
 def _lifted(previous: DerivedNetwork, problem: Problem, settings: Settings) -> Supernet | None:
     """Return the supernet that growth goes on from; None where the solved seed serves as well."""
-    if not previous.spec.genotype.branches:
+    if not previous.spec.genotype.branches and not problem.shape.is_embedded:
         return None
     supernet = lift(previous, settings.relaxation, generator=problem.generator)
     seed = supernet.trunk.seed
@@ -209,7 +210,7 @@ def _first_candidate(
     if settings.genotype is not None:
         return _given_network(problem, settings, space, supernet)
     if settings.max_nodes == 0:
-        return None
+        return _seed_network(problem, supernet)
     is_grown = bool(len(supernet.trunk.branches))
     cells = () if is_grown else contenders(settings, problem)
     cells = tuple(cell for cell in cells if _has_room(supernet, space, cell))
@@ -222,7 +223,7 @@ def _first_candidate(
             SearchWarning,
             stacklevel=6,
         )
-        return None
+        return _seed_network(problem, supernet)
     phase = run_search(
         problem,
         schedule,
@@ -244,7 +245,7 @@ def _first_candidate(
     phases.append(("search", phase))
     n_supernet = max((row["n_params"] for row in phase.rows), default=0)
     stages.append(_Stage("supernet", None, phase.supernet_loss, n_supernet, phase.seconds))
-    if not phase.network.spec.genotype.branches:
+    if not (phase.network.spec.genotype.branches or problem.shape.is_embedded):
         return None
     if settings.refit == "inherit":
         stages.append(
@@ -256,22 +257,32 @@ def _first_candidate(
 def _given_network(
     problem: Problem, settings: Settings, space: SearchSpace, supernet: Supernet
 ) -> DerivedNetwork | None:
-    """Build the network of the given genotype on the solved seed; None for the seed alone."""
+    """Build the network of the given genotype on the seed; None where nothing is to train."""
     genotype = resolve_genotype(settings.genotype or "linear", space, settings, problem)
     if not genotype.branches:
-        return None
+        return _seed_network(problem, supernet)
     if len(supernet.trunk.branches) and discretize(supernet) == genotype:
         return derive(supernet, inherit=True, generator=problem.generator)
     spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
     network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
     with torch.no_grad():
-        copy_parameters(supernet.trunk.seed, network.trunk.seed)
+        copy_seed(supernet.trunk, network.trunk)
     if not space.fits(network.n_params):
         raise ValueError(
             f"max_params must be at least the {network.n_params} weights of the given "
             f"genotype; got {settings.max_params!r}."
         )
     return network
+
+
+def _seed_network(problem: Problem, supernet: Supernet) -> DerivedNetwork | None:
+    """Return the seed as a network to train; None where it is solved and nothing is left to learn.
+
+    A seed that reads an embedding is solved for its constant alone.
+    """
+    if not problem.shape.is_embedded:
+        return None
+    return derive(supernet, inherit=True, generator=problem.generator)
 
 
 def _has_room(supernet: Supernet, space: SearchSpace, cell: Cell) -> bool:
@@ -460,8 +471,9 @@ def _naive_loss(problem: Problem) -> float:
             problem.data.weight[problem.train],
             minlength=problem.n_classes,
         )
-        logits = (counts + 1e-9).log().to(weight.dtype).expand(len(target), -1)[:, :, None]
-        return float(problem.objective.mean(logits, target, weight))
+        shares = (counts + 1e-9).log().to(weight.dtype).log_softmax(dim=0)
+        total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
+        return float(-(shares[target] * weight).sum() / total)
     guess = torch.zeros_like(target)
     if problem.shape.target_channels is not None:
         guess = guess + past[:, list(problem.shape.target_channels), -1:]

@@ -9,7 +9,15 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from sknas.blocks import BranchStack, LinearSeed, NetworkShape, Segments, Trunk, WindowNorm
+from sknas.blocks import (
+    BranchStack,
+    CodeEmbedding,
+    LinearSeed,
+    NetworkShape,
+    Segments,
+    Trunk,
+    WindowNorm,
+)
 from sknas.genotype import Branch
 from sknas.supernet.relaxation import Relaxation
 from sknas.supernet.search_node import SearchNode
@@ -52,6 +60,9 @@ class Supernet(nn.Module):
         How the linear seed reads channels.
     dtype : torch.dtype, default=torch.float32
         Floating type.
+    generator : torch.Generator or None, default=None
+        Source of the table that category codes are looked up in, where there is one; None means
+        one seeded with 0.
     """
 
     def __init__(
@@ -62,14 +73,21 @@ class Supernet(nn.Module):
         window_norm: str = "none",
         channel_mode: str = "mixed",
         dtype: torch.dtype = torch.float32,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape
         self.relaxation = relaxation
         self.dtype = dtype
         self.progress = 0.0
+        embedding = None
+        if shape.is_embedded:
+            source = Generator().manual_seed(0) if generator is None else generator
+            embedding = CodeEmbedding(shape, generator=source, dtype=dtype)
         self.trunk: Trunk[TwoInputCell] = Trunk(
-            WindowNorm(window_norm, shape), LinearSeed(shape, channel_mode, dtype=dtype)
+            WindowNorm(window_norm, shape),
+            LinearSeed(shape, channel_mode, dtype=dtype),
+            embedding=embedding,
         )
 
     def forward(self, past: Tensor) -> Tensor:
