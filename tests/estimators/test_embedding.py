@@ -305,3 +305,21 @@ def test_memory_does_not_hold_samples_times_classes(parameters):
     tracemalloc.stop()
     assert len(model.classes_) == n_words
     assert peak < n * n_words  # bytes; a one-hot matrix of booleans
+
+
+def test_the_naive_model_says_the_frequencies_of_the_training_part():
+    X, y = next_words(300)
+    model = classifier(**CODED, max_nodes=0, max_epochs=1).fit(X, y)
+    counts = np.bincount(y[: 240 - LOOKBACK - 1], minlength=N_WORDS)
+    expected = -np.log(counts / counts.sum())[y[240:]].mean()
+    assert model.search_report_.stages.val_loss["naive"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_seed_of_a_regression_on_codes_is_the_weighted_mean():
+    X, y = next_words(300)
+    weight = np.random.default_rng(0).uniform(1, 3, size=300)
+    model = regressor(**CODED, max_nodes=0, max_epochs=1, learning_rate=1e-12)
+    predicted = model.fit(X, y**2, sample_weight=weight).predict(X)
+    train = slice(240 - LOOKBACK - 1)
+    mean = np.average(y[train] ** 2, weights=weight[train])
+    assert_allclose(predicted, mean, rtol=1e-6)
