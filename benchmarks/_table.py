@@ -39,6 +39,18 @@ def summarise(records: list[dict[str, Any]], by: list[str], metrics: list[str]) 
     return table
 
 
+def merged(name: str, records: list[dict[str, Any]], key: list[str]) -> list[dict[str, Any]]:
+    """Return the records kept before, those of the same key replaced, and the new ones.
+
+    So a part of a benchmark can be run again. Delete results/NAME.json to begin anew.
+    """
+    path = RESULTS / f"{name}.json"
+    before = json.loads(path.read_text(encoding="utf-8"))["records"] if path.exists() else []
+    new = {tuple(record[part] for part in key): record for record in records}
+    old = {tuple(record[part] for part in key): record for record in before}
+    return [*({**old, **new}).values()]
+
+
 def keep(name: str, records: list[dict[str, Any]], table: pd.DataFrame) -> None:
     """Print a table, and write it and its records to results/NAME.json."""
     print(table.to_string(float_format=lambda value: f"{value:.4f}", na_rep="-"))

@@ -236,7 +236,8 @@ def draw_growth(model: GrowingDARTSRegressor) -> Figure:
     parts = {
         "race of hand-made cells": (history["epoch"] <= n_race, RACE, "none"),
         "search": ((history["epoch"] > n_race) & (history["phase"] == "search"), FOUND, "-"),
-        "training of the derived network": (history["phase"] == "train", TRAINED, "-"),
+        "training with the searched weights": (history["phase"] == "train", TRAINED, "-"),
+        "training anew": (history["phase"] == "retrain", TRAINED, ":"),
     }
     for label, (rows, color, line) in parts.items():
         part = history[rows]

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 from _data import Windows, etth1
-from _table import errors, keep, summarise, timed
+from _table import errors, keep, merged, summarise, timed
 
 from sknas import Genotype, GrowingDARTSRegressor
 from sknas.estimators._preparation import default_segment_length
 from sknas.ops import DEFAULT_OPERATIONS
 
 LOOKBACK = 96
+METHODS = ("floors", "lstm", "gru", "search", "random")
 
 
 def run(windows: Windows, method: str, seed: int, **parameters: Any) -> dict[str, Any]:
@@ -59,6 +60,9 @@ def main() -> None:
     parser.add_argument("--horizons", type=int, nargs="+", default=[96, 24])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--random", type=int, default=10)
+    parser.add_argument(
+        "--methods", nargs="+", choices=METHODS, default=METHODS, help="run these rows again"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     records = []
@@ -66,19 +70,23 @@ def main() -> None:
         windows = etth1(LOOKBACK, horizon)
         print(f"ETTh1 {LOOKBACK} -> {horizon}: {len(windows.X_test)} test windows", flush=True)
         last = np.repeat(windows.X_test[:, -1:], horizon, axis=1)
-        rows = [{"method": "last value", "seed": 0, **errors(windows.y_test, last)}]
-        rows.append(run(windows, "ridge (the seed)", 0, genotype="linear"))
+        rows = []
+        if "floors" in options.methods:
+            rows = [{"method": "last value", "seed": 0, **errors(windows.y_test, last)}]
+            rows.append(run(windows, "ridge (the seed)", 0, genotype="linear"))
         for seed in range(options.seeds):
             rows += [
-                run(windows, "lstm", seed, genotype="lstm"),
-                run(windows, "gru", seed, genotype="gru"),
-                run(windows, "search", seed),
+                run(windows, method, seed, genotype=None if method == "search" else method)
+                for method in ("lstm", "gru", "search")
+                if method in options.methods
             ]
-        rows += [
-            run(windows, "random genotypes", seed, genotype=random_genotype(seed, horizon))
-            for seed in range(options.random)
-        ]
+        if "random" in options.methods:
+            rows += [
+                run(windows, "random genotypes", seed, genotype=random_genotype(seed, horizon))
+                for seed in range(options.random)
+            ]
         records += [{"horizon": horizon, **row} for row in rows]
+    records = merged("etth1", records, ["horizon", "method", "seed"])
     table = summarise(records, ["horizon", "method"], ["mse", "mae", "cpu_seconds", "n_params"])
     keep("etth1", records, table)
 

@@ -1,24 +1,28 @@
 """What each mechanism of the papers is worth: one table an ablation, at equal CPU budget.
 
     python benchmarks/mechanisms.py --tasks etth1-24 etth1-96 pollution stock_close --seeds 3
+    python benchmarks/mechanisms.py --tasks etth1-24 --methods default "  clamp"
     python benchmarks/mechanisms.py --smoke
 
 Every search starts from the same three mixed nodes on the same linear seed, so that the mechanism
 has something to act on; only the named parameters differ. A pilot of a few epochs measures what an
 epoch of each search costs, and the epochs are set so that all cost what the plain one does.
-Fixed cells, ridge and random genotypes stand beside them. Needs the data folder, see `_data`.
+Fixed cells, ridge and random genotypes stand beside them. To keep a fit to some seconds, networks
+are narrow and an even selection of the training windows is used; all test windows are. Needs the
+data folder, see `_data`.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from _data import Windows, chronological, etth1, pollution, stock_close
-from _table import errors, keep, summarise, timed
+from _table import errors, keep, merged, summarise, timed
 
 from sknas import Genotype, GrowingDARTSRegressor
 from sknas.estimators._preparation import default_segment_length
@@ -30,7 +34,12 @@ TASKS: dict[str, Callable[[], Windows]] = {
     "pollution": lambda: chronological(pollution(), 24, 1),
     "stock_close": lambda: chronological(stock_close(), 24, 1),
 }
-MIXED = {"initial_genotype": "linear", "initial_nodes": 3, "max_nodes": 3}
+MIXED = {
+    "initial_genotype": "linear",
+    "initial_nodes": 3,
+    "max_nodes": 3,
+    "refit": "inherit",
+}
 SEARCHES: dict[str, dict[str, Any]] = {
     "default": {},
     "three mixed nodes": MIXED,
@@ -58,7 +67,9 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "size_penalty": {"size_penalty": 1.0},
 }
 N_RANDOM = 10
-N_PILOT_EPOCHS = 6
+N_PILOT_EPOCHS = 3
+HIDDEN_SIZE = 32
+N_SEQUENCES = 448  # a batch, over all channels
 
 
 def fitted(
@@ -66,7 +77,8 @@ def fitted(
 ) -> tuple[GrowingDARTSRegressor, float]:
     """Return a fitted model and the CPU seconds that it took."""
     model = GrowingDARTSRegressor(
-        batch_size=64,
+        hidden_size=HIDDEN_SIZE,
+        batch_size=max(8, N_SEQUENCES // windows.X.shape[2]),
         validation_fraction=windows.validation_fraction,
         random_state=seed,
         **parameters,
@@ -101,18 +113,15 @@ def record(windows: Windows, method: str, seed: int, parameters: dict[str, Any])
     return row
 
 
-def rows_of(task: str, windows: Windows, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return all rows of a task."""
+def fixed_rows(windows: Windows, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the rows of ridge, fixed cells and random genotypes."""
     lookback, horizon = windows.X.shape[1], windows.y.shape[1]
-    budget = {"search_epochs": options.epochs, "max_epochs": options.epochs}
-    pilot = {"search_epochs": N_PILOT_EPOCHS, "max_epochs": 1}
-    _, cost = fitted(windows, 0, {**MIXED, **pilot})
     rows = [record(windows, "ridge (the seed)", 0, {"genotype": "linear"})]
+    # A fixed cell has the epochs of a search and of the training after it.
+    budget = {"max_epochs": 2 * options.epochs}
     for seed in range(options.seeds):
         for name in ("gru", "lstm"):
-            # A fixed cell has the epochs of a search and of the training after it.
-            both = {"genotype": name, "max_epochs": 2 * options.epochs}
-            rows.append(record(windows, name, seed, both))
+            rows.append(record(windows, name, seed, {"genotype": name, **budget}))
     for draw in range(options.random):
         genotype = Genotype.random(
             draw,
@@ -121,8 +130,18 @@ def rows_of(task: str, windows: Windows, options: argparse.Namespace) -> list[di
             segment_length=default_segment_length(lookback, horizon),
             channel_mode="independent",
         )
-        both = {"genotype": genotype, "max_epochs": 2 * options.epochs}
-        rows.append(record(windows, "random genotypes", draw, both))
+        rows.append(record(windows, "random genotypes", draw, {"genotype": genotype, **budget}))
+    return rows
+
+
+def rows_of(task: str, windows: Windows, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return all rows of a task."""
+    budget = {"search_epochs": options.epochs, "max_epochs": options.epochs}
+    pilot = {"search_epochs": N_PILOT_EPOCHS, "max_epochs": 1}
+    _, cost = fitted(windows, 0, {**MIXED, **pilot})
+    rows = []
+    if options.methods is None:
+        rows = fixed_rows(windows, options)
     for method in options.methods or SEARCHES:
         parameters = SEARCHES[method]
         epochs = n_epochs(windows, parameters, cost, options.epochs)
@@ -139,24 +158,25 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=SEARCHES, default=None)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--random", type=int, default=N_RANDOM)
-    parser.add_argument("--epochs", type=int, default=24, help="epochs of the plain search")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of the plain search")
+    parser.add_argument("--windows", type=int, default=3000, help="training windows, at most")
     parser.add_argument("--smoke", action="store_true", help="few windows and epochs, one seed")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.smoke:
-        options.seeds, options.random, options.epochs = 1, 1, N_PILOT_EPOCHS
+        options.seeds, options.random, options.epochs, options.windows = 1, 1, N_PILOT_EPOCHS, 300
     rows: list[dict[str, Any]] = []
     for task in options.tasks:
         windows = TASKS[task]()
-        if options.smoke:
-            windows = Windows(
-                windows.X[-200:], windows.y[-200:], windows.X_test[:50], windows.y_test[:50], 0.25
-            )
+        step = max(1, -(-len(windows.X) // options.windows))
+        windows = dataclasses.replace(windows, X=windows.X[::step], y=windows.y[::step])
         print(f"{task}: {len(windows.X)} windows, {len(windows.X_test)} to test", flush=True)
         rows += rows_of(task, windows, options)
+    name = "mechanisms-smoke" if options.smoke else "mechanisms"
+    rows = merged(name, rows, ["task", "method", "seed"])
     metrics = ["mse", "mae", "gap", "n_params", "cpu_seconds", "arch_steps"]
     table = summarise(rows, ["task", "method"], metrics)
-    keep("mechanisms-smoke" if options.smoke else "mechanisms", rows, table)
+    keep(name, rows, table)
 
 
 if __name__ == "__main__":

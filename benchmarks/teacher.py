@@ -1,6 +1,6 @@
 """A search that searches: data from teachers with random multiplicative cells.
 
-    python benchmarks/teacher.py --teachers 6 --random 5
+    python benchmarks/teacher.py --teachers 6 --seeds 3 --random 5
 
 A teacher is a recurrent network whose cell is a random genotype with at least one multiplicative
 operation. The searched cell, the fixed GRU, the fixed LSTM and random genotypes learn its output
@@ -53,19 +53,20 @@ def samples(genotype: Genotype, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def run(
-    method: str, number: int, X: np.ndarray, y: np.ndarray, **parameters: Any
+    method: str, number: int, seed: int, X: np.ndarray, y: np.ndarray, **parameters: Any
 ) -> dict[str, Any]:
     """Fit on the first samples, score on the rest and return one record."""
     # The samples are independent of each other: an even shuffle is the right validation.
-    model = GrowingDARTSRegressor(random_state=number, validation="shuffle", **parameters)
+    model = GrowingDARTSRegressor(random_state=seed, validation="shuffle", **parameters)
     _, seconds = timed(lambda: model.fit(X[:N_TRAIN], y[:N_TRAIN]))
     score = model.score(X[N_TRAIN:], y[N_TRAIN:])
-    print(f"  {method}: R2 {score:.4f}, {seconds:.0f} CPU s", flush=True)
+    print(f"  {method}, seed {seed}: R2 {score:.4f}, {seconds:.0f} CPU s", flush=True)
     if method == "search":
         print(model.search_report_, model.genotype_, sep="\n", flush=True)
     return {
         "teacher": number,
         "method": method,
+        "seed": seed,
         "r2": score,
         "cpu_seconds": seconds,
         "n_params": model.n_params_,
@@ -76,8 +77,9 @@ def run(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teachers", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--random", type=int, default=5)
-    parser.add_argument("--refit", choices=["inherit", "scratch"], default="inherit")
+    parser.add_argument("--refit", choices=["inherit", "scratch", "both"], default="both")
     options = parser.parse_args()
     torch.set_num_threads(1)
     records = []
@@ -85,10 +87,13 @@ def main() -> None:
         genotype = teacher(number)
         print(f"teacher {number}:\n{genotype}", flush=True)
         X, y = samples(genotype, number)
-        records.append(run("linear", number, X, y, genotype="linear"))
-        records.append(run("gru", number, X, y, genotype="gru"))
-        records.append(run("lstm", number, X, y, genotype="lstm"))
-        records.append(run("search", number, X, y, refit=options.refit))
+        records.append(run("linear", number, 0, X, y, genotype="linear"))
+        for seed in range(options.seeds):
+            records += [
+                run("gru", number, seed, X, y, genotype="gru"),
+                run("lstm", number, seed, X, y, genotype="lstm"),
+                run("search", number, seed, X, y, refit=options.refit),
+            ]
         for draw in range(options.random):
             drawn = Genotype.random(
                 100 * number + draw,
@@ -96,13 +101,18 @@ def main() -> None:
                 n_nodes=4,
                 segment_length=default_segment_length(N_STEPS, 1),
             )
-            records.append(run("random genotypes", number, X, y, genotype=drawn))
+            records.append(run("random genotypes", number, draw, X, y, genotype=drawn))
     metrics = ["r2", "cpu_seconds", "n_params"]
-    name = "teacher" if options.refit == "inherit" else f"teacher-{options.refit}"
-    keep(name, records, summarise(records, ["method"], metrics))
-    print(
-        summarise(records, ["teacher", "method"], metrics).to_string(float_format="{:.4f}".format)
-    )
+    name = "teacher" if options.refit == "both" else f"teacher-{options.refit}"
+    table = summarise(records, ["method"], metrics)
+    by_teacher = summarise(records, ["teacher", "method"], metrics)
+    print(by_teacher.to_string(float_format="{:.4f}".format))
+    # Teachers differ far more than methods do: compare within each teacher.
+    each = by_teacher["r2"].unstack("method")
+    behind = each.rsub(each["search"], axis=0)
+    table["search minus it"] = behind.mean()
+    table["standard error"] = behind.std() / np.sqrt(len(each))
+    keep(name, records, table)
 
 
 if __name__ == "__main__":

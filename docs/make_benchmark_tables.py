@@ -29,9 +29,43 @@ def table(rows: list[dict[str, object]]) -> str:
     )
 
 
+PAPERS = {
+    "jie_gao": ["grown from one", "grown, then pruned", "full size (DARTS)"],
+    "darts": ["  softmax", "  second order", "  scratch", "full size (DARTS)", "graph (DARTS)"],
+    "darts_prime": ["  information", "  split by schedule", "  proximity", "  admm", "  clamp"],
+    "dnal": ["  scaled_sigmoid", "  size_penalty"],
+    "gdas": ["  gumbel"],
+    "fairdarts": ["  softmax", "  zero_one"],
+    "darts_minus": ["  auxiliary skip"],
+    "darts_pt": ["  magnitude"],
+    "r_darts": ["  collapse watch"],
+    "random_search": ["random search", "default", "random genotypes"],
+    "gradmax": ["grown from one", "  gradmax"],
+    "north": ["grown from one", "  north"],
+}
+REFERENCE = "three mixed nodes"
+COLUMNS = ["task", "method", "mse", "mse std", "gap", "n_params", "cpu_seconds"]
+
+
+def write_papers(folder: Path, rows: list[dict[str, object]]) -> None:
+    """Write one file a paper: its rows of the ablation under those of the plain search."""
+    for paper, methods in PAPERS.items():
+        chosen = [
+            {name: row[name] for name in COLUMNS}
+            for row in rows
+            if row["method"] in [REFERENCE, *methods]
+        ]
+        chosen.sort(key=lambda row: str(row["task"]))
+        text = table(chosen) if chosen else "Not measured yet.\n"
+        (folder / f"paper-{paper}.txt").write_text(text, encoding="utf-8")
+
+
 def main(folder: Path) -> None:
     """Write one file a benchmark."""
     folder.mkdir(exist_ok=True)
     for path in sorted(RESULTS.glob("*.json")):
         rows = json.loads(path.read_text(encoding="utf-8"))["table"]
         (folder / f"benchmark-{path.stem}.txt").write_text(table(rows), encoding="utf-8")
+    ablation = RESULTS / "mechanisms.json"
+    rows = json.loads(ablation.read_text(encoding="utf-8"))["table"] if ablation.exists() else []
+    write_papers(folder, rows)

@@ -68,7 +68,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
         StrOptions({"auto", "chronological", "shuffle", "stratified"}),
         HasMethods(["split"]),
     ],
-    "refit": [StrOptions({"inherit", "scratch"})],
+    "refit": [StrOptions({"inherit", "scratch", "both"})],
     "refit_full": ["boolean"],
     "device": [str],
     "random_state": ["random_state"],
@@ -174,8 +174,9 @@ _SHARED = """\
         ``"stratified"``, or a scikit-learn splitter, whose first split is taken. ``"auto"`` is
         chronological for rows in time order and for 3-D regression windows, stratified for
         classification and a shuffle for tabular regression.
-    refit : {"inherit", "scratch"}, default="inherit"
-        Whether the derived network takes over the searched weights or is trained anew.
+    refit : {"inherit", "scratch", "both"}, default="both"
+        Whether the derived network goes on from the searched weights, is trained anew, or both,
+        and validation chooses. A warm start with ``"both"`` only inherits.
     refit_full : bool, default=False
         Train on over all samples at the end, for as long as validation found best.
 {class_weight}    device : str, default="cpu"

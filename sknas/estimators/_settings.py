@@ -10,11 +10,19 @@ from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_len
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, GrowthRule, PruningRule
 from sknas.search.backbone import Backbone
+from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.supernet import Relaxation, Supernet
 from sknas.training import Problem, Schedule
 
-__all__ = ["Settings", "contenders", "make_schedule", "make_space", "resolve_genotype"]
+__all__ = [
+    "Settings",
+    "contenders",
+    "make_plan",
+    "make_schedule",
+    "make_space",
+    "resolve_genotype",
+]
 
 SEARCH_STEPS = 3000
 TRAIN_STEPS = 2000
@@ -122,6 +130,18 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
         MAX_NORM,
         settings.linear_seed,
         start + budget,
+    )
+
+
+def make_plan(schedule: Schedule, settings: Settings) -> Plan:
+    return Plan(
+        settings.mode,
+        schedule.search_epochs,
+        settings.growth,
+        settings.pruning,
+        settings.arch_schedule,
+        settings.arch_regularizer,
+        settings.arch_order,
     )
 
 

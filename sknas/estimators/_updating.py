@@ -8,16 +8,13 @@ import time
 from dataclasses import dataclass, field
 
 from sknas.derived import DerivedNetwork
-from sknas.edits import AddBranch
-from sknas.estimators._fitting import Memory, Outcome, Progress
-from sknas.estimators._settings import Settings, contenders, make_schedule, make_space
+from sknas.estimators._fitting import Progress
+from sknas.estimators._planting import admitted, has_room, lift_network
+from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
+from sknas.estimators._stages import Memory, Outcome, stopped_by
 from sknas.genotype import Cell
 from sknas.reporting import SearchReport
 from sknas.search import Move
-from sknas.search.lifting import lift
-from sknas.search.plan import Plan
-from sknas.search.space import SearchSpace
-from sknas.supernet import Supernet
 from sknas.training import (
     Phase,
     Problem,
@@ -26,7 +23,6 @@ from sknas.training import (
     mean_loss,
     move_seed,
     run_search,
-    seed_learns,
     train_network,
     validation_losses,
 )
@@ -146,11 +142,8 @@ def update_network(
     if update.interruption is None and _asks_for_growth(update, settings, past.memory):
         _grow(update, schedule, settings, past, progress)
     ended = update.interruption
-    stopped_by = "schedule"
-    if ended is not None:
-        stopped_by = "interrupt" if isinstance(ended, KeyboardInterrupt) else "time_budget"
     rows = [{"phase": "partial", **row} for phase in update.phases for row in phase.rows]
-    report = SearchReport.build(update.stages, update.moves, update.chosen, stopped_by)
+    report = SearchReport.build(update.stages, update.moves, update.chosen, stopped_by(ended))
     interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
     return Outcome(update.network, rows, update.moves, report, interrupt, update.memory)
 
@@ -212,27 +205,24 @@ def _grow(
 ) -> None:
     """Offer moves to the lifted network; it stays grown only if validation clearly gains."""
     problem, begun = update.problem, time.monotonic()
-    supernet = lift(update.network, settings.relaxation, generator=problem.generator)
+    supernet = lift_network(update.network, problem, settings)
     if settings.max_params is not None and supernet.n_params >= settings.max_params:
         return
-    seed = supernet.trunk.seed
-    seed.requires_grad_(seed_learns(seed, is_linear=settings.linear_seed))
     space = make_space(problem, settings, supernet)
     cells: tuple[Cell, ...] = ()
     if not len(supernet.trunk.branches):
-        cells = contenders(settings, problem) or (space.plain_cell,)
-        cells = tuple(cell for cell in cells if _has_room(supernet, space, cell))
-        if not cells:
+        cells = admitted(settings, problem, space, supernet)
+        if not cells and not has_room(supernet, space, space.plain_cell):
             return
+        cells = cells or (space.plain_cell,)
     n_epochs_before = past.n_epochs + sum(len(phase.rows) for phase in update.phases)
     phase = run_search(
         problem,
         schedule,
         supernet,
-        Plan(settings.mode, schedule.search_epochs, settings.growth, settings.pruning),
+        make_plan(schedule, settings),
         space,
         cells,
-        inherit=True,
         on_epoch=lambda row: progress("partial", row),
     )
     update.phases.append(phase)
@@ -247,9 +237,3 @@ def _grow(
         )
         for move in phase.moves
     ]
-
-
-def _has_room(supernet: Supernet, space: SearchSpace, cell: Cell) -> bool:
-    grown = copy.deepcopy(supernet)
-    AddBranch(space.branch(cell)).apply(grown)
-    return len(cell.nodes) <= space.max_nodes and space.fits(grown.n_params)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Generator
@@ -22,42 +22,16 @@ from sknas._validation import validate_parameters
 from sknas.blocks import NetworkShape, Objective
 from sknas.blocks.window_data import outputs
 from sknas.derived import DerivedNetwork
-from sknas.estimators._checks import check_codes, check_device, is_three_deep, read_genotype
-from sknas.estimators._fitting import Outcome, fit_network
+from sknas.estimators._checks import check_codes, is_three_deep
+from sknas.estimators._fitting import fit_network
 from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._parameters import CONSTRAINTS
 from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._progress import ProgressBar
-from sknas.estimators._settings import Settings
+from sknas.estimators._resolution import resolve
+from sknas.estimators._stages import Outcome
 from sknas.estimators._updating import Past, update_network
-from sknas.exceptions import SearchWarning
-from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.reporting import GrowthEvent
-from sknas.search import (
-    AdmmRegularizer,
-    AlternateSchedule,
-    ArchRegularizer,
-    ArchSchedule,
-    EffectPruning,
-    EveryKSchedule,
-    GrowthRule,
-    InformationSchedule,
-    MagnitudePruning,
-    PeriodicGrowth,
-    PlateauGrowth,
-    ProximityRegularizer,
-    PruningRule,
-    ZeroOneRegularizer,
-)
-from sknas.search.backbone import Backbone, DagBackbone, TwoInputBackbone
-from sknas.supernet import (
-    ClampRelaxation,
-    GumbelRelaxation,
-    Relaxation,
-    ScaledSigmoidRelaxation,
-    SigmoidRelaxation,
-    SoftmaxRelaxation,
-)
 from sknas.training import Problem, torch_runtime
 
 __all__ = ["BaseGrowingDARTS"]
@@ -66,30 +40,6 @@ Array = NDArray[Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-BACKBONE: dict[str, type[Backbone]] = {"two_input": TwoInputBackbone, "dag": DagBackbone}
-GROWTH: dict[str, type[GrowthRule]] = {"plateau": PlateauGrowth, "periodic": PeriodicGrowth}
-PRUNING: dict[str, type[PruningRule]] = {
-    "effect": EffectPruning,
-    "magnitude": MagnitudePruning,
-}
-RELAXATION: dict[str, type[Relaxation]] = {
-    "softmax": SoftmaxRelaxation,
-    "sigmoid": SigmoidRelaxation,
-    "scaled_sigmoid": ScaledSigmoidRelaxation,
-    "clamp": ClampRelaxation,
-    "gumbel": GumbelRelaxation,
-}
-ARCH_SCHEDULE: dict[str, type[ArchSchedule[Any]]] = {
-    "alternate": AlternateSchedule,
-    "every_k": EveryKSchedule,
-    "information": InformationSchedule,
-}
-ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
-    "proximity": ProximityRegularizer,
-    "admm": AdmmRegularizer,
-    "zero_one": ZeroOneRegularizer,
-}
-VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 HISTORY_COLUMNS = (
     "epoch",
     "phase",
@@ -117,7 +67,7 @@ class BaseGrowingDARTS(BaseEstimator):
 
     def _fit(self, given: Any, samples: Samples, objective: Objective, *, start: float) -> Self:
         """Search, derive and train on checked samples; `given` is X as the user passed it."""
-        settings = self._settings()
+        settings = resolve(self.get_params(deep=False))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         window_norm = self._window_norm(samples)
         spec = self.module_.spec if self.warm_start and hasattr(self, "module_") else None
@@ -207,7 +157,7 @@ class BaseGrowingDARTS(BaseEstimator):
                 "partial_fit needs at least 2 samples, to hold some out; "
                 f"got n_samples={len(samples.X)} (1 sample)."
             )
-        settings = self._settings()
+        settings = resolve(self.get_params(deep=False))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         spec = self.module_.spec
         past = Past(self._memory, self.n_iter_, self._n_calls)
@@ -265,102 +215,6 @@ class BaseGrowingDARTS(BaseEstimator):
             norm: str = self.window_norm
             return norm
         return "none" if samples.target_channels is None else "last"
-
-    def _settings(self) -> Settings:
-        """Resolve strings to objects, and check what the constraints cannot say."""
-        backbone = BACKBONE[self.backbone]()
-        operations = self._operations(backbone)
-        if self.backbone == "dag" and self.arch_regularizer is not None:
-            raise ValueError(
-                f"arch_regularizer must be None with backbone='dag'; got {self.arch_regularizer!r}."
-            )
-        if isinstance(self.validation, str) and self.validation not in VALIDATION:
-            # A string has a method "split" too, so the constraints let every one pass.
-            raise ValueError(
-                f"validation must be one of {list(VALIDATION)} or a splitter; "
-                f"got {self.validation!r}."
-            )
-        check_device(self.device)
-        initial = self.initial_genotype
-        if isinstance(initial, str) and initial not in ("auto", "linear", *NAMED_CELLS):
-            raise ValueError(
-                f"initial_genotype must be 'auto', 'linear', one of {sorted(NAMED_CELLS)} or a "
-                f"Genotype; got {initial!r}."
-            )
-        n_initial = len(NAMED_CELLS[initial].nodes) if initial in NAMED_CELLS else 0
-        n_initial = initial.n_nodes if isinstance(initial, Genotype) else n_initial
-        if self.genotype is None and n_initial > self.max_nodes > 0:
-            raise ValueError(
-                f"initial_genotype must have at most max_nodes={self.max_nodes} nodes; "
-                f"got {n_initial} nodes."
-            )
-        if self.initial_nodes > max(self.max_nodes, 1):
-            warnings.warn(
-                f"initial_nodes={self.initial_nodes} exceeds max_nodes={self.max_nodes}; the "
-                "search starts from max_nodes nodes. Raise max_nodes to start from more.",
-                SearchWarning,
-                stacklevel=4,
-            )
-        return Settings(
-            backbone,
-            operations,
-            initial,
-            self.initial_nodes,
-            self.max_nodes,
-            self.hidden_size,
-            self.n_layers,
-            read_genotype(self.genotype),
-            self.segment_length,
-            self.channel_mode,
-            self.linear_seed,
-            self.mode,
-            GROWTH[self.growth]() if isinstance(self.growth, str) else clone(self.growth),
-            PRUNING[self.pruning]() if isinstance(self.pruning, str) else clone(self.pruning),
-            self._relaxation(),
-            _resolved(self.arch_schedule, ARCH_SCHEDULE),
-            self.arch_order,
-            (
-                None
-                if self.arch_regularizer is None
-                else _resolved(self.arch_regularizer, ARCH_REGULARIZER)
-            ),
-            self.arch_learning_rate,
-            self.size_penalty,
-            self.max_params,
-            self.search_epochs,
-            self.max_epochs,
-            self.time_budget,
-            self.batch_size,
-            self.learning_rate,
-            self.weight_decay,
-            self.dropout,
-            self.early_stopping,
-            self.refit,
-            self.refit_full,
-        )
-
-    def _operations(self, backbone: Backbone) -> tuple[str, ...]:
-        operations = backbone.operations if isinstance(self.operations, str) else self.operations
-        if not len(operations):
-            raise ValueError(f"operations must name at least one; got {self.operations!r}.")
-        for name in operations:
-            backbone.check_operation(name)
-        if 0 < self.max_nodes <= backbone.n_frame_nodes:
-            raise ValueError(
-                f"max_nodes must be 0 or at least {backbone.n_frame_nodes + 1} with "
-                f"backbone={self.backbone!r}; got {self.max_nodes}."
-            )
-        return tuple(operations)
-
-    def _relaxation(self) -> Relaxation:
-        if not isinstance(self.relaxation, str):
-            given: Relaxation = clone(self.relaxation)
-            return given
-        if self.relaxation != "auto":
-            return RELAXATION[self.relaxation]()
-        # DARTS's graph without growth is DARTS, whose relaxation is a softmax.
-        is_darts = self.backbone == "dag" and self.mode == "fixed"
-        return SoftmaxRelaxation() if is_darts else SigmoidRelaxation()
 
     def _progress(self) -> ProgressBar:
         return ProgressBar(is_shown=bool(self.verbose))
@@ -481,13 +335,6 @@ class BaseGrowingDARTS(BaseEstimator):
             module = DerivedNetwork(spec, generator=Generator().manual_seed(0), dtype=torch.float64)
             module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
             self.module_ = module.eval().requires_grad_(requires_grad=False)
-
-
-def _resolved(given: Any, names: Mapping[str, type[Any]]) -> Any:
-    """Return the object that a string names, or a copy of the given one, its parameters checked."""
-    rule = names[given]() if isinstance(given, str) else clone(given)
-    validate_parameters(rule, rule._parameter_constraints)
-    return rule
 
 
 def start_clock(estimator: BaseGrowingDARTS) -> float:

@@ -92,7 +92,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         validation: Any = "auto",
-        refit: str = "inherit",
+        refit: str = "both",
         refit_full: bool = False,
         class_weight: Any = None,
         device: str = "cpu",

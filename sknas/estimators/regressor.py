@@ -107,7 +107,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         validation: Any = "auto",
-        refit: str = "inherit",
+        refit: str = "both",
         refit_full: bool = False,
         device: str = "cpu",
         random_state: Any = None,

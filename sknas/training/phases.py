@@ -207,7 +207,6 @@ def run_search(
     space: SearchSpace,
     cells: Sequence[Cell],
     *,
-    inherit: bool,
     on_epoch: Callable[[dict[str, Any]], None],
 ) -> Phase:
     """Search, and derive the best settled supernet.
@@ -226,8 +225,6 @@ def run_search(
         Bounds.
     cells : sequence of Cell
         Contenders for the first branch; empty to start with mixed nodes.
-    inherit : bool
-        Whether the derived network takes over the supernet's weights.
     on_epoch : callable
         Gets each epoch's record.
 
@@ -269,7 +266,7 @@ def run_search(
     except (KeyboardInterrupt, TimeIsUpError) as error:
         interruption = error
     best = controller.incumbent
-    network = derive(best.supernet, inherit=inherit, generator=problem.generator)
+    network = derive(best.supernet, inherit=True, generator=problem.generator)
     return Phase(
         network,
         mean_loss(validation_losses(best.supernet, problem), problem),

@@ -8,6 +8,13 @@ from tests.small import EAGER, product, regressor, search_rows, sequences, train
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
+REFITS = ("inherit", "scratch", "both")
+FINDS_PRODUCT = {
+    "initial_genotype": "product",
+    "max_nodes": 1,
+    "search_epochs": 12,
+    "learning_rate": 0.02,
+}
 
 
 # -- bounds ---------------------------------------------------------------------------------------
@@ -151,18 +158,38 @@ def test_dropout_disturbs_training_and_not_prediction():
 
 
 def test_refit_decides_whether_the_weights_are_taken_over():
-    first = {}
-    for refit in ("inherit", "scratch"):
-        model = regressor(
-            initial_genotype="product",
-            max_nodes=1,
-            search_epochs=12,
-            refit=refit,
-            learning_rate=0.02,
-        ).fit(X, Y)
-        first[refit] = search_rows(model, "train_loss", "train")[0]
-        assert ("derived" in model.search_report_.stages.index) == (refit == "inherit")
-    assert first["inherit"] < 0.5 * first["scratch"]
+    by = {refit: regressor(**FINDS_PRODUCT, refit=refit).fit(X, Y) for refit in REFITS}
+    inherited = {refit: search_rows(by[refit], "train_loss", "train") for refit in REFITS}
+    fresh = {refit: search_rows(by[refit], "train_loss", "retrain") for refit in REFITS}
+    assert inherited["inherit"][0] < 0.5 * fresh["scratch"][0]
+    assert not len(inherited["scratch"])
+    assert not len(fresh["inherit"])
+    assert inherited["both"].tolist() == inherited["inherit"].tolist()
+    assert inherited["both"][0] < 0.5 * fresh["both"][0]
+    for refit in REFITS:
+        is_told = "derived" in by[refit].search_report_.stages.index
+        assert is_told == (refit != "scratch")
+
+
+def test_of_inherited_and_fresh_weights_validation_takes_the_better():
+    chosen = set()
+    for rate in (1e-4, 0.02):
+        report = regressor(**{**FINDS_PRODUCT, "learning_rate": rate}).fit(X, Y).search_report_
+        loss = report.stages.val_loss
+        assert {"derived", "trained", "retrained"} <= set(loss.index)
+        if report.chosen != "seed":
+            assert loss[report.chosen] == loss[["derived", "trained", "retrained"]].min()
+        chosen.add(report.chosen)
+    assert chosen - {"seed"}
+
+
+def test_a_warm_start_keeps_its_weights_unless_told_otherwise():
+    for refit in REFITS:
+        model = regressor(**FINDS_PRODUCT, refit=refit, warm_start=True).fit(X, Y)
+        assert model.genotype_.branches
+        phases = set(model.fit(X, Y).search_history_["phase"])
+        assert ("retrain" in phases) == (refit == "scratch")
+        assert ("train" in phases) == (refit != "scratch")
 
 
 def test_refitting_on_all_rows_is_a_phase_of_its_own():

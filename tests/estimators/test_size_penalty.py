@@ -78,7 +78,7 @@ def test_what_a_search_found_is_narrowed_too(make):
     common = {**EAGER, "mode": "fixed", "max_nodes": 1, "search_epochs": 6, "linear_seed": False}
     model = make(**common, size_penalty=50.0, refit_full=True).fit(X, y)
     phases = list(model.search_history_["phase"].unique())
-    assert phases[:4] == ["search", "train", "narrow", "tune"]
+    assert phases[:5] == ["search", "train", "retrain", "narrow", "tune"]
     stages = model.search_report_.stages
     assert stages.loc["narrowed", "n_params"] < stages.loc["trained", "n_params"]
     n_params = search_rows(model, "n_params", "narrow")

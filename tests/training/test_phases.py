@@ -101,7 +101,6 @@ def search(task, plan=None, *, mode="interleaved", cells=("highway",), on_epoch=
         Plan(mode, plan.search_epochs, PeriodicGrowth(period=1), EffectPruning(n_rounds=1)),
         space,
         [NAMED_CELLS[name] for name in cells],
-        inherit=True,
         on_epoch=on_epoch,
     )
 

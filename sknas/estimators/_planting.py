@@ -1,0 +1,245 @@
+"""What a search or a training starts from: the seed, and the branches put beside it."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import torch
+
+from sknas.derived import DerivedNetwork, NetworkSpec
+from sknas.edits import AddBranch
+from sknas.estimators._settings import Settings, contenders, resolve_genotype
+from sknas.genotype import Cell, Genotype
+from sknas.search.discretization import discretize
+from sknas.search.inheritance import copy_seed, derive
+from sknas.search.lifting import lift
+from sknas.search.space import SearchSpace
+from sknas.supernet import Supernet
+from sknas.training import (
+    Problem,
+    grow_from,
+    mean_loss,
+    plant_seed,
+    seed_learns,
+    validation_losses,
+)
+
+__all__ = [
+    "admitted",
+    "build_fresh",
+    "build_given",
+    "has_room",
+    "lift_network",
+    "plant",
+    "put_first_branches",
+    "seed_to_train",
+]
+
+MAX_MIXED_FEATURES = 1500
+
+
+def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
+    """Solve the seed; where the channel mode is open, let its validation loss decide.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    settings : Settings
+        Resolved parameters.
+
+    Returns
+    -------
+    supernet : Supernet
+        The linear seed alone.
+    problem : Problem
+        The problem, in the channel mode that was chosen.
+    """
+    if settings.channel_mode != "auto" or problem.channel_mode == "mixed":
+        return plant_seed(problem, settings.relaxation, is_linear=settings.linear_seed), problem
+    problem = dataclasses.replace(problem, channel_mode="independent")
+    supernet = plant_seed(problem, settings.relaxation, is_linear=settings.linear_seed)
+    n_features = problem.shape.n_channels * problem.shape.lookback
+    if problem.shape.n_channels == 1 or n_features > MAX_MIXED_FEATURES or not settings.linear_seed:
+        return supernet, problem
+    mixed_problem = dataclasses.replace(problem, channel_mode="mixed")
+    mixed = plant_seed(mixed_problem, settings.relaxation, is_linear=True)
+    losses = [mean_loss(validation_losses(net, problem), problem) for net in (supernet, mixed)]
+    return (mixed, mixed_problem) if losses[1] < 0.98 * losses[0] else (supernet, problem)
+
+
+def lift_network(network: DerivedNetwork, problem: Problem, settings: Settings) -> Supernet:
+    """Return the supernet that growth goes on from.
+
+    Parameters
+    ----------
+    network : DerivedNetwork
+        What earlier training left.
+    problem : Problem
+        Source of the draws.
+    settings : Settings
+        Resolved parameters.
+
+    Returns
+    -------
+    Supernet
+        The same function, settled.
+    """
+    supernet = lift(network, settings.relaxation, generator=problem.generator)
+    seed = supernet.trunk.seed
+    seed.requires_grad_(seed_learns(seed, is_linear=settings.linear_seed))
+    return supernet
+
+
+def admitted(
+    settings: Settings, problem: Problem, space: SearchSpace, supernet: Supernet
+) -> tuple[Cell, ...]:
+    """Return the cells that race for the first branch and are within the bounds.
+
+    Parameters
+    ----------
+    settings : Settings
+        Resolved parameters.
+    problem : Problem
+        Data and split.
+    space : SearchSpace
+        Bounds.
+    supernet : Supernet
+        The seed that a branch is to be added to.
+
+    Returns
+    -------
+    tuple of Cell
+        Empty where the start is given, or nothing has room.
+    """
+    cells = contenders(settings, problem)
+    return tuple(cell for cell in cells if has_room(supernet, space, cell))
+
+
+def has_room(supernet: Supernet, space: SearchSpace, cell: Cell) -> bool:
+    """Say whether a branch of a cell is within the bounds.
+
+    Parameters
+    ----------
+    supernet : Supernet
+        The seed that a branch is to be added to.
+    space : SearchSpace
+        Bounds.
+    cell : Cell
+        Of the branch.
+
+    Returns
+    -------
+    bool
+        Whether it fits.
+    """
+    grown = copy.deepcopy(supernet)
+    AddBranch(space.branch(cell)).apply(grown)
+    return len(cell.nodes) <= space.max_nodes and space.fits(grown.n_params)
+
+
+def put_first_branches(
+    problem: Problem, settings: Settings, space: SearchSpace, supernet: Supernet
+) -> None:
+    """Put the branches that a search without a race starts with beside the seed.
+
+    Parameters
+    ----------
+    problem : Problem
+        Source of the draws.
+    settings : Settings
+        Resolved parameters.
+    space : SearchSpace
+        Width and candidates of mixed nodes.
+    supernet : Supernet
+        The seed alone; changed in place.
+    """
+    if settings.mode == "fixed":
+        grow_from(supernet, None, space, settings.max_nodes, problem)
+    elif settings.initial_genotype == "linear":
+        n_mixed = min(settings.initial_nodes, settings.max_nodes)
+        grow_from(supernet, None, space, n_mixed, problem)
+    elif isinstance(settings.initial_genotype, Genotype):
+        grow_from(supernet, settings.initial_genotype, space, 0, problem)
+
+
+def build_given(
+    problem: Problem, settings: Settings, space: SearchSpace, supernet: Supernet
+) -> DerivedNetwork | None:
+    """Build the network of the given genotype on the seed.
+
+    Parameters
+    ----------
+    problem : Problem
+        Source of the draws.
+    settings : Settings
+        Resolved parameters.
+    space : SearchSpace
+        Bounds.
+    supernet : Supernet
+        The seed, or what a warm start goes on from.
+
+    Returns
+    -------
+    DerivedNetwork or None
+        None where nothing is to train: the seed alone, if it is solved.
+    """
+    genotype = resolve_genotype(settings.genotype or "linear", space, settings, problem)
+    if not genotype.branches:
+        return seed_to_train(problem, supernet)
+    if len(supernet.trunk.branches) and discretize(supernet) == genotype:
+        return derive(supernet, inherit=True, generator=problem.generator)
+    spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
+    network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
+    with torch.no_grad():
+        copy_seed(supernet.trunk, network.trunk)
+    if not space.fits(network.n_params):
+        raise ValueError(
+            f"max_params must be at least the {network.n_params} weights of the given "
+            f"genotype; got {settings.max_params!r}."
+        )
+    return network
+
+
+def seed_to_train(problem: Problem, supernet: Supernet) -> DerivedNetwork | None:
+    """Return the seed as a network to train, where it reads an embedding.
+
+    Such a seed is solved for its constant alone; any other is at its best already.
+
+    Parameters
+    ----------
+    problem : Problem
+        Source of the draws.
+    supernet : Supernet
+        The seed.
+
+    Returns
+    -------
+    DerivedNetwork or None
+        None where nothing is left to learn.
+    """
+    if not problem.shape.is_embedded:
+        return None
+    return derive(supernet, inherit=True, generator=problem.generator)
+
+
+def build_fresh(network: DerivedNetwork, problem: Problem) -> DerivedNetwork:
+    """Return a network of the same genotype and seed whose branches are new.
+
+    Parameters
+    ----------
+    network : DerivedNetwork
+        What a search derived.
+    problem : Problem
+        Source of the draws.
+
+    Returns
+    -------
+    DerivedNetwork
+        Its weights are those that a given genotype starts with.
+    """
+    fresh = DerivedNetwork(network.spec, generator=problem.generator, dtype=problem.dtype)
+    with torch.no_grad():
+        copy_seed(network.trunk, fresh.trunk)
+    return fresh

@@ -1,0 +1,179 @@
+"""An estimator's parameters become objects: strings are looked up, contradictions refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from sklearn.base import clone
+
+from sknas._validation import validate_parameters
+from sknas.estimators._checks import check_device, read_genotype
+from sknas.estimators._settings import Settings
+from sknas.exceptions import SearchWarning
+from sknas.genotype import NAMED_CELLS, Genotype
+from sknas.search import (
+    AdmmRegularizer,
+    AlternateSchedule,
+    ArchRegularizer,
+    ArchSchedule,
+    EffectPruning,
+    EveryKSchedule,
+    GrowthRule,
+    InformationSchedule,
+    MagnitudePruning,
+    PeriodicGrowth,
+    PlateauGrowth,
+    ProximityRegularizer,
+    PruningRule,
+    ZeroOneRegularizer,
+)
+from sknas.search.backbone import Backbone, DagBackbone, TwoInputBackbone
+from sknas.supernet import (
+    ClampRelaxation,
+    GumbelRelaxation,
+    Relaxation,
+    ScaledSigmoidRelaxation,
+    SigmoidRelaxation,
+    SoftmaxRelaxation,
+)
+
+__all__ = ["resolve"]
+
+BACKBONE: dict[str, type[Backbone]] = {"two_input": TwoInputBackbone, "dag": DagBackbone}
+GROWTH: dict[str, type[GrowthRule]] = {"plateau": PlateauGrowth, "periodic": PeriodicGrowth}
+PRUNING: dict[str, type[PruningRule]] = {
+    "effect": EffectPruning,
+    "magnitude": MagnitudePruning,
+}
+RELAXATION: dict[str, type[Relaxation]] = {
+    "softmax": SoftmaxRelaxation,
+    "sigmoid": SigmoidRelaxation,
+    "scaled_sigmoid": ScaledSigmoidRelaxation,
+    "clamp": ClampRelaxation,
+    "gumbel": GumbelRelaxation,
+}
+ARCH_SCHEDULE: dict[str, type[ArchSchedule[Any]]] = {
+    "alternate": AlternateSchedule,
+    "every_k": EveryKSchedule,
+    "information": InformationSchedule,
+}
+ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
+    "proximity": ProximityRegularizer,
+    "admm": AdmmRegularizer,
+    "zero_one": ZeroOneRegularizer,
+}
+VALIDATION = ("auto", "chronological", "shuffle", "stratified")
+
+
+def resolve(parameters: Mapping[str, Any]) -> Settings:
+    """Return what a fit is to do; parameters without a rule of their own pass as they are.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of the estimator, each within its constraints.
+
+    Returns
+    -------
+    Settings
+        Objects in place of strings.
+
+    Raises
+    ------
+    ValueError
+        If parameters contradict each other, or one breaks a rule that its constraints cannot say.
+    """
+    backbone = BACKBONE[parameters["backbone"]]()
+    operations = _operations(parameters, backbone)
+    _check_regularizer(parameters)
+    _check_validation(parameters["validation"])
+    check_device(parameters["device"])
+    _check_start(parameters)
+    resolved = {
+        "backbone": backbone,
+        "operations": operations,
+        "genotype": read_genotype(parameters["genotype"]),
+        "growth": _looked_up(parameters["growth"], GROWTH),
+        "pruning": _looked_up(parameters["pruning"], PRUNING),
+        "relaxation": _relaxation(parameters),
+        "arch_schedule": _looked_up(parameters["arch_schedule"], ARCH_SCHEDULE),
+        "arch_regularizer": _looked_up(parameters["arch_regularizer"], ARCH_REGULARIZER),
+    }
+    names = [field.name for field in dataclasses.fields(Settings)]
+    return Settings(**{name: parameters[name] for name in names} | resolved)
+
+
+def _looked_up(given: Any, names: Mapping[str, type[Any]]) -> Any:
+    """Return the object that a string names, or a copy of the given one, its parameters checked."""
+    if given is None:
+        return None
+    found = names[given]() if isinstance(given, str) else clone(given)
+    if hasattr(found, "_parameter_constraints"):
+        validate_parameters(found, found._parameter_constraints)
+    return found
+
+
+def _operations(parameters: Mapping[str, Any], backbone: Backbone) -> tuple[str, ...]:
+    given, max_nodes = parameters["operations"], parameters["max_nodes"]
+    operations = backbone.operations if isinstance(given, str) else given
+    if not len(operations):
+        raise ValueError(f"operations must name at least one; got {given!r}.")
+    for name in operations:
+        backbone.check_operation(name)
+    if 0 < max_nodes <= backbone.n_frame_nodes:
+        raise ValueError(
+            f"max_nodes must be 0 or at least {backbone.n_frame_nodes + 1} with "
+            f"backbone={parameters['backbone']!r}; got {max_nodes}."
+        )
+    return tuple(operations)
+
+
+def _relaxation(parameters: Mapping[str, Any]) -> Relaxation:
+    given = parameters["relaxation"]
+    if given == "auto":
+        # DARTS's graph without growth is DARTS, whose relaxation is a softmax.
+        is_darts = parameters["backbone"] == "dag" and parameters["mode"] == "fixed"
+        given = "softmax" if is_darts else "sigmoid"
+    relaxation: Relaxation = _looked_up(given, RELAXATION)
+    return relaxation
+
+
+def _check_regularizer(parameters: Mapping[str, Any]) -> None:
+    given = parameters["arch_regularizer"]
+    if parameters["backbone"] == "dag" and given is not None:
+        raise ValueError(f"arch_regularizer must be None with backbone='dag'; got {given!r}.")
+
+
+def _check_validation(validation: Any) -> None:
+    if isinstance(validation, str) and validation not in VALIDATION:
+        # A string has a method "split" too, so the constraints let every one pass.
+        raise ValueError(
+            f"validation must be one of {list(VALIDATION)} or a splitter; got {validation!r}."
+        )
+
+
+def _check_start(parameters: Mapping[str, Any]) -> None:
+    """Check that what the search starts from exists, and is within its bounds."""
+    initial, max_nodes = parameters["initial_genotype"], parameters["max_nodes"]
+    if isinstance(initial, str) and initial not in ("auto", "linear", *NAMED_CELLS):
+        raise ValueError(
+            f"initial_genotype must be 'auto', 'linear', one of {sorted(NAMED_CELLS)} or a "
+            f"Genotype; got {initial!r}."
+        )
+    n_initial = len(NAMED_CELLS[initial].nodes) if initial in NAMED_CELLS else 0
+    n_initial = initial.n_nodes if isinstance(initial, Genotype) else n_initial
+    if parameters["genotype"] is None and n_initial > max_nodes > 0:
+        raise ValueError(
+            f"initial_genotype must have at most max_nodes={max_nodes} nodes; "
+            f"got {n_initial} nodes."
+        )
+    if parameters["initial_nodes"] > max(max_nodes, 1):
+        warnings.warn(
+            f"initial_nodes={parameters['initial_nodes']} exceeds max_nodes={max_nodes}; the "
+            "search starts from max_nodes nodes. Raise max_nodes to start from more.",
+            SearchWarning,
+            stacklevel=6,
+        )

@@ -1,0 +1,292 @@
+"""What the stages of a fit leave behind, and the choice between them on validation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import torch
+
+from sknas.derived import DerivedNetwork
+from sknas.reporting import SearchReport
+from sknas.search import Move
+from sknas.training import Phase, Problem, make_probe, mean_loss, validation_losses
+
+__all__ = ["Memory", "Outcome", "Stage", "Stages", "stopped_by"]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What later training compares its losses with.
+
+    Attributes
+    ----------
+    loss : float
+        Validation loss of the chosen network.
+    error : float
+        Standard error of that mean.
+    """
+
+    loss: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a fit leaves behind.
+
+    Attributes
+    ----------
+    network : DerivedNetwork
+        The network that validation chose.
+    rows : list of dict
+        One record an epoch, over all phases.
+    moves : list of Move
+        Moves tried.
+    report : SearchReport
+        Stages and moves.
+    interrupt : KeyboardInterrupt or None
+        The user's interrupt, to be raised again once the outcome is stored.
+    memory : Memory
+        Validation loss of the chosen network.
+    """
+
+    network: DerivedNetwork
+    rows: list[dict[str, Any]]
+    moves: list[Move]
+    report: SearchReport
+    interrupt: BaseException | None
+    memory: Memory
+
+
+@dataclass
+class Stage:
+    """A point of the fit that the report tells of.
+
+    Attributes
+    ----------
+    name : str
+        Of the stage.
+    network : DerivedNetwork or None
+        What the stage offers as the result; None where it only informs.
+    loss : float
+        Validation loss.
+    n_params : int
+        Weights.
+    seconds : float
+        How long the stage took.
+    phase : Phase or None, default=None
+        The training that led there.
+    """
+
+    name: str
+    network: DerivedNetwork | None
+    loss: float
+    n_params: int
+    seconds: float
+    phase: Phase | None = None
+
+
+class Stages:
+    """The stages and phases of a fit so far, from the naive prediction and the seed on.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    seed : DerivedNetwork
+        The linear seed.
+    seconds : float
+        How long it took to solve.
+    """
+
+    def __init__(self, problem: Problem, seed: DerivedNetwork, seconds: float) -> None:
+        self.problem = problem
+        self._seed_losses = validation_losses(seed, problem)
+        loss = mean_loss(self._seed_losses, problem)
+        self.seed = Stage("seed", seed, loss, seed.n_params, seconds)
+        self.all = [Stage("naive", None, _naive_loss(problem), 0, 0.0), self.seed]
+        self.phases: list[tuple[str, Phase]] = []
+
+    def add_previous(self, network: DerivedNetwork) -> None:
+        """Note the network that a warm start goes on from.
+
+        Parameters
+        ----------
+        network : DerivedNetwork
+            What the fit before left.
+        """
+        loss = mean_loss(validation_losses(network, self.problem), self.problem)
+        self.all.append(Stage("previous", network, loss, network.n_params, 0.0))
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether the fit is a warm start."""
+        return any(stage.name == "previous" for stage in self.all)
+
+    @property
+    def trainings(self) -> list[tuple[Stage, Phase]]:
+        """Stages that a training led to, with that training."""
+        return [(stage, stage.phase) for stage in self.all if stage.phase is not None]
+
+    @property
+    def best_trained(self) -> DerivedNetwork:
+        """The trained network with the least validation loss."""
+        return min(self.trainings, key=lambda training: training[0].loss)[1].network
+
+    def add_training(self, name: str, phase: Phase, seconds: float) -> None:
+        """Note a stage whose network a training left behind.
+
+        Parameters
+        ----------
+        name : str
+            Of the stage.
+        phase : Phase
+            The training.
+        seconds : float
+            How long the stage took.
+        """
+        network = phase.network
+        self.all.append(Stage(name, network, phase.loss, network.n_params, seconds, phase))
+
+    @property
+    def interruption(self) -> BaseException | None:
+        """What ended a phase early."""
+        return next((phase.interruption for _, phase in self.phases if phase.interruption), None)
+
+    def choose(self, size_penalty: float) -> Stage:
+        """Take the stage with the least validation loss, and the seed unless the gain is clear.
+
+        With a size penalty what the weights cost is added to the loss when networks are compared
+        with each other, and not when the seed is: the seed has no units to choose from.
+
+        A gain is clear where it exceeds half a percent and, for the roots of the losses, whose
+        tails are lighter, two standard errors of the paired differences; more than two where the
+        best of several networks is offered, so that chance passes no more often (Bonferroni).
+        Where samples overlap, the error is that of blocks as long as a window, which overstates
+        it, so one is asked for.
+
+        Parameters
+        ----------
+        size_penalty : float
+            What all weights of the largest network cost, in units of the loss.
+
+        Returns
+        -------
+        Stage
+            One with a network.
+        """
+        offers = [stage for stage in self.all[2:] if stage.network is not None]
+        if not offers:
+            return self.seed
+        n_most = max(stage.n_params for stage in offers)
+
+        def price(stage: Stage) -> float:
+            loss = stage.loss if math.isfinite(stage.loss) else math.inf
+            return loss + size_penalty * stage.n_params / n_most
+
+        best = min(offers, key=price)
+        if best.network is None:
+            return self.seed
+        losses = validation_losses(best.network, self.problem)
+        gains, root_gains = self._seed_losses - losses, self._seed_losses.sqrt() - losses.sqrt()
+        probe = make_probe(self.problem)
+        n_errors = _n_errors(len(offers)) if probe.n_overlapping == 1 else 1.0
+        is_large = mean_loss(gains, self.problem) > 0.005 * self.seed.loss
+        wanted = n_errors * probe.standard_error(root_gains)
+        is_clear = mean_loss(root_gains, self.problem) > wanted
+        return best if is_large and is_clear else self.seed
+
+    def remember(self, network: DerivedNetwork) -> Memory:
+        """Return a network's validation loss and the error of that mean.
+
+        Parameters
+        ----------
+        network : DerivedNetwork
+            What predicts.
+
+        Returns
+        -------
+        Memory
+            For later calls.
+        """
+        each = validation_losses(network, self.problem)
+        error = make_probe(self.problem).standard_error(each)
+        return Memory(mean_loss(each, self.problem), error)
+
+    def outcome(self, chosen: Stage, memory: Memory) -> Outcome:
+        """Return what the fit leaves behind.
+
+        Parameters
+        ----------
+        chosen : Stage
+            The stage whose network is the result.
+        memory : Memory
+            Its validation loss, before any further training.
+
+        Returns
+        -------
+        Outcome
+            The network and what is to be told of it.
+        """
+        if chosen.network is None:
+            raise RuntimeError("internal error: a stage without a network was chosen.")
+        rows = [{"phase": name, **row} for name, phase in self.phases for row in phase.rows]
+        moves = [move for _, phase in self.phases for move in phase.moves]
+        records = [
+            {
+                "stage": stage.name,
+                "val_loss": stage.loss,
+                "n_params": stage.n_params,
+                "seconds": stage.seconds,
+            }
+            for stage in self.all
+        ]
+        ended = self.interruption
+        report = SearchReport.build(records, moves, chosen.name, stopped_by(ended))
+        interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
+        return Outcome(chosen.network, rows, moves, report, interrupt, memory)
+
+
+def _n_errors(n_offers: int) -> float:
+    """Return how many standard errors the best of some networks has to gain by."""
+    normal = NormalDist()
+    return normal.inv_cdf(1.0 - (1.0 - normal.cdf(2.0)) / n_offers)
+
+
+def stopped_by(interruption: BaseException | None) -> str:
+    """Return the report's word for what ended a fit.
+
+    Parameters
+    ----------
+    interruption : BaseException or None
+        What ended a phase early.
+
+    Returns
+    -------
+    str
+        ``"schedule"``, ``"interrupt"`` or ``"time_budget"``.
+    """
+    if interruption is None:
+        return "schedule"
+    return "interrupt" if isinstance(interruption, KeyboardInterrupt) else "time_budget"
+
+
+def _naive_loss(problem: Problem) -> float:
+    """Return the loss of the last value (targets that continue a channel), or of the mean."""
+    past, target, weight = problem.data.take(problem.validation)
+    if problem.n_classes:
+        counts = torch.bincount(
+            problem.data.target[problem.train],
+            problem.data.weight[problem.train],
+            minlength=problem.n_classes,
+        )
+        shares = (counts + 1e-9).log().to(weight.dtype).log_softmax(dim=0)
+        total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
+        return float(-(shares[target] * weight).sum() / total)
+    guess = torch.zeros_like(target)
+    if problem.shape.target_channels is not None:
+        guess = guess + past[:, list(problem.shape.target_channels), -1:]
+    return float(problem.objective.mean(guess, target, weight))
