@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,21 @@ def pollution() -> pd.DataFrame:
 def stock_close() -> pd.DataFrame:
     """Return the daily closing prices of 56 stocks."""
     return pd.read_csv(data_folder() / "stock_close.csv", index_col="date")
+
+
+def penn_treebank() -> tuple[list[str], list[str], list[str]]:
+    """Return the words of the training, validation and test texts, each line's end as <eos>."""
+    folder = data_folder() / "ptb"
+    if not folder.is_dir():
+        raise SystemExit(
+            f"set SKNAS_DATA to a folder with ptb/ptb.train.txt.gz, ptb.valid.txt.gz and "
+            f"ptb.test.txt.gz in it; {folder} is absent"
+        )
+    texts = []
+    for part in ("train", "valid", "test"):
+        with gzip.open(folder / f"ptb.{part}.txt.gz", "rt", encoding="utf-8") as lines:
+            texts.append([word for line in lines for word in (*line.split(), "<eos>")])
+    return texts[0], texts[1], texts[2]
 
 
 def chronological(frame: pd.DataFrame, lookback: int, horizon: int) -> Windows:

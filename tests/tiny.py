@@ -23,6 +23,8 @@ from sknas.supernet import (
 
 SHAPE = NetworkShape(n_channels=3, lookback=7, n_targets=2, horizon=2, target_channels=(2, 0))
 PADDED = NetworkShape(3, 7, 2, 2, (2, 0), has_padding=True)
+CODED = NetworkShape(1, 7, 3, 1, None, n_categories=6, embedding_size=4)
+CODED_PADDED = NetworkShape(1, 7, 3, 1, None, True, n_categories=6, embedding_size=4)
 OPERATIONS = ("hadamard", "lin_tanh", "gate", "first")
 RELAXATIONS = [
     SoftmaxRelaxation(),
@@ -67,8 +69,10 @@ def normal(*size, seed, dtype=torch.float64):
 
 
 def windows(shape=SHAPE, n=5, *, seed=0, dtype=torch.float64):
-    """Draw windows; where there is padding, sample i lacks its i oldest steps."""
+    """Draw windows (or codes, to embed); with padding, sample i lacks its i oldest steps."""
     past = normal(n, shape.n_channels, shape.lookback, seed=seed, dtype=dtype)
+    if shape.is_embedded:
+        past = past.mul(100).round().abs().remainder(shape.n_categories)
     if shape.has_padding:
         for i in range(n):
             past[i, :, : min(i, shape.lookback - 1)] = torch.nan

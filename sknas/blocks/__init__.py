@@ -1,6 +1,7 @@
 """Fixed parts that the supernet and the derived network share."""
 
 from sknas.blocks.branch import BranchStack
+from sknas.blocks.embedding import CodeEmbedding
 from sknas.blocks.linear_seed import LinearSeed
 from sknas.blocks.objective import REGRESSION_LOSSES, CrossEntropy, Objective
 from sknas.blocks.projection import Projection
@@ -16,6 +17,7 @@ __all__ = [
     "WINDOW_NORMS",
     "Batch",
     "BranchStack",
+    "CodeEmbedding",
     "CrossEntropy",
     "LinearSeed",
     "NetworkShape",

@@ -16,6 +16,9 @@ __all__ = ["LinearSeed"]
 class LinearSeed(nn.Module):
     """An affine map from the normalised window to the outputs.
 
+    Of embedded codes it reads the newest step alone: then its logits are a log-bilinear model of
+    which class follows which code, whose size does not grow with the lookback.
+
     Parameters
     ----------
     shape : NetworkShape
@@ -34,7 +37,8 @@ class LinearSeed(nn.Module):
         if self.is_shared:
             sizes = (shape.lookback, shape.horizon)
         else:
-            sizes = (shape.n_channels * shape.lookback, shape.n_targets * shape.horizon)
+            n_steps = 1 if shape.is_embedded else shape.lookback
+            sizes = (shape.n_features * n_steps, shape.n_targets * shape.horizon)
         self.weight = zero_parameter(*sizes, dtype=dtype)
         self.bias = zero_parameter(sizes[1], dtype=dtype)
 
@@ -62,11 +66,15 @@ class LinearSeed(nn.Module):
 
         Returns
         -------
-        Tensor of shape (batch, targets, lookback) or (batch, channels * lookback)
-            A row a target in independent mode, a row a window in mixed mode.
+        Tensor of shape (batch, targets, lookback), (batch, channels * lookback) or \
+                (batch, channels)
+            A row a target in independent mode, a row a window in mixed mode; of an embedding the
+            newest step.
         """
         if self.is_shared:
             return normed[:, list(self.shape.target_channels or ())]  # (batch, targets, lookback)
+        if self.shape.is_embedded:
+            return normed[..., -1]  # (batch, embedding_size)
         return normed.flatten(1)  # (batch, channels * lookback)
 
     def forward(self, normed: Tensor) -> Tensor:

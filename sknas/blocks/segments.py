@@ -51,7 +51,7 @@ class Segments(nn.Module):
         self.target_channels = list(shape.target_channels or ())
         self.n_steps = -(-shape.lookback // segment_length)
         self.n_missing = self.n_steps * segment_length - shape.lookback
-        n_values = segment_length * (1 if self.is_independent else shape.n_channels)
+        n_values = segment_length * (1 if self.is_independent else shape.n_features)
         self.weight = self.bias = None
         self.n_inputs = n_values
         if segment_length > 1:

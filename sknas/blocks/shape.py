@@ -25,6 +25,10 @@ class NetworkShape:
         The channel each target continues; None where targets are not channels of the input.
     has_padding : bool, default=False
         Whether leading steps of a window may be NaN in all channels, which means "not there".
+    n_categories : int, default=0
+        Rows of the table that category codes are looked up in; 0 where the input is numbers.
+    embedding_size : int, default=0
+        Columns of that table.
     """
 
     n_channels: int
@@ -33,8 +37,20 @@ class NetworkShape:
     horizon: int
     target_channels: tuple[int, ...] | None = None
     has_padding: bool = False
+    n_categories: int = 0
+    embedding_size: int = 0
 
     @property
     def is_sequence(self) -> bool:
         """Whether there is more than one time step to read."""
         return self.lookback > 1
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the input is category codes, which a table turns into vectors."""
+        return self.n_categories > 0
+
+    @property
+    def n_features(self) -> int:
+        """Values a time step that the seed and the branches read."""
+        return self.embedding_size if self.is_embedded else self.n_channels

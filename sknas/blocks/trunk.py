@@ -8,6 +8,7 @@ from typing import Generic
 from torch import Tensor, nn
 
 from sknas.blocks.branch import BranchStack, CellT
+from sknas.blocks.embedding import CodeEmbedding
 from sknas.blocks.linear_seed import LinearSeed
 from sknas.blocks.modules import ModuleList
 from sknas.blocks.window_norm import WindowNorm
@@ -26,13 +27,20 @@ class Trunk(nn.Module, Generic[CellT]):
         The network at birth.
     branches : sequence of BranchStack, default=()
         Corrections of the seed.
+    embedding : CodeEmbedding or None, default=None
+        What seed and branches read category codes through; None where windows are numbers.
     """
 
     def __init__(
-        self, window_norm: WindowNorm, seed: LinearSeed, branches: Sequence[BranchStack[CellT]] = ()
+        self,
+        window_norm: WindowNorm,
+        seed: LinearSeed,
+        branches: Sequence[BranchStack[CellT]] = (),
+        embedding: CodeEmbedding | None = None,
     ) -> None:
         super().__init__()
         self.window_norm = window_norm
+        self.embedding = embedding
         self.seed = seed
         self.branches = ModuleList(branches)
 
@@ -42,7 +50,7 @@ class Trunk(nn.Module, Generic[CellT]):
         Parameters
         ----------
         past : Tensor of shape (batch, channels, lookback)
-            Standardised windows, oldest step first.
+            Standardised windows, or numbered category codes, oldest step first.
 
         Returns
         -------
@@ -50,6 +58,8 @@ class Trunk(nn.Module, Generic[CellT]):
             Standardised predictions, or logits.
         """
         normed, stats, present = self.window_norm(past)
+        if self.embedding is not None:
+            normed = self.embedding(normed, present)
         output = self.seed(normed)
         for branch in self.branches:
             output = output + branch(normed, present)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from sknas.blocks.objective import Objective
 
 __all__ = ["Batch", "WindowData", "epoch_batches", "losses", "outputs"]
 
+_N_BATCH = 512
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
@@ -87,8 +88,15 @@ def epoch_batches(
 
 
 @torch.no_grad()
-def outputs(network: nn.Module, past: Tensor, index: Tensor, batch_size: int = 512) -> Tensor:
-    """Return the network's outputs, a batch at a time.
+def outputs(
+    network: nn.Module,
+    past: Tensor,
+    index: Tensor,
+    batch_size: int = _N_BATCH,
+    *,
+    reduce: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Return the network's outputs, computed a batch at a time.
 
     Parameters
     ----------
@@ -100,17 +108,26 @@ def outputs(network: nn.Module, past: Tensor, index: Tensor, batch_size: int = 5
         Samples.
     batch_size : int, default=512
         Samples a batch.
+    reduce : callable or None, default=None
+        What to keep of each batch of outputs; None keeps all of it.
 
     Returns
     -------
-    Tensor of shape (n, targets, horizon)
+    Tensor of shape (n, targets, horizon), or of what `reduce` returns
         Outputs.
     """
-    return torch.cat([network(past[part]) for part in index.split(batch_size)])
+    batches = (network(past[part]) for part in index.split(batch_size))
+    return torch.cat([batch if reduce is None else reduce(batch) for batch in batches])
 
 
 @torch.no_grad()
-def losses(network: nn.Module, data: WindowData, index: Tensor, objective: Objective) -> Tensor:
+def losses(
+    network: nn.Module,
+    data: WindowData,
+    index: Tensor,
+    objective: Objective,
+    batch_size: int = _N_BATCH,
+) -> Tensor:
     """Return each sample's loss, unweighted.
 
     Parameters
@@ -123,10 +140,17 @@ def losses(network: nn.Module, data: WindowData, index: Tensor, objective: Objec
         Which of them.
     objective : Objective
         The loss.
+    batch_size : int, default=512
+        Samples a batch.
 
     Returns
     -------
     Tensor of shape (n,)
         Losses.
     """
-    return objective.per_sample(outputs(network, data.past, index), data.target[index])
+    # A classifier's outputs are as wide as there are classes, so never of all samples at once.
+    each = [
+        objective.per_sample(network(data.past[part]), data.target[part])
+        for part in index.split(batch_size)
+    ]
+    return torch.cat(each)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
-from sknas.blocks import BranchStack, LinearSeed, NetworkShape, Segments, Trunk, WindowNorm
+from sknas.blocks import (
+    BranchStack,
+    CodeEmbedding,
+    LinearSeed,
+    NetworkShape,
+    Segments,
+    Trunk,
+    WindowNorm,
+)
 from sknas.derived.cell import DerivedCell
 from sknas.genotype import Branch, Genotype
 
@@ -54,6 +62,9 @@ class DerivedNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.spec = spec
+        embedding = None
+        if spec.shape.is_embedded:
+            embedding = CodeEmbedding(spec.shape, generator=generator, dtype=dtype)
         self.trunk = Trunk(
             WindowNorm(spec.window_norm, spec.shape),
             LinearSeed(spec.shape, spec.channel_mode, dtype=dtype),
@@ -61,6 +72,7 @@ class DerivedNetwork(nn.Module):
                 _build_branch(spec.shape, branch, generator, dtype)
                 for branch in spec.genotype.branches
             ],
+            embedding,
         )
 
     @property
@@ -74,7 +86,7 @@ class DerivedNetwork(nn.Module):
         Parameters
         ----------
         past : Tensor of shape (batch, channels, lookback)
-            Standardised windows, oldest step first.
+            Standardised windows, or numbered category codes, oldest step first.
 
         Returns
         -------

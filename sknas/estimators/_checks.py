@@ -18,6 +18,7 @@ __all__ = [
     "all_or_nothing",
     "as_target_channels",
     "as_weights",
+    "check_codes",
     "check_device",
     "is_three_deep",
     "read_genotype",
@@ -73,6 +74,32 @@ def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
             raise
 
     return guarded
+
+
+def check_codes(X: Array) -> None:
+    """Raise unless X holds category codes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_timepoints, n_columns) or (n_samples, n_steps, n_channels)
+        Checked input; missing steps are NaN.
+
+    Raises
+    ------
+    ValueError
+        If there is more than one column, or an entry is no integer or negative.
+    """
+    if X.shape[-1] != 1:
+        raise ValueError(
+            "X must have one column (2-D) or one channel (3-D) of codes with embedding_size; "
+            f"got {X.shape[-1]}."
+        )
+    is_wrong = (X < 0) | (np.round(X) != X) & ~np.isnan(X)
+    if is_wrong.any():
+        raise ValueError(
+            "X must hold non-negative integers, the codes of categories, with embedding_size; "
+            f"got {X[is_wrong][0].item()!r}."
+        )
 
 
 def check_device(device: str) -> None:

@@ -18,6 +18,7 @@ from sknas.estimators._planting import (
     lift_network,
     plant,
     put_first_branches,
+    seed_to_train,
 )
 from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
 from sknas.estimators._stages import Outcome, Stage, Stages
@@ -75,7 +76,9 @@ def fit_network(
     candidate = fit.first_candidate()
     if candidate is not None:
         fit.train(candidate)
-    if settings.size_penalty > 0 and stages.interruption is None and len(stages.trainings):
+    has_units = candidate is not None and bool(candidate.spec.genotype.branches)
+    may_narrow = has_units and stages.interruption is None and len(stages.trainings)
+    if settings.size_penalty > 0 and may_narrow:
         fit.narrow(stages.best_trained)
     chosen = stages.choose(settings.size_penalty)
     if chosen.network is None:
@@ -109,7 +112,7 @@ class _Fit:
     def start_from(self, previous: DerivedNetwork) -> None:
         """Put a network in the place of the seed that growth starts from."""
         self.stages.add_previous(previous)
-        if previous.spec.genotype.branches:
+        if previous.spec.genotype.branches or self.problem.shape.is_embedded:
             self.supernet = lift_network(previous, self.problem, self.settings)
 
     def first_candidate(self) -> DerivedNetwork | None:
@@ -117,7 +120,7 @@ class _Fit:
         if self.settings.genotype is not None:
             return build_given(self.problem, self.settings, self.space, self.supernet)
         if self.settings.max_nodes == 0:
-            return None
+            return seed_to_train(self.problem, self.supernet)
         return self._search()
 
     def _search(self) -> DerivedNetwork | None:
@@ -133,7 +136,7 @@ class _Fit:
                 SearchWarning,
                 stacklevel=7,
             )
-            return None
+            return seed_to_train(problem, supernet)
         phase = run_search(
             problem,
             self.schedule,
@@ -148,7 +151,7 @@ class _Fit:
         told = Stage("supernet", None, phase.supernet_loss, n_params, phase.seconds)
         self.stages.all.append(told)
         network = phase.network
-        if not network.spec.genotype.branches:
+        if not (network.spec.genotype.branches or problem.shape.is_embedded):
             return None
         if settings.refit != "scratch":
             derived = Stage("derived", copy.deepcopy(network), phase.loss, network.n_params, 0.0)

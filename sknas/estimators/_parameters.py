@@ -34,6 +34,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "n_layers": [_at_least(Integral, 1)],
     "genotype": [None, str, Genotype],
     "lookback": [None, _at_least(Integral, 1)],
+    "embedding_size": [None, _at_least(Integral, 1)],
     "segment_length": [_AUTO, _at_least(Integral, 1)],
     "channel_mode": [StrOptions({"auto", "independent", "mixed"})],
     "window_norm": [StrOptions({"auto", "none", "last", "revin"})],
@@ -106,9 +107,14 @@ _SHARED = """\
     lookback : int or None, default=None
         Number of rows that a prediction reads, where the rows of a 2-D X are consecutive time
         steps. None for tabular rows, and for 3-D X.
+    embedding_size : int or None, default=None
+        Width of a learned vector for each category code: X holds non-negative integers, say the
+        tokens of a text, in one column of rows in time order or one channel of 3-D X. Codes that
+        training never saw share one vector. None reads X as numbers.
     segment_length : int or "auto", default="auto"
         Time steps that make one recurrent step; ``"auto"`` is the divisor of the lookback next
-        to half the geometric mean of lookback and horizon, at most a quarter of the lookback.
+        to half the geometric mean of lookback and horizon, at most a quarter of the lookback; 1
+        with `embedding_size`.
     channel_mode : {"auto", "independent", "mixed"}, default="auto"
         Whether every target reads its own channel, with weights shared, or all channels.
         ``"auto"`` lets the validation loss of the linear seed decide; targets that continue no
@@ -117,7 +123,8 @@ _SHARED = """\
         Normalisation of each window, undone on the prediction; ``"auto"`` is ``"last"`` where
         targets continue channels, else ``"none"``.
     linear_seed : bool, default=True
-        Start from the closed-form linear solution; False starts it at zero.
+        Start from the closed-form linear solution; False starts it at zero. With
+        `embedding_size` only its constant is solved, the classes' frequencies.
 {target_channels}    channels_first : bool, default=False
         3-D X is (n_samples, n_channels, n_steps).
     mode : {"sequential", "interleaved", "fixed", "random"}, default="interleaved"
@@ -243,7 +250,8 @@ ATTRIBUTES = """\
         The architecture found, or given.
     module_ : torch.nn.Module
         The derived network, in double precision, on the CPU. It maps standardised windows
-        (batch, channels, lookback) to standardised outputs (batch, targets, horizon).
+        (batch, channels, lookback), or numbered codes (batch, 1, lookback), to standardised
+        outputs (batch, targets, horizon), or logits.
     search_history_ : pandas.DataFrame
         A row an epoch, over search and training.
     growth_events_ : list of GrowthEvent

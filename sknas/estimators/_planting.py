@@ -12,7 +12,7 @@ from sknas.edits import AddBranch
 from sknas.estimators._settings import Settings, contenders, drawn_contenders, resolve_genotype
 from sknas.genotype import Cell, Genotype
 from sknas.search.discretization import discretize
-from sknas.search.inheritance import copy_parameters, derive
+from sknas.search.inheritance import copy_seed, derive
 from sknas.search.lifting import lift
 from sknas.search.space import SearchSpace
 from sknas.supernet import Supernet
@@ -34,6 +34,7 @@ __all__ = [
     "lift_network",
     "plant",
     "put_first_branches",
+    "seed_to_train",
 ]
 
 MAX_MIXED_FEATURES = 1500
@@ -180,7 +181,7 @@ def put_first_branches(
 def build_given(
     problem: Problem, settings: Settings, space: SearchSpace, supernet: Supernet
 ) -> DerivedNetwork | None:
-    """Build the network of the given genotype on the solved seed.
+    """Build the network of the given genotype on the seed.
 
     Parameters
     ----------
@@ -196,23 +197,45 @@ def build_given(
     Returns
     -------
     DerivedNetwork or None
-        None for the seed alone.
+        None where nothing is to train: the seed alone, if it is solved.
     """
     genotype = resolve_genotype(settings.genotype or "linear", space, settings, problem)
     if not genotype.branches:
-        return None
+        return seed_to_train(problem, supernet)
     if len(supernet.trunk.branches) and discretize(supernet) == genotype:
         return derive(supernet, inherit=True, generator=problem.generator)
     spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
     network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
     with torch.no_grad():
-        copy_parameters(supernet.trunk.seed, network.trunk.seed)
+        copy_seed(supernet.trunk, network.trunk)
     if not space.fits(network.n_params):
         raise ValueError(
             f"max_params must be at least the {network.n_params} weights of the given "
             f"genotype; got {settings.max_params!r}."
         )
     return network
+
+
+def seed_to_train(problem: Problem, supernet: Supernet) -> DerivedNetwork | None:
+    """Return the seed as a network to train, where it reads an embedding.
+
+    Such a seed is solved for its constant alone; any other is at its best already.
+
+    Parameters
+    ----------
+    problem : Problem
+        Source of the draws.
+    supernet : Supernet
+        The seed.
+
+    Returns
+    -------
+    DerivedNetwork or None
+        None where nothing is left to learn.
+    """
+    if not problem.shape.is_embedded:
+        return None
+    return derive(supernet, inherit=True, generator=problem.generator)
 
 
 def build_fresh(network: DerivedNetwork, problem: Problem) -> DerivedNetwork:
@@ -232,5 +255,5 @@ def build_fresh(network: DerivedNetwork, problem: Problem) -> DerivedNetwork:
     """
     fresh = DerivedNetwork(network.spec, generator=problem.generator, dtype=problem.dtype)
     with torch.no_grad():
-        copy_parameters(network.trunk.seed, fresh.trunk.seed)
+        copy_seed(network.trunk, fresh.trunk)
     return fresh

@@ -18,8 +18,10 @@ from sknas.training import Problem, float_type
 from sknas.windows import (
     Scaler,
     Split,
+    Vocabulary,
     chronological_split,
     fit_scaler,
+    fit_vocabulary,
     group_duplicates,
     hashed_split,
     splitter_split,
@@ -39,13 +41,13 @@ class Scales:
 
     Parameters
     ----------
-    x : Scaler
-        Of the channels.
+    x : Scaler or Vocabulary
+        Of the channels; where they hold category codes, what numbers these.
     y : Scaler or None
         Of the targets; None for classes.
     """
 
-    x: Scaler
+    x: Scaler | Vocabulary
     y: Scaler | None
 
 
@@ -71,6 +73,8 @@ class Samples:
         Scales of an earlier fit; None measures them.
     context : ndarray of shape (at most lookback - 1, n_channels) or None, default=None
         Standardised rows that directly precede `X`, for rows in time order.
+    embedding_size : int, default=0
+        Width of the vectors that category codes become; 0 where `X` holds numbers.
     """
 
     X: Array
@@ -81,6 +85,7 @@ class Samples:
     target_channels: tuple[int, ...] | None
     scales: Scales | None = None
     context: Array | None = None
+    embedding_size: int = 0
 
     @property
     def horizon(self) -> int:
@@ -89,7 +94,8 @@ class Samples:
 
     @property
     def shape(self) -> NetworkShape:
-        """Sizes of a network for them."""
+        """Sizes of a network for them; where `X` holds codes, once its scales are known."""
+        known = None if self.scales is None else self.scales.x
         return NetworkShape(
             self.layout.n_channels,
             self.layout.lookback,
@@ -97,6 +103,8 @@ class Samples:
             self.horizon,
             self.target_channels,
             self.layout.has_padding,
+            known.n_categories if isinstance(known, Vocabulary) else 0,
+            self.embedding_size,
         )
 
 
@@ -105,7 +113,7 @@ class Prepared:
     """A problem, and the scales that its units are standardised by."""
 
     problem: Problem
-    x_scaler: Scaler
+    x_scaler: Scaler | Vocabulary
     y_scaler: Scaler | None
     rows: Array
 
@@ -154,6 +162,7 @@ def prepare(
     outer = _split(samples, rule, validation_fraction, seed)
     inner = _inner_split(samples, rule, outer, arch_fraction, seed)
     scales = samples.scales or _fit_scales(samples, np.sort(outer.train))
+    samples = dataclasses.replace(samples, scales=scales)
     x_scaler, y_scaler = scales.x, scales.y
     rows = x_scaler.transform(samples.X)
     target = samples.y if y_scaler is None else y_scaler.transform(samples.y).swapaxes(1, 2)
@@ -221,8 +230,20 @@ def _validation_rule(validation: Any, samples: Samples) -> Any:
     if samples.layout.is_time_ordered:
         return "chronological"
     if samples.n_classes:
-        return "stratified"
+        return "chronological" if _is_running_text(samples) else "stratified"
     return "chronological" if samples.layout.kind == "sequences" else "shuffle"
+
+
+def _is_running_text(samples: Samples) -> bool:
+    """Say whether the classes of coded sequences are so many that some have a single sample.
+
+    A class of one cannot stand on both sides, and such classes are the next words of a text, whose
+    windows overlap, rather than kinds of sequences.
+    """
+    if not samples.embedding_size or samples.layout.kind != "sequences":
+        return False
+    counts = np.bincount(samples.y, samples.weights, minlength=samples.n_classes)
+    return bool(((counts > 0) & (counts <= 1)).any())
 
 
 def _canonical(samples: Samples, seed: int) -> Samples:
@@ -258,6 +279,7 @@ def _inner_split(
         samples.layout,
         samples.n_classes,
         samples.target_channels,
+        embedding_size=samples.embedding_size,
     )
     if len(train) < 2:
         return train, train
@@ -267,8 +289,16 @@ def _inner_split(
 
 
 def _fit_scales(samples: Samples, fitted: Array) -> Scales:
+    if samples.embedding_size:
+        return Scales(_fit_codes(samples, fitted), _fit_y_scaler(samples, None, fitted))
     x_scaler = _fit_x_scaler(samples, fitted)
     return Scales(x_scaler, _fit_y_scaler(samples, x_scaler, fitted))
+
+
+def _fit_codes(samples: Samples, fitted: Array) -> Vocabulary:
+    # A row of zero weight is masked in the loss and stays part of its text.
+    is_used = samples.layout.is_time_ordered | (samples.weights[fitted] > 0)
+    return fit_vocabulary(samples.X[fitted][is_used])
 
 
 def _fit_x_scaler(samples: Samples, fitted: Array) -> Scaler:
@@ -283,10 +313,10 @@ def _fit_x_scaler(samples: Samples, fitted: Array) -> Scaler:
     return fit_scaler(values, weights)
 
 
-def _fit_y_scaler(samples: Samples, x_scaler: Scaler, fitted: Array) -> Scaler | None:
+def _fit_y_scaler(samples: Samples, x_scaler: Scaler | None, fitted: Array) -> Scaler | None:
     if samples.n_classes:
         return None
-    if samples.target_channels is not None:
+    if x_scaler is not None and samples.target_channels is not None:
         channels = list(samples.target_channels)
         return Scaler(x_scaler.center[channels], x_scaler.scale[channels])
     values = samples.y[fitted]

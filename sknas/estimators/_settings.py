@@ -104,7 +104,9 @@ def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> Sear
     shape = problem.shape
     length = settings.segment_length
     if length == "auto":
-        length = default_segment_length(shape.lookback, shape.horizon)
+        # Neighbouring codes have nothing to average: a step each.
+        is_embedded = shape.is_embedded
+        length = 1 if is_embedded else default_segment_length(shape.lookback, shape.horizon)
     if int(length) > shape.lookback:
         raise ValueError(
             f"segment_length must be at most the lookback {shape.lookback}; got {length!r}."

@@ -284,8 +284,9 @@ def _naive_loss(problem: Problem) -> float:
             problem.data.weight[problem.train],
             minlength=problem.n_classes,
         )
-        logits = (counts + 1e-9).log().to(weight.dtype).expand(len(target), -1)[:, :, None]
-        return float(problem.objective.mean(logits, target, weight))
+        shares = (counts + 1e-9).log().to(weight.dtype).log_softmax(dim=0)
+        total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
+        return float(-(shares[target] * weight).sum() / total)
     guess = torch.zeros_like(target)
     if problem.shape.target_channels is not None:
         guess = guess + past[:, list(problem.shape.target_channels), -1:]

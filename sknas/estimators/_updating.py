@@ -163,7 +163,8 @@ def _short(schedule: Schedule) -> Schedule:
 
 def _train_on(update: _Update, schedule: Schedule, settings: Settings, progress: Progress) -> None:
     """Move a solved seed, and train all weights; each stays only if it is clearly better."""
-    if settings.linear_seed:
+    # A seed that reads an embedding learns along with it.
+    if settings.linear_seed and not update.problem.shape.is_embedded:
         begun = time.monotonic()
         moved = copy.deepcopy(update.network)
         move_seed(update.problem, moved.trunk)

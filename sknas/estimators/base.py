@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 import numpy as np
@@ -22,7 +22,7 @@ from sknas._validation import validate_parameters
 from sknas.blocks import NetworkShape, Objective
 from sknas.blocks.window_data import outputs
 from sknas.derived import DerivedNetwork
-from sknas.estimators._checks import is_three_deep
+from sknas.estimators._checks import check_codes, is_three_deep
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._parameters import CONSTRAINTS
@@ -213,6 +213,11 @@ class BaseGrowingDARTS(BaseEstimator):
             )
 
     def _window_norm(self, samples: Samples) -> str:
+        if samples.embedding_size and self.window_norm not in ("auto", "none"):
+            raise ValueError(
+                "window_norm must be 'auto' or 'none' with embedding_size, since codes have no "
+                f"level; got {self.window_norm!r}."
+            )
         if self.window_norm != "auto":
             norm: str = self.window_norm
             return norm
@@ -225,6 +230,12 @@ class BaseGrowingDARTS(BaseEstimator):
 
     def _check_input(self, X: ArrayLike, *, reset: bool) -> Array:
         """Return X as a float array: 2-D, or (n_samples, n_steps, n_channels)."""
+        checked = self._check_shape(X, reset=reset)
+        if not reset and self.module_.spec.shape.is_embedded:
+            check_codes(checked)
+        return checked
+
+    def _check_shape(self, X: ArrayLike, *, reset: bool) -> Array:
         if not is_three_deep(X):
             checked: Array = validate_data(self, X, dtype=(np.float64, np.float32), reset=reset)
             if not reset and self._layout.kind == "sequences":
@@ -276,6 +287,13 @@ class BaseGrowingDARTS(BaseEstimator):
                     f"fit needs more rows than lookback={self.lookback}; got {len(X)} rows."
                 )
             layout = Layout("rows", X.shape[1], self.lookback)
+        if self.embedding_size is not None:
+            if layout.kind == "tabular":
+                raise ValueError(
+                    "embedding_size needs sequences of codes: a 3-D X, or a 2-D X of rows in time "
+                    f"order with lookback; got a 2-D X of shape {X.shape} with lookback=None."
+                )
+            check_codes(X)
         if len(X) < 2:
             raise ValueError(
                 f"fit needs at least 2 samples, to hold some out; got n_samples={len(X)} "
@@ -285,8 +303,13 @@ class BaseGrowingDARTS(BaseEstimator):
 
     # -- prediction ---------------------------------------------------------------------------
 
-    def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the network's raw outputs (n_samples, n_targets, horizon)."""
+    def _outputs(
+        self, X: ArrayLike, reduce: Callable[[torch.Tensor], torch.Tensor] | None = None
+    ) -> NDArray[Any]:
+        """Return the network's raw outputs (n_samples, n_targets, horizon).
+
+        Or, where that would be much, what `reduce` keeps of each batch of them.
+        """
         check_is_fitted(self)
         checked = self._check_input(X, reset=False)
         rows = self._x_scaler.transform(checked)
@@ -294,8 +317,8 @@ class BaseGrowingDARTS(BaseEstimator):
         with torch_runtime(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             windows = torch.from_numpy(past)
-            result = outputs(self.module_, windows, torch.arange(len(windows)))
-        array: NDArray[np.float64] = result.numpy()
+            result = outputs(self.module_, windows, torch.arange(len(windows)), reduce=reduce)
+        array: NDArray[Any] = result.numpy()
         return array
 
     # -- persistence --------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from sklearn.utils import Tags, column_or_1d, compute_sample_weight
 from sklearn.utils.extmath import softmax
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
+from torch import Tensor
 
 from sknas.blocks import CrossEntropy
 from sknas.estimators._checks import all_or_nothing, as_weights, is_three_deep
@@ -65,6 +66,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         n_layers: int = 1,
         genotype: str | Genotype | None = None,
         lookback: int | None = None,
+        embedding_size: int | None = None,
         segment_length: int | str = "auto",
         channel_mode: str = "auto",
         window_norm: str = "auto",
@@ -110,6 +112,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.n_layers = n_layers
         self.genotype = genotype
         self.lookback = lookback
+        self.embedding_size = embedding_size
         self.segment_length = segment_length
         self.channel_mode = channel_mode
         self.window_norm = window_norm
@@ -190,7 +193,15 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
                 f"class, {self.classes_[present].tolist()!r}."
             )
         weights = self._with_class_weights(weights, codes)
-        samples = Samples(X_checked, codes, weights, layout, len(self.classes_), None)
+        samples = Samples(
+            X_checked,
+            codes,
+            weights,
+            layout,
+            len(self.classes_),
+            None,
+            embedding_size=self.embedding_size or 0,
+        )
         return self._fit(X, samples, CrossEntropy(), start=start)
 
     @all_or_nothing
@@ -251,7 +262,15 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         weights = self._with_class_weights(weights, codes)
         if is_first:
             layout = self._make_layout(X_checked)
-            samples = Samples(X_checked, codes, weights, layout, len(labels), None)
+            samples = Samples(
+                X_checked,
+                codes,
+                weights,
+                layout,
+                len(labels),
+                None,
+                embedding_size=self.embedding_size or 0,
+            )
             return self._fit(X, samples, CrossEntropy(), start=start)
         samples = Samples(
             X_checked,
@@ -262,6 +281,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
             None,
             self._scales,
             self._context(X),
+            self.module_.spec.shape.embedding_size,
         )
         return self._partial_fit(X, samples, CrossEntropy(), start=start)
 
@@ -350,7 +370,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         ndarray of shape (n_samples,)
             Labels.
         """
-        codes = self._outputs(X)[:, :, 0].argmax(axis=1)
+        codes = self._outputs(X, _most_probable)
         labels: NDArray[Any] = self.classes_[codes]
         return labels
 
@@ -358,3 +378,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _most_probable(logits: Tensor) -> Tensor:
+    return logits[:, :, 0].argmax(dim=1)

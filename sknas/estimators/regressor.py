@@ -79,6 +79,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         n_layers: int = 1,
         genotype: str | Genotype | None = None,
         lookback: int | None = None,
+        embedding_size: int | None = None,
         segment_length: int | str = "auto",
         channel_mode: str = "auto",
         window_norm: str = "auto",
@@ -125,6 +126,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.n_layers = n_layers
         self.genotype = genotype
         self.lookback = lookback
+        self.embedding_size = embedding_size
         self.segment_length = segment_length
         self.channel_mode = channel_mode
         self.window_norm = window_norm
@@ -195,13 +197,27 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         weights = as_weights(sample_weight, X_checked)
         self._y_shape = y_checked.shape[1:]
         targets = _as_targets(y_checked)
+        is_coded = self.embedding_size is not None
         channels = as_target_channels(
             self.target_channels,
             n_targets=targets.shape[2],
             n_channels=layout.n_channels,
-            is_mapped_by_default=_is_mapped(layout, y_checked.ndim),
+            is_mapped_by_default=_is_mapped(layout, y_checked.ndim) and not is_coded,
         )
-        samples = Samples(X_checked, targets, weights, layout, 0, channels)
+        if is_coded and channels is not None:
+            raise ValueError(
+                "target_channels must be None or empty with embedding_size, since no number "
+                f"continues a code; got {self.target_channels!r}."
+            )
+        samples = Samples(
+            X_checked,
+            targets,
+            weights,
+            layout,
+            0,
+            channels,
+            embedding_size=self.embedding_size or 0,
+        )
         return self._fit(X, samples, REGRESSION_LOSSES[self.loss](), start=start)
 
     @all_or_nothing
@@ -259,6 +275,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
             self.module_.spec.shape.target_channels,
             self._scales,
             self._context(X),
+            self.module_.spec.shape.embedding_size,
         )
         return self._partial_fit(X, samples, REGRESSION_LOSSES[self.loss](), start=start)
 

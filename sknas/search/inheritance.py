@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, nn
 
-from sknas.blocks import Projection
+from sknas.blocks import Projection, Trunk
 from sknas.derived import DerivedCell, DerivedNetwork, NetworkSpec
 from sknas.search.discretization import discretize, live_nodes
 from sknas.supernet import Supernet, TwoInputCell
@@ -21,7 +23,8 @@ def derive(supernet: Supernet, *, inherit: bool, generator: Generator) -> Derive
     supernet : Supernet
         A settled supernet.
     inherit : bool
-        True takes over all its weights; False takes the linear seed's alone.
+        True takes over all its weights; False takes those of the linear seed alone, and of the
+        embedding that it reads where there is one.
     generator : torch.Generator
         Source of the weights that are not taken over.
 
@@ -39,7 +42,7 @@ def derive(supernet: Supernet, *, inherit: bool, generator: Generator) -> Derive
     )
     network = DerivedNetwork(spec, generator=generator, dtype=supernet.dtype)
     with torch.no_grad():
-        copy_parameters(trunk.seed, network.trunk.seed)
+        copy_seed(trunk, network.trunk)
         if inherit:
             for theirs, ours in zip(trunk.branches, network.trunk.branches, strict=True):
                 copy_parameters(theirs.segments, ours.segments)
@@ -48,6 +51,19 @@ def derive(supernet: Supernet, *, inherit: bool, generator: Generator) -> Derive
                 for old_cell, new_cell in zip(theirs.layers, ours.layers, strict=True):
                     _inherit_cell(old_cell, new_cell)
     return network
+
+
+def copy_seed(source: Trunk[Any], target: Trunk[Any]) -> None:
+    """Copy the linear seed, and the embedding that it reads.
+
+    Parameters
+    ----------
+    source, target : Trunk
+        From and to.
+    """
+    copy_parameters(source.seed, target.seed)
+    if source.embedding is not None and target.embedding is not None:
+        copy_parameters(source.embedding, target.embedding)
 
 
 def copy_parameters(source: nn.Module, target: nn.Module) -> None:

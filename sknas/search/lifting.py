@@ -50,6 +50,8 @@ def lift(
         auxiliary_skip=auxiliary_skip,
     )
     supernet.trunk.seed.load_state_dict(trunk.seed.state_dict())
+    if supernet.trunk.embedding is not None and trunk.embedding is not None:
+        supernet.trunk.embedding.load_state_dict(trunk.embedding.state_dict())
     for description, theirs in zip(spec.genotype.branches, trunk.branches, strict=True):
         ours = supernet.build_branch(description, generator=generator)
         ours.segments.load_state_dict(theirs.segments.state_dict())

@@ -9,7 +9,15 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from sknas.blocks import BranchStack, LinearSeed, NetworkShape, Segments, Trunk, WindowNorm
+from sknas.blocks import (
+    BranchStack,
+    CodeEmbedding,
+    LinearSeed,
+    NetworkShape,
+    Segments,
+    Trunk,
+    WindowNorm,
+)
 from sknas.genotype import Branch
 from sknas.supernet.auxiliary_skip import AuxiliarySkip
 from sknas.supernet.relaxation import Relaxation
@@ -55,6 +63,9 @@ class Supernet(nn.Module):
         Floating type.
     auxiliary_skip : AuxiliarySkip or None, default=None
         What fades beside newborn mixed nodes.
+    generator : torch.Generator or None, default=None
+        Source of the table that category codes are looked up in, where there is one; None means
+        one seeded with 0.
     """
 
     def __init__(
@@ -66,6 +77,7 @@ class Supernet(nn.Module):
         channel_mode: str = "mixed",
         dtype: torch.dtype = torch.float32,
         auxiliary_skip: AuxiliarySkip | None = None,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape
@@ -73,8 +85,14 @@ class Supernet(nn.Module):
         self.auxiliary_skip = auxiliary_skip
         self.dtype = dtype
         self.progress = 0.0
+        embedding = None
+        if shape.is_embedded:
+            source = Generator().manual_seed(0) if generator is None else generator
+            embedding = CodeEmbedding(shape, generator=source, dtype=dtype)
         self.trunk: Trunk[TwoInputCell] = Trunk(
-            WindowNorm(window_norm, shape), LinearSeed(shape, channel_mode, dtype=dtype)
+            WindowNorm(window_norm, shape),
+            LinearSeed(shape, channel_mode, dtype=dtype),
+            embedding=embedding,
         )
 
     def forward(self, past: Tensor) -> Tensor:

@@ -28,7 +28,12 @@ from sknas.supernet import Relaxation, Supernet
 from sknas.training.nets import DerivedNet, Dropout, Feed, SearchFeed, SearchNet
 from sknas.training.problem import Problem, Schedule
 from sknas.training.runtime import TimeIsUpError
-from sknas.training.seeding import seed_learns, solve_logistic_seed, solve_ridge_seed
+from sknas.training.seeding import (
+    seed_learns,
+    solve_constant_seed,
+    solve_logistic_seed,
+    solve_ridge_seed,
+)
 
 __all__ = [
     "Phase",
@@ -165,7 +170,7 @@ def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> 
         How the nodes that it grows will mix.
     is_linear : bool
         Solve the linear seed; otherwise it starts at zero and learns along. A solved one learns
-        along where all channels share its weights.
+        along where all channels share its weights, or where it reads an embedding.
 
     Returns
     -------
@@ -178,6 +183,7 @@ def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> 
         window_norm=problem.window_norm,
         channel_mode=problem.channel_mode,
         dtype=problem.dtype,
+        generator=problem.generator,
     )
     trunk = supernet.trunk
     if is_linear:
@@ -199,7 +205,9 @@ def solve_seed(problem: Problem, trunk: Trunk[Any], index: Tensor) -> None:
         Samples to solve on.
     """
     data, validation = problem.data, problem.validation
-    if problem.n_classes:
+    if problem.shape.is_embedded:
+        solution = solve_constant_seed(trunk, data, index, problem.n_classes)
+    elif problem.n_classes:
         solution = solve_logistic_seed(trunk, data, index, validation, problem.n_classes)
     else:
         solution = solve_ridge_seed(trunk, data, index, validation)

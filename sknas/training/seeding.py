@@ -1,4 +1,4 @@
-"""Solve the linear seed: ridge in closed form, or logistic regression; penalty by validation."""
+"""Solve the linear seed: ridge in closed form, logistic regression, or a constant on codes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "design",
     "ridge_solutions",
     "seed_learns",
+    "solve_constant_seed",
     "solve_logistic_seed",
     "solve_ridge_seed",
 ]
@@ -61,7 +62,7 @@ def seed_learns(seed: LinearSeed, *, is_linear: bool) -> bool:
     """Say whether the seed learns along with the branches.
 
     A solved seed with weights of its own for every channel is at its best already, and would only
-    overfit.
+    overfit. One that reads an embedding is solved for nothing but its constant.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def seed_learns(seed: LinearSeed, *, is_linear: bool) -> bool:
     bool
         True where its weights are shared, or were never solved.
     """
-    return seed.is_shared or not is_linear
+    return seed.is_shared or seed.shape.is_embedded or not is_linear
 
 
 def solve_ridge_seed(
@@ -177,6 +178,43 @@ def _normalised(
     return target, scale
 
 
+def solve_constant_seed(
+    trunk: Trunk[Any], data: WindowData, train: Tensor, n_classes: int
+) -> tuple[FloatArray, FloatArray]:
+    """Solve the constant that is the best a seed can say before its embedding has learned.
+
+    With coefficients of zero the least cross entropy is that of the classes' relative frequencies
+    (in language modelling, of the unigram model), and the least squared error that of the mean.
+    One more sample, spread evenly over the classes, keeps those that `train` lacks possible.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        Its seed has the layout of the result.
+    data : WindowData
+        All samples; with classes, targets are class indices.
+    train : Tensor of int64
+        Samples to solve on.
+    n_classes : int
+        Number of classes; 0 for regression.
+
+    Returns
+    -------
+    coef : ndarray of shape (n_features, n_outputs)
+        Zeros.
+    intercept : ndarray of shape (n_outputs,)
+        Logarithms of the frequencies, or means.
+    """
+    target, weight = data.target[train], data.weight[train].double()
+    coef = np.zeros(tuple(trunk.seed.weight.shape))
+    total = weight.sum()
+    if n_classes:
+        counts = torch.bincount(target, weight, minlength=n_classes) + 1.0 / n_classes
+        return coef, (counts / (total + 1.0)).log().numpy()
+    mean = (weight @ target.double().flatten(1)) / total.clamp_min(_MIN_SIZE)
+    return coef, mean.numpy()
+
+
 def solve_logistic_seed(
     trunk: Trunk[Any], data: WindowData, train: Tensor, validation: Tensor, n_classes: int
 ) -> tuple[FloatArray, FloatArray]:
@@ -258,8 +296,14 @@ def _log_loss(
     n_classes: int,
 ) -> float:
     x, y, w = rows
-    if not len(y):
-        return 0.0
-    probability = np.full((len(y), n_classes), 1e-12)
-    probability[:, model.classes_] = model.predict_proba(x)
-    return float(w @ -np.log(np.maximum(probability[np.arange(len(y)), y], 1e-12)))
+    column = np.full(n_classes, -1)
+    column[model.classes_] = np.arange(len(model.classes_))
+    loss = 0.0
+    # Probabilities are as wide as there are classes, so never of all rows at once.
+    for start in range(0, len(y), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        place = column[y[part]]
+        probability = model.predict_proba(x[part])[np.arange(len(place)), place]
+        probability = np.where(place < 0, 0.0, probability)
+        loss += float(w[part] @ -np.log(np.maximum(probability, 1e-12)))
+    return loss

@@ -10,13 +10,16 @@ from sknas.windows.splits import (
     splitter_split,
     stratified_split,
 )
+from sknas.windows.vocabulary import Vocabulary, fit_vocabulary
 
 __all__ = [
     "Scaler",
     "Split",
+    "Vocabulary",
     "align_right",
     "chronological_split",
     "fit_scaler",
+    "fit_vocabulary",
     "group_duplicates",
     "hashed_order",
     "hashed_split",

@@ -92,11 +92,14 @@ def test_outputs_and_losses_do_not_depend_on_the_batch_size():
     net, (past, target, weight) = supernet(branch()), batch(n=N)
     data, index = WindowData(past, target, weight), torch.arange(N).flip(0)
     whole = net(past)[index].detach()
+    expected = (whole - target[index]).square().mean(dim=(1, 2))
+    objective = REGRESSION_LOSSES["mse"]()
     for batch_size in (1, 4, N, 100):
         found = outputs(net, past, index, batch_size)
         torch.testing.assert_close(found, whole, rtol=0, atol=1e-12)
-    expected = (whole - target[index]).square().mean(dim=(1, 2))
-    torch.testing.assert_close(losses(net, data, index, REGRESSION_LOSSES["mse"]()), expected)
+        first = outputs(net, past, index, batch_size, reduce=lambda batch: batch[:, 0])
+        torch.testing.assert_close(first, whole[:, 0], rtol=0, atol=1e-12)
+        torch.testing.assert_close(losses(net, data, index, objective, batch_size), expected)
 
 
 def test_take_gathers_the_samples_asked_for():

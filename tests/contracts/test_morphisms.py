@@ -35,6 +35,8 @@ from sknas.supernet import (
 )
 from tests.tiny import (
     CELLS,
+    CODED,
+    CODED_PADDED,
     OPERATIONS,
     PADDED,
     SHAPE,
@@ -159,6 +161,22 @@ def test_a_morphism_keeps_the_function_whenever_it_comes(morphism, relaxation, p
         edits = CASES[morphism](net)
         check(net, edits[case], windows())
         n_cases, case = len(edits), case + 1
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("shape", [CODED, CODED_PADDED], ids=["coded", "coded and padded"])
+@pytest.mark.parametrize("morphism", MORPHISMS)
+def test_a_morphism_on_embedded_codes_keeps_the_function_and_the_table(morphism, shape, dtype):
+    n_cases, case = 1, 0
+    while case < n_cases:
+        spec = branch("gru", segment_length=2)
+        net = supernet(spec, shape=shape, window_norm="none", operations=OPERATIONS, dtype=dtype)
+        # No target continues a code, so nothing can be read independently.
+        edits = [e for e in CASES[morphism](net) if "independent" not in repr(e)]
+        n_cases, table = len(edits), net.trunk.embedding.weight
+        check(net, edits[case], windows(shape, dtype=dtype))
+        assert net.trunk.embedding.weight is table
+        case += 1
 
 
 @pytest.mark.parametrize("window_norm", ["none", "last", "revin"])

@@ -39,6 +39,9 @@ IMPOSSIBLE = [
     ("lookback", 0, "0"),
     ("lookback", -3, "-3"),
     ("lookback", "week", "week"),
+    ("embedding_size", 0, "0"),
+    ("embedding_size", "wide", "wide"),
+    ("embedding_size", 4, "lookback"),  # tabular rows are no sequences of codes
     ("segment_length", 0, "0"),
     ("segment_length", "long", "long"),
     ("segment_length", 5, "5"),  # tabular rows have one step
