@@ -27,6 +27,7 @@ from _table import errors, keep, merged, summarise, timed
 from sknas import Genotype, GrowingDARTSRegressor
 from sknas.estimators._preparation import default_segment_length
 from sknas.ops import DEFAULT_OPERATIONS
+from sknas.search import EigenvalueWatch
 
 TASKS: dict[str, Callable[[], Windows]] = {
     "etth1-24": lambda: etth1(96, 24),
@@ -64,7 +65,20 @@ SEARCHES: dict[str, dict[str, Any]] = {
         "max_nodes": 4,
         "pruning": "magnitude",
     },
-    "size_penalty": {"size_penalty": 1.0},
+    "random search": {"mode": "random"},
+    "  split by schedule": {
+        **MIXED,
+        "arch_schedule": "information",
+        "arch_fraction": "schedule",
+    },
+    "  auxiliary skip": {**MIXED, "auxiliary_skip": "linear"},
+    "  collapse watch": {
+        **MIXED,
+        "collapse_watch": EigenvalueWatch(every=1, lag=2, warmup=3),
+    },
+    "  size_penalty": {**MIXED, "size_penalty": 0.02},
+    "  gradmax": {**MIXED, "initial_nodes": 1, "growth": "gradmax"},
+    "  north": {**MIXED, "initial_nodes": 1, "growth": "north"},
 }
 N_RANDOM = 10
 N_PILOT_EPOCHS = 3
@@ -106,7 +120,7 @@ def record(windows: Windows, method: str, seed: int, parameters: dict[str, Any])
         "gap": derived / stages.val_loss["supernet"] - 1 if "supernet" in stages.index else np.nan,
         "n_params": model.n_params_,
         "cpu_seconds": seconds,
-        "arch_steps": history.get("arch_steps", history.epoch * 0).sum(),
+        "arch_steps": float(history.get("arch_steps", history.epoch * 0).sum()),
         "genotype": str(model.genotype_),
     }
     print(f"  {method}, seed {seed}: MSE {row['mse']:.4f}, {seconds:.0f} CPU s", flush=True)
@@ -158,7 +172,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=SEARCHES, default=None)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--random", type=int, default=N_RANDOM)
-    parser.add_argument("--epochs", type=int, default=10, help="epochs of the plain search")
+    parser.add_argument("--epochs", type=int, default=24, help="epochs of the plain search")
     parser.add_argument("--windows", type=int, default=3000, help="training windows, at most")
     parser.add_argument("--smoke", action="store_true", help="few windows and epochs, one seed")
     options = parser.parse_args()
