@@ -8,94 +8,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from torch import Generator, Tensor
+from torch import Generator
 
 from sknas.edits import AddBranch, Edit, Evidence
 from sknas.genotype import Cell
 from sknas.search.collapse_watch import Watcher
+from sknas.search.incumbent import Incumbent, Lineage
 from sknas.search.learner import Learner
 from sknas.search.plan import Plan
 from sknas.search.probe import Probe
 from sknas.search.proposal import Proposal
 from sknas.search.pruning_round import prune_round
 from sknas.search.race import Race
-from sknas.search.readings import cell_ranks, newborn_score
+from sknas.search.readings import cell_ranks, newborn_score, size_columns
 from sknas.search.space import SearchSpace
 from sknas.search.state import CellRank, Move, SearchState
-from sknas.supernet import Supernet
+from sknas.search.trial import Baseline, Trial
 
-__all__ = ["Controller", "Incumbent", "Lineage"]
-
-_HOPELESS = 1.03  # a move on trial that stands this much above the loss before it is given up
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """A supernet over the epochs in which it became what it is; what was undone is not of them.
-
-    Attributes
-    ----------
-    loss : float
-        Least validation loss, mixed or not.
-    n_params : int
-        Most weights.
-    """
-
-    loss: float = math.inf
-    n_params: int = 0
-
-    def followed_by(self, loss: float, n_params: int) -> Lineage:
-        """Return the lineage one epoch later.
-
-        Parameters
-        ----------
-        loss : float
-            Validation loss of the epoch.
-        n_params : int
-            Weights of the supernet.
-
-        Returns
-        -------
-        Lineage
-            Of both.
-        """
-        return Lineage(min(self.loss, loss), max(self.n_params, n_params))
-
-
-@dataclass(frozen=True)
-class Incumbent:
-    """The best settled supernet so far, with averaged weights.
-
-    Attributes
-    ----------
-    supernet : Supernet
-        The network.
-    loss : float
-        Its validation loss.
-    lineage : Lineage or None
-        How it came about; None for what the search started from.
-    """
-
-    supernet: Supernet
-    loss: float
-    lineage: Lineage | None = None
-
-
-@dataclass
-class _Trial:
-    """A move that waits for its judgement."""
-
-    edit: Edit
-    epoch: int
-    n_params: int
-    output_change: float
-    before: Learner
-    loss_before: float
-    each_before: Tensor
-    n_epochs_left: int
-    incumbent: Incumbent
-    lineage_before: Lineage
-    score: float | None
+__all__ = ["Controller"]
 
 
 @dataclass
@@ -146,7 +76,7 @@ class Controller:
         self._n_refusals = 0
         self._refused: list[Edit] = []
         self._scores: dict[str, float] = {}
-        self._trial: _Trial | None = None
+        self._trial: Trial | None = None
         self._rounds_left: int | None = None
         start = copy.deepcopy(self.learner.supernet)
         if not start.is_settled:
@@ -232,26 +162,19 @@ class Controller:
         return loss
 
     def _record(self, train_loss: float, loss: float, n_arch_steps: int, seconds: float) -> None:
-        supernet = self.learner.supernet
-        self.rows.append(
-            {
-                "epoch": self.epoch,
-                "train_loss": train_loss,
-                "val_loss": loss,
-                "n_nodes": supernet.n_nodes,
-                "n_candidates": supernet.n_candidates,
-                "n_params": supernet.n_params,
-                "expected_params": supernet.expected_params(),
-                "n_branches": len(supernet.trunk.branches),
-                "arch_steps": n_arch_steps,
-                "gate_entropy": supernet.gate_entropy(),
-                "skip_weight": supernet.skip_weight,
-                "arch_curvature": math.nan if self.watcher is None else self.watcher.measure,
-                "progress": supernet.progress,
-                "seconds": seconds,
-                **self._rank_columns(),
-            }
-        )
+        row = {
+            "epoch": self.epoch,
+            "train_loss": train_loss,
+            "val_loss": loss,
+            **size_columns(self.learner.supernet),
+            "arch_steps": n_arch_steps,
+            "arch_curvature": math.nan if self.watcher is None else self.watcher.measure,
+            "seconds": seconds,
+        }
+        if self.plan.growth.needs_ranks:
+            with self.learner.average.swapped_in():
+                row["effective_rank"] = sum(rank.rank for rank in self._ranks(self.learner))
+        self.rows.append(row)
 
     def _look_out(self) -> Learner | None:
         """Return the state to go back to if a mixed phase has collapsed; it may be pruned soon."""
@@ -273,13 +196,6 @@ class Controller:
         else:
             self._rounds_left = 1
 
-    def _rank_columns(self) -> dict[str, float]:
-        if not self.plan.growth.needs_ranks:
-            return {}
-        with self.learner.average.swapped_in():
-            ranks = self._ranks(self.learner)
-        return {"effective_rank": sum(rank.rank for rank in ranks)}
-
     def _ranks(self, learner: Learner) -> list[CellRank]:
         return cell_ranks(learner.supernet, self.evidence, self.space.hidden_size)
 
@@ -300,7 +216,7 @@ class Controller:
     def _settle(self) -> None:
         """Prune what is still open at the end in one round, and validate what comes of it."""
         if self._trial is not None:
-            self.learner, self._lineage = self._trial.before, self._trial.lineage_before
+            self.learner, self._lineage = self._trial.before, self._trial.baseline.lineage
             self._trial = None
         self._rounds_left = 1
         self._prune_once()
@@ -387,7 +303,7 @@ class Controller:
         )
 
     def _state(self, *, n_rounds_left: int = 1) -> SearchState:
-        n_needed = self._n_epochs_of_a_move() + self._n_epochs_reserved()
+        n_needed = self.plan.n_move_epochs + self.plan.n_reserved_epochs
         n_tried = sum(move.epoch > 0 for move in self.moves)
         return SearchState(
             self.epoch,
@@ -398,21 +314,13 @@ class Controller:
             is_last_chance=n_tried == 0 and self.plan.n_epochs - self.epoch <= n_needed,
         )
 
-    def _n_epochs_of_a_move(self) -> int:
-        prunes = self.plan.mode == "interleaved"
-        return self.plan.n_trial_epochs + (self.plan.n_rounds if prunes else 0)
-
-    def _n_epochs_reserved(self) -> int:
-        # After its last round a pruned network trains for an epoch before it is judged.
-        return self.plan.n_rounds + 1 if self.plan.mode != "interleaved" else 0
-
     def _grow(self) -> None:
         """Ask the growth rule, and put what it proposes on trial."""
-        n_left = self.plan.n_epochs - self.epoch - self._n_epochs_reserved()
+        n_left = self.plan.n_epochs - self.epoch - self.plan.n_reserved_epochs
         is_busy = self._trial is not None or self._rounds_left is not None or not self._losses
         if self.plan.mode == "interleaved" and not self.learner.supernet.is_settled:
             is_busy = True
-        if is_busy or n_left < self._n_epochs_of_a_move():
+        if is_busy or n_left < self.plan.n_move_epochs:
             return
         rule = self.plan.growth
         ranks = tuple(self._ranks(self._start())) if rule.needs_ranks else ()
@@ -432,33 +340,23 @@ class Controller:
 
     def _try(self, edit: Edit) -> None:
         self._watch_anew()
-        self.learner = self._start()
-        before = self.learner.snapshot()
-        old_outputs = self.probe.outputs(self.learner.supernet)
-        change = self.learner.apply(edit.informed_by(self.evidence), self.generator)
-        n_params = self.learner.supernet.n_params
-        if not self.space.fits(n_params):
-            self.learner, self._best = before, before.snapshot()
-            self._refused.append(edit)
-            return
-        new_outputs = self.probe.outputs(self.learner.supernet)
-        if not change.replaced and self.plan.n_trial_epochs > 1:
-            # What fits well already would only overfit while the newborn finds its place.
-            weights = {id(p) for p in self.learner.supernet.weight_parameters()}
-            self.learner.newborn = [p for p in change.added if id(p) in weights]
-        self._trial = _Trial(
+        self.learner, loss = self._start(), min(self._losses)
+        baseline = Baseline(self.epoch, loss, self._best_each, self.incumbent, self._lineage)
+        trial = Trial.start(
             edit,
-            self.epoch,
-            n_params,
-            float((new_outputs - old_outputs).abs().max()),
-            before,
-            min(self._losses),
-            self._best_each,
-            self.plan.n_trial_epochs,
-            self.incumbent,
-            self._lineage,
+            self.learner,
+            baseline,
+            self.plan,
+            self.probe,
+            self.evidence,
+            self.generator,
             self._scores.get(str(edit)),
         )
+        if not self.space.fits(trial.n_params):
+            self.learner, self._best = trial.before, trial.before.snapshot()
+            self._refused.append(edit)
+            return
+        self._trial = trial
         self._losses, self._best = [], None
 
     def _judge(self) -> None:
@@ -467,53 +365,32 @@ class Controller:
         if trial is None:
             return
         trial.n_epochs_left -= 1
-        if trial.n_epochs_left <= 1 and self.learner.supernet.is_settled:
+        supernet = self.learner.supernet
+        if trial.n_epochs_left <= 1 and supernet.is_settled:
             self.learner.newborn = None
-        is_hopeless = self._losses[-1] > _HOPELESS * trial.loss_before
-        is_mixed = self.plan.mode == "interleaved" and not self.learner.supernet.is_settled
-        if not is_hopeless and (trial.n_epochs_left > 0 or self._rounds_left or is_mixed):
+        is_mixed = self.plan.mode == "interleaved" and not supernet.is_settled
+        is_running = trial.n_epochs_left > 0 or bool(self._rounds_left) or is_mixed
+        if is_running and not trial.is_hopeless(self._losses[-1]):
             return
-        loss_after = min(self._losses[-self.plan.n_trial_epochs :])
-        error = self.probe.standard_error(trial.each_before - self._best_each)
-        wanted = max(self.plan.growth.min_gain * trial.loss_before, error) + self._price(trial)
-        has_gained = trial.loss_before - loss_after >= wanted
-        is_accepted = has_gained and not is_hopeless
-        self.moves.append(
-            Move(
-                trial.epoch,
-                trial.edit,
-                trial.n_params,
-                trial.output_change,
-                trial.loss_before,
-                loss_after,
-                is_accepted,
-                trial.score,
-            )
-        )
-        if is_accepted:
+        move = trial.judged(self._losses, self._best_each, supernet.n_params, self.plan, self.probe)
+        self.moves.append(move)
+        self._trial = self._rounds_left = None
+        if move.is_accepted:
             self.incumbent = trial.incumbent
             self._refused.clear()
             self._n_refusals = 0
-        else:
-            self._watch_anew()
-            self.learner, self._best = trial.before, trial.before.snapshot()
-            self._lineage = trial.lineage_before
-            self._refused.append(trial.edit)
-            self._n_refusals += 1
-            # The state before the move was flat; the next move need not wait for that again.
-            self._losses = [trial.loss_before] * (self.plan.n_trial_epochs + 1)
-        self._trial = None
-        self._rounds_left = None
+            return
+        self._watch_anew()
+        self.learner, self._best = trial.before, trial.before.snapshot()
+        self._lineage = trial.baseline.lineage
+        self._refused.append(trial.edit)
+        self._n_refusals += 1
+        # The state before the move was flat; the next move need not wait for that again.
+        self._losses = [trial.baseline.loss] * (self.plan.n_trial_epochs + 1)
 
     def _watch_anew(self) -> None:
         if self.watcher is not None:
             self.watcher.restart()
-
-    def _price(self, trial: _Trial) -> float:
-        """Return what the weights cost that a move has brought, in units of the loss."""
-        n_params = self.learner.supernet.n_params
-        n_added = n_params - trial.before.supernet.n_params
-        return self.plan.size_penalty * n_added / n_params
 
     # -- pruning ------------------------------------------------------------------------------
 
@@ -551,7 +428,7 @@ class Controller:
         )
 
     def _can_still_grow(self) -> bool:
-        n_left = self.plan.n_epochs - self.epoch - self._n_epochs_reserved()
+        n_left = self.plan.n_epochs - self.epoch - self.plan.n_reserved_epochs
         if self.plan.mode == "fixed":
             return n_left > 0
-        return bool(self._possible()) and n_left >= self._n_epochs_of_a_move()
+        return bool(self._possible()) and n_left >= self.plan.n_move_epochs

@@ -65,6 +65,16 @@ class Plan:
         return scaled(self.pruning.n_rounds, self.n_epochs)
 
     @property
+    def n_move_epochs(self) -> int:
+        """Epochs from a move to its judgement."""
+        return self.n_trial_epochs + (self.n_rounds if self.mode == "interleaved" else 0)
+
+    @property
+    def n_reserved_epochs(self) -> int:
+        """Epochs at the end that moves must leave to pruning, and one more to judge it by."""
+        return self.n_rounds + 1 if self.mode != "interleaved" else 0
+
+    @property
     def n_mixed_start_epochs(self) -> int:
         """Most epochs of a mixed start, pruning included."""
         return max(self.n_trial_epochs + self.n_rounds, int(_START_SHARE * self.n_epochs))

@@ -1,4 +1,4 @@
-"""What growth rules may ask of the training samples: scores of moves, ranks of states."""
+"""What is read off a supernet: its sizes, and for growth rules scores of moves and ranks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,32 @@ from sknas.ops import get_op
 from sknas.search.state import CellRank
 from sknas.supernet import MixedNode, Supernet
 
-__all__ = ["cell_ranks", "newborn_score"]
+__all__ = ["cell_ranks", "newborn_score", "size_columns"]
+
+
+def size_columns(supernet: Supernet) -> dict[str, float]:
+    """Return how large and how decided a supernet is.
+
+    Parameters
+    ----------
+    supernet : Supernet
+        The network as it is.
+
+    Returns
+    -------
+    dict
+        Columns of the search history.
+    """
+    return {
+        "n_nodes": supernet.n_nodes,
+        "n_candidates": supernet.n_candidates,
+        "n_params": supernet.n_params,
+        "expected_params": supernet.expected_params(),
+        "n_branches": len(supernet.trunk.branches),
+        "gate_entropy": supernet.gate_entropy(),
+        "skip_weight": supernet.skip_weight,
+        "progress": supernet.progress,
+    }
 
 
 def newborn_score(edit: Edit, supernet: Supernet, evidence: Evidence) -> float:

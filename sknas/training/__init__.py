@@ -1,17 +1,15 @@
 """Training with skorch: the search's epochs, and the derived network's."""
 
+from sknas.training.judging import make_probe, mean_loss, validation_losses
 from sknas.training.narrowing import narrow
 from sknas.training.phases import (
     Phase,
     float_type,
     grow_from,
-    make_probe,
-    mean_loss,
     plant_seed,
     run_search,
     solve_seed,
     train_network,
-    validation_losses,
 )
 from sknas.training.problem import Problem, Schedule
 from sknas.training.reseeding import move_seed

@@ -14,8 +14,9 @@ from sknas.blocks import Batch, Objective
 from sknas.derived import DerivedNetwork
 from sknas.schedules import ExponentialSchedule
 from sknas.search.channels import ChannelGates, narrow_network
+from sknas.training.judging import mean_loss, validation_losses
 from sknas.training.nets import Feed, _QuietNet
-from sknas.training.phases import Phase, mean_loss, validation_losses
+from sknas.training.phases import Phase
 from sknas.training.problem import Problem, Schedule
 from sknas.training.runtime import TimeIsUpError
 

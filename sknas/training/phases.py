@@ -12,19 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from sknas.blocks import Trunk
-from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork
-from sknas.edits import Evidence
 from sknas.genotype import Cell, Genotype
-from sknas.search.collapse_watch import Watcher
 from sknas.search.controller import Controller
 from sknas.search.inheritance import derive
 from sknas.search.learner import Learner, LearningRates
 from sknas.search.plan import Plan
-from sknas.search.probe import Probe
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
 from sknas.supernet import Relaxation, Supernet
+from sknas.training.judging import (
+    make_evidence,
+    make_probe,
+    make_watcher,
+    mean_loss,
+    validation_losses,
+)
 from sknas.training.nets import DerivedNet, Dropout, Feed, SearchFeed, SearchNet
 from sknas.training.problem import Problem, Schedule
 from sknas.training.runtime import TimeIsUpError
@@ -39,17 +42,13 @@ __all__ = [
     "Phase",
     "float_type",
     "grow_from",
-    "make_probe",
-    "mean_loss",
     "plant_seed",
     "run_search",
     "solve_seed",
     "train_network",
-    "validation_losses",
 ]
 
 _N_JUDGE_SAMPLES = 1024
-_N_EVIDENCE_SAMPLES = 256
 
 
 @dataclass
@@ -90,73 +89,6 @@ class Phase:
     best_epoch: int = 0
     interruption: BaseException | None = None
     notes: list[str] = field(default_factory=list)
-
-
-def validation_losses(network: nn.Module, problem: Problem) -> Tensor:
-    """Return each validation sample's loss.
-
-    Parameters
-    ----------
-    network : nn.Module
-        What predicts.
-    problem : Problem
-        Data and split.
-
-    Returns
-    -------
-    Tensor of shape (n_validation,)
-        Losses, unweighted.
-    """
-    return losses(network, problem.data, problem.validation, problem.objective)
-
-
-def mean_loss(each: Tensor, problem: Problem) -> float:
-    """Return the weighted mean of validation losses.
-
-    Parameters
-    ----------
-    each : Tensor of shape (n_validation,)
-        Losses.
-    problem : Problem
-        Data and split.
-
-    Returns
-    -------
-    float
-        The mean; NaN without validation samples.
-    """
-    weight = problem.data.weight[problem.validation]
-    total = float(weight.sum())
-    return float((each * weight).sum()) / total if total > 0 else math.nan
-
-
-def make_probe(problem: Problem, n_samples: int | None = None) -> Probe:
-    """Return what judges by validation.
-
-    Parameters
-    ----------
-    problem : Problem
-        Data and split.
-    n_samples : int or None, default=None
-        Judge by an even selection of at most that many samples; None takes all.
-
-    Returns
-    -------
-    Probe
-        The judge.
-    """
-    step = 1 if n_samples is None else max(1, -(-len(problem.validation) // n_samples))
-    # Neighbouring windows share all but one step; tabular rows share none.
-    n_overlapping = problem.shape.lookback + problem.shape.horizon - 1
-    return Probe(
-        problem.data, problem.validation[::step], problem.objective, -(-n_overlapping // step)
-    )
-
-
-def _make_evidence(problem: Problem) -> Evidence:
-    """Return an even selection of the training samples, for rules and moves to look at."""
-    step = -(-len(problem.train) // _N_EVIDENCE_SAMPLES)
-    return Evidence(problem.data.take(problem.train[::step]), problem.objective)
 
 
 def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> Supernet:
@@ -257,10 +189,10 @@ def run_search(
         plan,
         space,
         make_probe(problem, _N_JUDGE_SAMPLES),
-        _make_evidence(problem),
+        make_evidence(problem),
         problem.generator,
         cells,
-        watcher=_watcher(problem, schedule, plan),
+        watcher=make_watcher(problem, schedule, plan),
     )
     feeds = [
         Feed(problem.data, index, schedule.batch_size, schedule.n_epoch_steps, problem.generator)
@@ -295,15 +227,6 @@ def run_search(
         interruption=interruption,
         notes=[] if controller.watcher is None else list(map(str, controller.watcher.collapses)),
     )
-
-
-def _watcher(problem: Problem, schedule: Schedule, plan: Plan) -> Watcher | None:
-    """Return the plan's watch at work on an even selection of the architecture split."""
-    if plan.collapse_watch is None:
-        return None
-    step = max(1, -(-len(problem.arch) // schedule.batch_size))
-    batch = problem.data.take(problem.arch[::step])
-    return Watcher(plan.collapse_watch, batch, problem.objective)
 
 
 def train_network(

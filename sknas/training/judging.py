@@ -1,0 +1,120 @@
+"""What judges: validation losses and their mean, and what rules may look at."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from sknas.blocks.window_data import losses
+from sknas.edits import Evidence
+from sknas.search.collapse_watch import Watcher
+from sknas.search.plan import Plan
+from sknas.search.probe import Probe
+from sknas.training.problem import Problem, Schedule
+
+__all__ = ["make_evidence", "make_probe", "make_watcher", "mean_loss", "validation_losses"]
+
+_N_EVIDENCE_SAMPLES = 256
+
+
+def validation_losses(network: nn.Module, problem: Problem) -> Tensor:
+    """Return each validation sample's loss.
+
+    Parameters
+    ----------
+    network : nn.Module
+        What predicts.
+    problem : Problem
+        Data and split.
+
+    Returns
+    -------
+    Tensor of shape (n_validation,)
+        Losses, unweighted.
+    """
+    return losses(network, problem.data, problem.validation, problem.objective)
+
+
+def mean_loss(each: Tensor, problem: Problem) -> float:
+    """Return the weighted mean of validation losses.
+
+    Parameters
+    ----------
+    each : Tensor of shape (n_validation,)
+        Losses.
+    problem : Problem
+        Data and split.
+
+    Returns
+    -------
+    float
+        The mean; NaN without validation samples.
+    """
+    weight = problem.data.weight[problem.validation]
+    total = float(weight.sum())
+    return float((each * weight).sum()) / total if total > 0 else math.nan
+
+
+def make_probe(problem: Problem, n_samples: int | None = None) -> Probe:
+    """Return what judges by validation.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    n_samples : int or None, default=None
+        Judge by an even selection of at most that many samples; None takes all.
+
+    Returns
+    -------
+    Probe
+        The judge.
+    """
+    step = 1 if n_samples is None else max(1, -(-len(problem.validation) // n_samples))
+    # Neighbouring windows share all but one step; tabular rows share none.
+    n_overlapping = problem.shape.lookback + problem.shape.horizon - 1
+    return Probe(
+        problem.data, problem.validation[::step], problem.objective, -(-n_overlapping // step)
+    )
+
+
+def make_evidence(problem: Problem) -> Evidence:
+    """Return an even selection of the training samples, for rules and moves to look at.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+
+    Returns
+    -------
+    Evidence
+        At most 256 samples.
+    """
+    step = -(-len(problem.train) // _N_EVIDENCE_SAMPLES)
+    return Evidence(problem.data.take(problem.train[::step]), problem.objective)
+
+
+def make_watcher(problem: Problem, schedule: Schedule, plan: Plan) -> Watcher | None:
+    """Return the plan's watch at work on an even selection of the architecture split.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    schedule : Schedule
+        Whose batch size bounds the selection.
+    plan : Plan
+        Whose watch it is.
+
+    Returns
+    -------
+    Watcher or None
+        None where the plan has no watch.
+    """
+    if plan.collapse_watch is None:
+        return None
+    step = max(1, -(-len(problem.arch) // schedule.batch_size))
+    batch = problem.data.take(problem.arch[::step])
+    return Watcher(plan.collapse_watch, batch, problem.objective)
