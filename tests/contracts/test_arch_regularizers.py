@@ -274,7 +274,9 @@ EDITS = [
 
 
 @every_regularizer
-@pytest.mark.parametrize(("build", "edit"), EDITS, ids=str)
+@pytest.mark.parametrize(
+    ("build", "edit"), EDITS, ids=lambda value: getattr(value, "__name__", str(value))
+)
 def test_what_is_remembered_follows_edits_copies_and_undoing(regularizer, build, edit):
     one = learner(regularizer, build=build)
     rounds(one, 12)
