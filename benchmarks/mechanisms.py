@@ -7,6 +7,7 @@
 Every search starts from the same three mixed nodes on the same linear seed, so that the mechanism
 has something to act on; only the named parameters differ. A pilot of a few epochs measures what an
 epoch of each search costs, and the epochs are set so that all cost what the plain one does.
+Weights are inherited, but for the row that says otherwise.
 Fixed cells, ridge and random genotypes stand beside them. To keep a fit to some seconds, networks
 are narrow and an even selection of the training windows is used; all test windows are. Needs the
 data folder, see `_data`.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,6 @@ MIXED = {
     "initial_genotype": "linear",
     "initial_nodes": 3,
     "max_nodes": 3,
-    "refit": "inherit",
 }
 SEARCHES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -95,7 +95,7 @@ def fitted(
         batch_size=max(8, N_SEQUENCES // windows.X.shape[2]),
         validation_fraction=windows.validation_fraction,
         random_state=seed,
-        **parameters,
+        **{"refit": "inherit", **parameters},
     )
     return timed(lambda: model.fit(windows.X, windows.y))
 
@@ -112,7 +112,8 @@ def record(windows: Windows, method: str, seed: int, parameters: dict[str, Any])
     """Fit, predict the test windows and return one row."""
     model, seconds = fitted(windows, seed, parameters)
     stages, history = model.search_report_.stages, model.search_history_
-    derived = stages.val_loss.get("derived", stages.val_loss.get("trained", np.nan))
+    last = "derived" if "derived" in stages.index else "retrained"
+    derived = stages.val_loss.get(last, np.nan)
     row = {
         "method": method,
         "seed": seed,
@@ -148,22 +149,18 @@ def fixed_rows(windows: Windows, options: argparse.Namespace) -> list[dict[str, 
     return rows
 
 
-def rows_of(task: str, windows: Windows, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return all rows of a task."""
+def rows_of(windows: Windows, options: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of a task, method by method."""
     budget = {"search_epochs": options.epochs, "max_epochs": options.epochs}
     pilot = {"search_epochs": N_PILOT_EPOCHS, "max_epochs": 1}
     _, cost = fitted(windows, 0, {**MIXED, **pilot})
-    rows = []
     if options.methods is None:
-        rows = fixed_rows(windows, options)
+        yield fixed_rows(windows, options)
     for method in options.methods or SEARCHES:
         parameters = SEARCHES[method]
         epochs = n_epochs(windows, parameters, cost, options.epochs)
-        for seed in range(options.seeds):
-            rows.append(
-                record(windows, method, seed, {**budget, **parameters, "search_epochs": epochs})
-            )
-    return [{"task": task, **row} for row in rows]
+        searched = {**budget, **parameters, "search_epochs": epochs}
+        yield [record(windows, method, seed, searched) for seed in range(options.seeds)]
 
 
 def main() -> None:
@@ -179,18 +176,21 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.smoke:
         options.seeds, options.random, options.epochs, options.windows = 1, 1, N_PILOT_EPOCHS, 300
-    rows: list[dict[str, Any]] = []
+    name = "mechanisms-smoke" if options.smoke else "mechanisms"
     for task in options.tasks:
         windows = TASKS[task]()
         step = max(1, -(-len(windows.X) // options.windows))
         windows = dataclasses.replace(windows, X=windows.X[::step], y=windows.y[::step])
         print(f"{task}: {len(windows.X)} windows, {len(windows.X_test)} to test", flush=True)
-        rows += rows_of(task, windows, options)
-    name = "mechanisms-smoke" if options.smoke else "mechanisms"
-    rows = merged(name, rows, ["task", "method", "seed"])
+        for rows in rows_of(windows, options):
+            keep_so_far(name, [{"task": task, **row} for row in rows])
+
+
+def keep_so_far(name: str, rows: list[dict[str, Any]]) -> None:
+    """Keep rows at once, so that a run that is cut short has not been in vain."""
+    records = merged(name, rows, ["task", "method", "seed"])
     metrics = ["mse", "mae", "gap", "n_params", "cpu_seconds", "arch_steps"]
-    table = summarise(rows, ["task", "method"], metrics)
-    keep(name, rows, table)
+    keep(name, records, summarise(records, ["task", "method"], metrics))
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ class Edit(ABC):
         bool
             Whether they are the same move.
         """
-        return str(self) == str(other)
+        return self == other
 
 
 def default_generator(generator: Generator | None) -> Generator:

@@ -171,7 +171,7 @@ class AddOp(Edit):
         return change
 
     def __str__(self) -> str:
-        return f"AddOp({self.operation} at s{self.place.node})"
+        return f"AddOp({self.operation} at {self.place})"
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class AddHadamard(Edit):
         return change
 
     def __str__(self) -> str:
-        return f"AddHadamard(behind s{self.place.node})"
+        return f"AddHadamard(behind {self.place})"
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,8 @@ class AddLayer(Edit):
         return change
 
     def __str__(self) -> str:
-        return f"AddLayer({' '.join(node.operation for node in self.cell.nodes)})"
+        operations = " ".join(node.operation for node in self.cell.nodes)
+        return f"AddLayer({operations} on branch {self.branch})"
 
 
 @dataclass(frozen=True)

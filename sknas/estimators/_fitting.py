@@ -67,7 +67,6 @@ def fit_network(
     """
     begun = time.monotonic()
     supernet, problem = plant(problem, settings)
-    supernet.auxiliary_skip = settings.auxiliary_skip  # it has no cells yet
     seed = derive(supernet, inherit=True, generator=problem.generator)
     fit = _Fit(problem, settings, progress, start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)
@@ -106,6 +105,7 @@ class _Fit:
         self.settings = settings
         self.progress = progress
         self.supernet = supernet
+        self.supernet_at_birth = copy.deepcopy(supernet)
         self.schedule = make_schedule(problem, settings, start)
         self.space = make_space(problem, settings, supernet)
 
@@ -136,6 +136,8 @@ class _Fit:
                 SearchWarning,
                 stacklevel=7,
             )
+            if not is_grown:
+                del supernet.trunk.branches[:]
             return seed_to_train(problem, supernet)
         phase = run_search(
             problem,
@@ -164,11 +166,12 @@ class _Fit:
         A warm start keeps its weights unless it is told to begin anew.
         """
         refit, is_warm = self.settings.refit, self.stages.has_previous
-        is_given = self.settings.genotype is not None
-        if is_given or refit != "scratch":
+        is_found = self.settings.genotype is None and bool(network.spec.genotype.branches)
+        if refit != "scratch" or not is_found:
             self._train("trained", "train", network)
-        if not is_given and (refit == "scratch" or (refit == "both" and not is_warm)):
-            self._train("retrained", "retrain", build_fresh(network, self.problem))
+        if is_found and (refit == "scratch" or (refit == "both" and not is_warm)):
+            fresh = build_fresh(network.spec, self.supernet_at_birth, self.problem)
+            self._train("retrained", "retrain", fresh)
 
     def _train(self, stage: str, phase_name: str, network: DerivedNetwork) -> None:
         if self.stages.interruption is not None:

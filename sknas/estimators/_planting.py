@@ -58,16 +58,25 @@ def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
         The problem, in the channel mode that was chosen.
     """
     if settings.channel_mode != "auto" or problem.channel_mode == "mixed":
-        return plant_seed(problem, settings.relaxation, is_linear=settings.linear_seed), problem
+        return _planted(problem, settings), problem
     problem = dataclasses.replace(problem, channel_mode="independent")
-    supernet = plant_seed(problem, settings.relaxation, is_linear=settings.linear_seed)
+    supernet = _planted(problem, settings)
     n_features = problem.shape.n_channels * problem.shape.lookback
     if problem.shape.n_channels == 1 or n_features > MAX_MIXED_FEATURES or not settings.linear_seed:
         return supernet, problem
     mixed_problem = dataclasses.replace(problem, channel_mode="mixed")
-    mixed = plant_seed(mixed_problem, settings.relaxation, is_linear=True)
+    mixed = _planted(mixed_problem, settings)
     losses = [mean_loss(validation_losses(net, problem), problem) for net in (supernet, mixed)]
     return (mixed, mixed_problem) if losses[1] < 0.98 * losses[0] else (supernet, problem)
+
+
+def _planted(problem: Problem, settings: Settings) -> Supernet:
+    return plant_seed(
+        problem,
+        settings.relaxation,
+        is_linear=settings.linear_seed,
+        auxiliary_skip=settings.auxiliary_skip,
+    )
 
 
 def lift_network(network: DerivedNetwork, problem: Problem, settings: Settings) -> Supernet:
@@ -205,9 +214,7 @@ def build_given(
     if len(supernet.trunk.branches) and discretize(supernet) == genotype:
         return derive(supernet, inherit=True, generator=problem.generator)
     spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
-    network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
-    with torch.no_grad():
-        copy_seed(supernet.trunk, network.trunk)
+    network = build_fresh(spec, supernet, problem)
     if not space.fits(network.n_params):
         raise ValueError(
             f"max_params must be at least the {network.n_params} weights of the given "
@@ -238,13 +245,15 @@ def seed_to_train(problem: Problem, supernet: Supernet) -> DerivedNetwork | None
     return derive(supernet, inherit=True, generator=problem.generator)
 
 
-def build_fresh(network: DerivedNetwork, problem: Problem) -> DerivedNetwork:
-    """Return a network of the same genotype and seed whose branches are new.
+def build_fresh(spec: NetworkSpec, supernet: Supernet, problem: Problem) -> DerivedNetwork:
+    """Return a network whose branches are new, on the seed as it was planted.
 
     Parameters
     ----------
-    network : DerivedNetwork
-        What a search derived.
+    spec : NetworkSpec
+        What to build.
+    supernet : Supernet
+        The seed at birth.
     problem : Problem
         Source of the draws.
 
@@ -253,7 +262,7 @@ def build_fresh(network: DerivedNetwork, problem: Problem) -> DerivedNetwork:
     DerivedNetwork
         Its weights are those that a given genotype starts with.
     """
-    fresh = DerivedNetwork(network.spec, generator=problem.generator, dtype=problem.dtype)
+    network = DerivedNetwork(spec, generator=problem.generator, dtype=problem.dtype)
     with torch.no_grad():
-        copy_seed(network.trunk, fresh.trunk)
-    return fresh
+        copy_seed(supernet.trunk, network.trunk)
+    return network

@@ -242,8 +242,9 @@ def _is_running_text(samples: Samples) -> bool:
     """
     if not samples.embedding_size or samples.layout.kind != "sequences":
         return False
-    counts = np.bincount(samples.y, samples.weights, minlength=samples.n_classes)
-    return bool(((counts > 0) & (counts <= 1)).any())
+    present = samples.weights > 0
+    counts = np.bincount(samples.y[present], minlength=samples.n_classes)
+    return bool((counts == 1).any())
 
 
 def _canonical(samples: Samples, seed: int) -> Samples:

@@ -128,8 +128,7 @@ def _looked_up(given: Any, names: Mapping[str, type[Any]]) -> Any:
     if given is None:
         return None
     found = names[given]() if isinstance(given, str) else clone(given)
-    if hasattr(found, "_parameter_constraints"):
-        validate_parameters(found, found._parameter_constraints)
+    validate_parameters(found, found._parameter_constraints)
     return found
 
 

@@ -131,11 +131,10 @@ def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> Sear
 
 
 def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedule:
-    n_train = len(problem.weight)
     batch_size = settings.batch_size
     if batch_size == "auto":
-        batch_size = n_train if len(problem.data.past) <= FULL_BATCH else BATCH
-    n_batches = max(1, -(-n_train // int(batch_size)))
+        batch_size = len(problem.train) if len(problem.data.past) <= FULL_BATCH else BATCH
+    n_batches = max(1, -(-len(problem.weight) // int(batch_size)))
     n_steps = max(MIN_EPOCH_STEPS, n_batches)
     if settings.search_epochs == "auto" and settings.max_epochs == "auto":
         n_steps = min(n_steps, MAX_EPOCH_STEPS)

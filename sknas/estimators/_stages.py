@@ -12,7 +12,7 @@ import torch
 from sknas.derived import DerivedNetwork
 from sknas.reporting import SearchReport
 from sknas.search import Move
-from sknas.training import Phase, Problem, make_probe, mean_loss, validation_losses
+from sknas.training import Phase, Problem, is_clear_gain, make_probe, mean_loss, validation_losses
 
 __all__ = ["Memory", "Outcome", "Stage", "Stages", "stopped_by"]
 
@@ -159,6 +159,10 @@ class Stages:
     def choose(self, size_penalty: float) -> Stage:
         """Take the stage with the least validation loss, and the seed unless the gain is clear.
 
+        Inherited weights have been validated over the whole search, and what is chosen often is
+        flattered by it: a network trained anew gives way to them only if they are better by a
+        standard error of the paired differences.
+
         With a size penalty what the weights cost is added to the loss when networks are compared
         with each other, and not when the seed is: the seed has no units to choose from.
 
@@ -187,17 +191,29 @@ class Stages:
             loss = stage.loss if math.isfinite(stage.loss) else math.inf
             return loss + size_penalty * stage.n_params / n_most
 
-        best = min(offers, key=price)
+        best = self._unflattered(min(offers, key=price))
         if best.network is None:
             return self.seed
         losses = validation_losses(best.network, self.problem)
-        gains, root_gains = self._seed_losses - losses, self._seed_losses.sqrt() - losses.sqrt()
         probe = make_probe(self.problem)
         n_errors = _n_errors(len(offers)) if probe.n_overlapping == 1 else 1.0
-        is_large = mean_loss(gains, self.problem) > 0.005 * self.seed.loss
-        wanted = n_errors * probe.standard_error(root_gains)
-        is_clear = mean_loss(root_gains, self.problem) > wanted
-        return best if is_large and is_clear else self.seed
+        is_clear = is_clear_gain(
+            self._seed_losses, losses, self.problem, share=0.005, n_errors=n_errors
+        )
+        return best if is_clear else self.seed
+
+    def _unflattered(self, best: Stage) -> Stage:
+        """Return the network trained anew in place of inherited weights not clearly better."""
+        fresh = next((stage for stage in self.all if stage.name == "retrained"), None)
+        if fresh is None or best.name not in ("derived", "trained"):
+            return best
+        before, after = (
+            validation_losses(stage.network, self.problem)
+            for stage in (fresh, best)
+            if stage.network is not None
+        )
+        is_better = is_clear_gain(before, after, self.problem, share=0.0, n_errors=1.0)
+        return best if is_better else fresh
 
     def remember(self, network: DerivedNetwork) -> Memory:
         """Return a network's validation loss and the error of that mean.

@@ -19,6 +19,7 @@ from sknas.training import (
     Phase,
     Problem,
     Schedule,
+    is_clear_gain,
     make_probe,
     mean_loss,
     move_seed,
@@ -85,10 +86,7 @@ class _Update:
                 "seconds": time.monotonic() - start,
             }
         )
-        gains = self._each - each
-        error = make_probe(self.problem).standard_error(gains)
-        best_loss = mean_loss(self._each, self.problem)
-        is_better = mean_loss(gains, self.problem) > max(share * best_loss, n_errors * error)
+        is_better = is_clear_gain(self._each, each, self.problem, share=share, n_errors=n_errors)
         if is_better or not self.chosen:
             self.network, self.chosen, self._each = network, label, each
         return is_better

@@ -70,12 +70,13 @@ class Controller:
     def __post_init__(self) -> None:
         self.epoch = 0
         self._lineage = Lineage()
+        self._lineages: dict[int, Lineage] = {}
         self._losses: list[float] = []
         self._best: Learner | None = None
         self._best_each = self.probe.each(self.learner.supernet)
         self._n_refusals = 0
         self._refused: list[Edit] = []
-        self._scores: dict[str, float] = {}
+        self._scores: dict[Edit, float] = {}
         self._trial: Trial | None = None
         self._rounds_left: int | None = None
         start = copy.deepcopy(self.learner.supernet)
@@ -132,7 +133,8 @@ class Controller:
         elif self._race is not None:
             self._end_race_epoch(loss)
         else:
-            self._judge()
+            if fallback is None:
+                self._judge()
             self._prune()
             self.learner.supernet.fade_skips(self._n_open_epochs_left())
             self._grow()
@@ -152,7 +154,7 @@ class Controller:
                 lineage = Lineage(self._race.current_best)
             lineage = lineage.followed_by(loss, supernet.n_params)
             if self._race is None:
-                self._lineage = lineage
+                self._lineage = self._lineages[self.epoch] = lineage
             # A move has to be accepted before what it led to may be the result.
             holder = self if self._trial is None else self._trial
             if supernet.is_settled and loss < holder.incumbent.loss:
@@ -191,6 +193,8 @@ class Controller:
     def _fall_back(self, learner: Learner) -> None:
         """Go back to an earlier state of the mixed phase, and decide it in one round."""
         self.learner = learner
+        if self.watcher is not None:
+            self._lineage = self._lineages[self.watcher.collapses[-1].back_to]
         if self._proposal is not None:
             self._proposal.cut_short(learner)
         else:
@@ -335,7 +339,7 @@ class Controller:
 
     def _score(self, edit: Edit) -> float:
         score = newborn_score(edit, self._start().supernet, self.evidence)
-        self._scores[str(edit)] = score
+        self._scores[edit] = score
         return score
 
     def _try(self, edit: Edit) -> None:
@@ -350,7 +354,7 @@ class Controller:
             self.probe,
             self.evidence,
             self.generator,
-            self._scores.get(str(edit)),
+            self._scores.get(edit),
         )
         if not self.space.fits(trial.n_params):
             self.learner, self._best = trial.before, trial.before.snapshot()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
+from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 
+from sknas._validation import Interval
 from sknas.edits import Edit
 from sknas.search.state import Removal, SearchState
 
@@ -30,6 +33,10 @@ class PruningRule(BaseEstimator, ABC):
     needs_costs: bool
     n_rounds: int
     protection: int
+    _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
+        "n_rounds": [Interval(Integral, 1, None, closed="left")],
+        "protection": [Interval(Integral, 0, None, closed="left")],
+    }
 
     @abstractmethod
     def propose(self, state: SearchState) -> list[Edit]:

@@ -43,6 +43,9 @@ class NodePlace:
     layer: int
     node: int
 
+    def __str__(self) -> str:
+        return f"s{self.node}, branch {self.branch}, layer {self.layer}"
+
 
 class Supernet(nn.Module):
     """The relaxed network that a search grows and prunes.

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, ClassVar
 
 import torch
 from sklearn.base import BaseEstimator
 from torch import Generator, Tensor
+
+from sknas._validation import Interval
 
 __all__ = [
     "Relaxation",
@@ -20,6 +25,13 @@ __all__ = [
 
 class Relaxation(BaseEstimator, ABC):
     """Interface: alphas of one node and the progress of the search in, mixing weights out."""
+
+    _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "final_temperature": [Interval(Real, 0, None, closed="neither")],
+        "scale": [Interval(Real, 0, None, closed="neither")],
+        "final_scale": [Interval(Real, 0, None, closed="neither")],
+    }
 
     @abstractmethod
     def initial_alpha(self, n_candidates: int) -> float:

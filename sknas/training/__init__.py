@@ -1,6 +1,6 @@
 """Training with skorch: the search's epochs, and the derived network's."""
 
-from sknas.training.judging import make_probe, mean_loss, validation_losses
+from sknas.training.judging import is_clear_gain, make_probe, mean_loss, validation_losses
 from sknas.training.narrowing import narrow
 from sknas.training.phases import (
     Phase,
@@ -22,6 +22,7 @@ __all__ = [
     "Schedule",
     "float_type",
     "grow_from",
+    "is_clear_gain",
     "make_probe",
     "mean_loss",
     "move_seed",

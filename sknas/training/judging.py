@@ -13,7 +13,14 @@ from sknas.search.plan import Plan
 from sknas.search.probe import Probe
 from sknas.training.problem import Problem, Schedule
 
-__all__ = ["make_evidence", "make_probe", "make_watcher", "mean_loss", "validation_losses"]
+__all__ = [
+    "is_clear_gain",
+    "make_evidence",
+    "make_probe",
+    "make_watcher",
+    "mean_loss",
+    "validation_losses",
+]
 
 _N_EVIDENCE_SAMPLES = 256
 
@@ -54,6 +61,36 @@ def mean_loss(each: Tensor, problem: Problem) -> float:
     weight = problem.data.weight[problem.validation]
     total = float(weight.sum())
     return float((each * weight).sum()) / total if total > 0 else math.nan
+
+
+def is_clear_gain(
+    before: Tensor, after: Tensor, problem: Problem, *, share: float, n_errors: float
+) -> bool:
+    """Say whether validation losses have clearly fallen.
+
+    Their mean has to fall by a share, and the mean of their roots, whose tails are lighter, by some
+    standard errors of the paired differences.
+
+    Parameters
+    ----------
+    before, after : Tensor of shape (n_validation,)
+        Losses of two networks.
+    problem : Problem
+        Data and split.
+    share : float
+        Share of the mean loss before.
+    n_errors : float
+        Standard errors.
+
+    Returns
+    -------
+    bool
+        Whether the second network is clearly better.
+    """
+    is_large = mean_loss(before - after, problem) > share * mean_loss(before, problem)
+    root_gains = before.sqrt() - after.sqrt()
+    error = make_probe(problem).standard_error(root_gains)
+    return is_large and mean_loss(root_gains, problem) > n_errors * error
 
 
 def make_probe(problem: Problem, n_samples: int | None = None) -> Probe:

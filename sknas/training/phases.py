@@ -20,7 +20,7 @@ from sknas.search.learner import Learner, LearningRates
 from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
-from sknas.supernet import Relaxation, Supernet
+from sknas.supernet import AuxiliarySkip, Relaxation, Supernet
 from sknas.training.judging import (
     make_evidence,
     make_probe,
@@ -91,7 +91,13 @@ class Phase:
     notes: list[str] = field(default_factory=list)
 
 
-def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> Supernet:
+def plant_seed(
+    problem: Problem,
+    relaxation: Relaxation,
+    *,
+    is_linear: bool,
+    auxiliary_skip: AuxiliarySkip | None = None,
+) -> Supernet:
     """Return the supernet at birth.
 
     Parameters
@@ -103,6 +109,8 @@ def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> 
     is_linear : bool
         Solve the linear seed; otherwise it starts at zero and learns along. A solved one learns
         along where all channels share its weights, or where it reads an embedding.
+    auxiliary_skip : AuxiliarySkip or None, default=None
+        What will fade beside newborn mixed nodes.
 
     Returns
     -------
@@ -115,6 +123,7 @@ def plant_seed(problem: Problem, relaxation: Relaxation, *, is_linear: bool) -> 
         window_norm=problem.window_norm,
         channel_mode=problem.channel_mode,
         dtype=problem.dtype,
+        auxiliary_skip=auxiliary_skip,
         generator=problem.generator,
     )
     trunk = supernet.trunk

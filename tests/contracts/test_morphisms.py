@@ -86,8 +86,8 @@ CASES = {
     Widen: lambda net: [
         Widen(0, 1),
         Widen(0, 5),
-        Widen(0, 3, GradMaxUnits()).informed_by(evidence()),
-        Widen(0, 2, SelectUnits(16)).informed_by(evidence()),
+        Widen(0, 3, GradMaxUnits()).informed_by(evidence(net.shape)),
+        Widen(0, 2, SelectUnits(16)).informed_by(evidence(net.shape)),
     ],
 }
 

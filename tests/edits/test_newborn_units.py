@@ -10,6 +10,10 @@ import torch
 import sknas.edits
 from sknas.edits import (
     AddBranch,
+    AddHadamard,
+    AddLayer,
+    AddNode,
+    AddOp,
     GradMaxUnits,
     NewbornUnits,
     RandomUnits,
@@ -22,7 +26,7 @@ from sknas.edits.base import ParameterChange
 from sknas.edits.effective_rank import RANK_TOLERANCE
 from sknas.edits.units import Units, projections, widen_branch
 from sknas.genotype import Branch, Cell, Node
-from sknas.supernet import SoftmaxRelaxation, Supernet
+from sknas.supernet import NodePlace, SoftmaxRelaxation, Supernet
 from tests.tiny import (
     CELLS,
     OPERATIONS,
@@ -141,6 +145,19 @@ def test_a_smaller_widening_is_a_version_of_a_larger_one_of_the_same_branch():
     assert not Widen(0, 6).is_version_of(Widen(0, 5))
     assert not Widen(1, 2).is_version_of(Widen(0, 5))
     assert not Widen(0, 2).is_version_of(AddBranch(branch("gru")))
+
+
+def test_moves_of_one_kind_in_two_branches_are_two_moves():
+    places = [NodePlace(number, 0, 0) for number in (0, 1)]
+    for one, other in (
+        [AddOp(place, "gate") for place in places],
+        [AddHadamard(place) for place in places],
+        [AddLayer(place.branch, CELLS["gru"]) for place in places],
+        [AddNode(place.branch, 0, OPERATIONS) for place in places],
+    ):
+        assert one.is_version_of(one)
+        assert not one.is_version_of(other)
+        assert str(one) != str(other)
 
 
 @pytest.mark.parametrize("n_samples", [1, 5, 11, 12, 99])

@@ -139,3 +139,13 @@ def test_a_schedule_without_a_share_cannot_say_how_much():
     with pytest.raises(ValueError, match=r"arch_fraction='schedule' needs .* Never\(.*share of 0"):
         regressor(arch_schedule=Never(), arch_fraction="schedule").fit(X, Y)
     regressor(arch_schedule=Never(), max_nodes=0).fit(X, Y)
+
+
+@pytest.mark.parametrize("options", [{"genotype": "product"}, {"mode": "random"}], ids=str)
+def test_where_nothing_is_undecided_it_changes_nothing(options):
+    short = {"search_epochs": 6, "max_epochs": 4, "hidden_size": 4}
+    one, other = (
+        regressor(**short, **options, arch_fraction=share).fit(X, Y).predict(X)
+        for share in (0.1, 0.6)
+    )
+    assert np.array_equal(one, other)

@@ -9,6 +9,14 @@ import pytest
 import torch
 from scipy import sparse
 
+from sknas.search import (
+    EffectPruning,
+    GradMaxGrowth,
+    NorthGrowth,
+    PeriodicGrowth,
+    PlateauGrowth,
+)
+from sknas.supernet import ScaledSigmoidRelaxation, SoftmaxRelaxation
 from tests.small import MAKERS, classifier, data_for, product, regressor, sequences
 
 
@@ -114,6 +122,33 @@ def test_an_impossible_parameter_is_named_with_its_value(make, name, value, told
     assert told in message
     assert joblib.hash(model.get_params()) == before
     assert not hasattr(model, "module_")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("growth", PlateauGrowth(patience=0), r"'patience' parameter of PlateauGrowth.* Got 0"),
+        ("growth", PeriodicGrowth(period=-1), r"'period' parameter of PeriodicGrowth.* Got -1"),
+        ("growth", NorthGrowth(share=-3.0), r"'share' parameter of NorthGrowth.* Got -3"),
+        ("growth", GradMaxGrowth(min_gain=2.0), r"'min_gain' parameter of GradMaxGrowth.* Got 2"),
+        ("pruning", EffectPruning(n_rounds=0), r"'n_rounds' parameter of EffectPruning.* Got 0"),
+        (
+            "relaxation",
+            SoftmaxRelaxation(temperature=0.0),
+            r"'temperature' parameter of SoftmaxRelaxation.* Got 0",
+        ),
+        (
+            "relaxation",
+            ScaledSigmoidRelaxation(final_scale=-1.0),
+            r"'final_scale' parameter of ScaledSigmoidRelaxation.* Got -1",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_an_impossible_parameter_of_a_rule_is_named_with_its_value(name, given, message):
+    X, y = product(40)
+    with pytest.raises(ValueError, match=message):
+        regressor(**{name: given}).fit(X, y)
 
 
 def test_an_unknown_loss_or_class_weight_is_named():

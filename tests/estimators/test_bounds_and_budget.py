@@ -2,9 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
 
 from sknas import Genotype
-from tests.small import EAGER, product, regressor, search_rows, sequences, trained
+from sknas.training import train_network
+from tests.small import (
+    EAGER,
+    LOOKBACK,
+    futures,
+    product,
+    regressor,
+    search_rows,
+    sequences,
+    trained,
+)
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
@@ -171,14 +182,40 @@ def test_refit_decides_whether_the_weights_are_taken_over():
         assert is_told == (refit != "scratch")
 
 
+@pytest.mark.parametrize("refit", ["scratch", "both"])
+def test_a_cell_trained_anew_starts_from_the_seed_as_it_was_planted(refit, monkeypatch):
+    started = {}
+
+    def noted(problem, schedule, network, *args, **kwargs):
+        started[len(started)] = [p.detach().clone() for p in network.trunk.seed.parameters()]
+        return train_network(problem, schedule, network, *args, **kwargs)
+
+    monkeypatch.setattr("sknas.estimators._fitting.train_network", noted)
+    past, future = futures()
+    # One seed for all channels, which learns along.
+    common = {"lookback": LOOKBACK, "channel_mode": "independent", "learning_rate": 0.02}
+    short = {"search_epochs": 8, "max_epochs": 4, "hidden_size": 4, "initial_genotype": "gru"}
+    regressor(**common, **short, genotype="linear").fit(past, future)
+    assert not started
+    regressor(**common, **short, genotype="gru").fit(past, future)
+    planted = started[0]
+    regressor(**common, **short, refit=refit).fit(past, future)
+    assert len(started) == 1 + (1 if refit == "scratch" else 2)
+    for ours, theirs in zip(started[len(started) - 1], planted, strict=True):
+        assert torch.equal(ours, theirs)
+    if refit == "both":
+        assert not all(map(torch.equal, started[1], planted))
+
+
 def test_of_inherited_and_fresh_weights_validation_takes_the_better():
     chosen = set()
     for rate in (1e-4, 0.02):
         report = regressor(**{**FINDS_PRODUCT, "learning_rate": rate}).fit(X, Y).search_report_
         loss = report.stages.val_loss
         assert {"derived", "trained", "retrained"} <= set(loss.index)
-        if report.chosen != "seed":
-            assert loss[report.chosen] == loss[["derived", "trained", "retrained"]].min()
+        if report.chosen not in ("seed", "retrained"):
+            assert loss[report.chosen] == loss[["derived", "trained"]].min()
+            assert loss[report.chosen] < loss["retrained"]
         chosen.add(report.chosen)
     assert chosen - {"seed"}
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sknas.exceptions import SearchWarning
 from tests.small import (
     EAGER,
     classifier,
@@ -323,3 +324,14 @@ def test_the_seed_of_a_regression_on_codes_is_the_weighted_mean():
     train = slice(240 - LOOKBACK - 1)
     mean = np.average(y[train] ** 2, weights=weight[train])
     assert_allclose(predicted, mean, rtol=1e-6)
+
+
+@pytest.mark.parametrize("start", [{"mode": "fixed"}, {"initial_genotype": "linear"}], ids=str)
+def test_where_weights_leave_no_room_for_a_branch_the_seed_trains_alone(start):
+    X, y = next_words(120)
+    model = classifier(**CODED, **start, max_nodes=2, max_params=120, max_epochs=2)
+    with pytest.warns(SearchWarning, match="leaves no room"):
+        model.fit(X, y)
+    assert not model.genotype_.branches
+    assert model.n_params_ <= 120
+    assert list(model.search_history_["phase"].unique()) == ["train"]

@@ -23,7 +23,17 @@ from sknas.search.pruning_round import prune_round
 from sknas.search.space import SearchSpace
 from sknas.search.state import SearchState
 from sknas.supernet import LinearSkip
-from tests.tiny import OPERATIONS, RELAXATIONS, batch, branch, generator, members, perturb, supernet
+from tests.tiny import (
+    OPERATIONS,
+    RELAXATIONS,
+    batch,
+    branch,
+    evidence,
+    generator,
+    members,
+    perturb,
+    supernet,
+)
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
 EVERY = [cls() for cls in members(CollapseWatch, sknas.search)]
@@ -287,7 +297,9 @@ def controller(net, watch, *, mode="fixed", n_epochs=30):
     plan = Plan(mode, n_epochs, PlateauGrowth(), MagnitudePruning())
     probe = Probe(WindowData(*batch()), torch.arange(12), OBJECTIVE)
     watcher = None if watch is None else Watcher(watch, batch(seed=5), OBJECTIVE)
-    return Controller(learner(net), plan, space, probe, generator(), (), watcher=watcher)
+    return Controller(
+        learner(net), plan, space, probe, evidence(), generator(), (), watcher=watcher
+    )
 
 
 @every_backbone

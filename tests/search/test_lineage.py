@@ -12,7 +12,7 @@ from sknas.search.controller import Controller
 from sknas.search.plan import Plan
 from sknas.search.probe import Probe
 from sknas.search.space import SearchSpace
-from tests.tiny import CELLS, OPERATIONS, batch, generator, learner, supernet
+from tests.tiny import CELLS, OPERATIONS, batch, evidence, generator, learner, supernet
 
 SEED, PROPOSAL, GRU, OTHER_CELL, TRIAL = 1.0, 0.125, 0.5, 0.75, 0.1875
 WORSE, BETTER = 0.875, 0.25  # what a node that was added is after its pruning
@@ -50,6 +50,7 @@ def searched(after_move, mode="interleaved"):
         Plan(mode, 60, PlateauGrowth(patience=1), EffectPruning(n_rounds=1, protection=1)),
         SearchSpace(OPERATIONS, N_GRU + 1, None, 4, 1, (3,), "mixed", is_sequence=True),
         Scripted(after_move),
+        evidence(),
         generator(),
         [CELLS["highway"], CELLS["gru"]],
     )

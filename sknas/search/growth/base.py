@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 
+from sknas._validation import Interval
 from sknas.edits import Edit
 from sknas.search.state import SearchState
 
@@ -33,6 +36,13 @@ class GrowthRule(BaseEstimator, ABC):
     """
 
     needs_ranks: ClassVar[bool] = False
+    _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "period": [Interval(Integral, 1, None, closed="left")],
+        "min_gain": [Interval(Real, None, 1, closed="right")],
+        "max_refusals": [Interval(Integral, 1, None, closed="left")],
+        "share": [Interval(Real, 0, None, closed="neither")],
+    }
     patience: int
     min_gain: float
     max_refusals: int
