@@ -330,6 +330,25 @@ def test_a_collapse_ends_the_mixed_phase_with_the_decision_of_the_earlier_state(
         assert one.incumbent.loss <= one.rows[-1]["val_loss"]
 
 
+class Falling(Probe):
+    """A judge to whom every epoch is better than the one before."""
+
+    def each(self, supernet):
+        count = supernet.trunk.seed.bias.detach().flatten()[0]
+        return torch.full((12,), 1.0 / (1.0 + float(count)), dtype=torch.float64)
+
+
+def test_epochs_that_were_taken_back_are_not_part_of_how_the_supernet_came_about():
+    one = controller(start_counting(two_input()), Planned(measures=[1.0] * 4 + [7.0]))
+    one.probe = Falling(WindowData(*batch()), torch.arange(12), OBJECTIVE)
+    for _ in range(5):
+        move(one.learner)
+        one.end_epoch(0.0, 0, 0.0)
+    losses = [row["val_loss"] for row in one.rows]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < one.lineage.loss == losses[2]
+
+
 def sharpen(net, factor):
     """Scale what the branch predicts, and with it what the loss owes to the architecture."""
     with torch.no_grad():
