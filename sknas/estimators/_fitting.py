@@ -167,13 +167,14 @@ class _Fit:
         """
         refit, is_warm = self.settings.refit, self.stages.has_previous
         is_found = self.settings.genotype is None and bool(network.spec.genotype.branches)
+        most, most_fresh = self.schedule.max_epochs, self.schedule.fresh_epochs
         if refit != "scratch" or not is_found:
-            self._train("trained", "train", network)
+            self._train("trained", "train", network, most if is_found else most_fresh)
         if is_found and (refit == "scratch" or (refit == "both" and not is_warm)):
             fresh = build_fresh(network.spec, self.supernet_at_birth, self.problem)
-            self._train("retrained", "retrain", fresh)
+            self._train("retrained", "retrain", fresh, most_fresh)
 
-    def _train(self, stage: str, phase_name: str, network: DerivedNetwork) -> None:
+    def _train(self, stage: str, phase_name: str, network: DerivedNetwork, n_epochs: int) -> None:
         if self.stages.interruption is not None:
             return
         phase = train_network(
@@ -182,7 +183,7 @@ class _Fit:
             network,
             self.problem.train,
             validates=True,
-            n_epochs=self.schedule.max_epochs,
+            n_epochs=n_epochs,
             on_epoch=lambda row: self.progress(phase_name, row),
         )
         self.stages.phases.append((phase_name, phase))

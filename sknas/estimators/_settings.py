@@ -30,7 +30,7 @@ __all__ = [
 
 SEARCH_STEPS = 3000
 TRAIN_STEPS = 2000
-FIXED_STEPS = 3000
+FRESH_STEPS = 3000
 MIN_EPOCH_STEPS = 40
 MAX_EPOCH_STEPS = 100
 PATIENCE_STEPS = 400
@@ -142,11 +142,11 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
     def epochs(wanted: int | str, auto_steps: int) -> int:
         return max(1, -(-auto_steps // n_steps)) if wanted == "auto" else int(wanted)
 
-    train_steps = TRAIN_STEPS if settings.genotype is None else FIXED_STEPS
     budget = math.inf if settings.time_budget is None else settings.time_budget
     return Schedule(
         epochs(settings.search_epochs, SEARCH_STEPS),
-        epochs(settings.max_epochs, train_steps),
+        epochs(settings.max_epochs, TRAIN_STEPS),
+        epochs(settings.max_epochs, FRESH_STEPS),
         n_steps,
         max(1, int(batch_size)),
         settings.learning_rate,

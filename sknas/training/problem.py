@@ -18,8 +18,9 @@ class Schedule:
 
     Parameters
     ----------
-    search_epochs, max_epochs : int
-        Epochs of the search and of the derived network's training.
+    search_epochs, max_epochs, fresh_epochs : int
+        Most epochs of the search, of training that goes on from learned weights, and of training
+        that begins with new ones.
     n_epoch_steps : int
         Gradient steps an epoch.
     batch_size : int
@@ -42,6 +43,7 @@ class Schedule:
 
     search_epochs: int
     max_epochs: int
+    fresh_epochs: int
     n_epoch_steps: int
     batch_size: int
     learning_rate: float

@@ -9,6 +9,7 @@ from sknas.training import train_network
 from tests.small import (
     EAGER,
     LOOKBACK,
+    N_EPOCH_STEPS,
     futures,
     product,
     regressor,
@@ -205,6 +206,17 @@ def test_a_cell_trained_anew_starts_from_the_seed_as_it_was_planted(refit, monke
         assert torch.equal(ours, theirs)
     if refit == "both":
         assert not all(map(torch.equal, started[1], planted))
+
+
+def test_new_weights_get_the_training_of_a_given_genotype(monkeypatch):
+    monkeypatch.setattr("sknas.estimators._settings.TRAIN_STEPS", 2 * N_EPOCH_STEPS)
+    monkeypatch.setattr("sknas.estimators._settings.FRESH_STEPS", 3 * N_EPOCH_STEPS)
+    common = {**FINDS_PRODUCT, "max_epochs": "auto", "early_stopping": False}
+    found = regressor(**common).fit(X, Y)
+    given = regressor(**common, genotype="product").fit(X, Y)
+    assert len(search_rows(found, "epoch", "train")) == 2
+    assert len(search_rows(found, "epoch", "retrain")) == 3
+    assert len(search_rows(given, "epoch", "train")) == 3
 
 
 def test_of_inherited_and_fresh_weights_validation_takes_the_better():

@@ -59,6 +59,7 @@ def schedule(**changes):
     usual = {
         "search_epochs": 6,
         "max_epochs": 6,
+        "fresh_epochs": 6,
         "n_epoch_steps": 10,
         "batch_size": 64,
         "learning_rate": 0.01,
