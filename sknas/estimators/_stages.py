@@ -166,11 +166,11 @@ class Stages:
         With a size penalty what the weights cost is added to the loss when networks are compared
         with each other, and not when the seed is: the seed has no units to choose from.
 
-        A gain is clear where it exceeds half a percent and, for the roots of the losses, whose
-        tails are lighter, two standard errors of the paired differences; more than two where the
-        best of several networks is offered, so that chance passes no more often (Bonferroni).
-        Where samples overlap, the error is that of blocks as long as a window, which overstates
-        it, so one is asked for.
+        A gain is clear where it exceeds half a percent and two standard errors of the paired
+        differences of roots of the losses, whose tails are lighter; more than two where the best
+        of several networks is offered, so that chance passes no more often (Bonferroni). Where
+        samples overlap, the error is that of blocks of losses as long as a window, which
+        overstates it, so one is asked for.
 
         Parameters
         ----------

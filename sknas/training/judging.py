@@ -68,8 +68,9 @@ def is_clear_gain(
 ) -> bool:
     """Say whether validation losses have clearly fallen.
 
-    Their mean has to fall by a share, and the mean of their roots, whose tails are lighter, by some
-    standard errors of the paired differences.
+    Their mean has to fall by a share, and by some standard errors of the paired differences. Those
+    of separate samples are differences of roots, whose tails are lighter; where windows overlap,
+    the errors are those of blocks, whose means need no such help.
 
     Parameters
     ----------
@@ -88,9 +89,9 @@ def is_clear_gain(
         Whether the second network is clearly better.
     """
     is_large = mean_loss(before - after, problem) > share * mean_loss(before, problem)
-    root_gains = before.sqrt() - after.sqrt()
-    error = make_probe(problem).standard_error(root_gains)
-    return is_large and mean_loss(root_gains, problem) > n_errors * error
+    probe = make_probe(problem)
+    gains = before.sqrt() - after.sqrt() if probe.n_overlapping == 1 else before - after
+    return is_large and mean_loss(gains, problem) > n_errors * probe.standard_error(gains)
 
 
 def make_probe(problem: Problem, n_samples: int | None = None) -> Probe:

@@ -1,0 +1,42 @@
+"""When validation losses count as clearly fallen."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from sknas.training import is_clear_gain
+from tests.training.test_phases import SHAPE, problem
+
+
+def judged(before, after, *, lookback, share=0.0, n_errors=4.0):
+    shape = dataclasses.replace(SHAPE, lookback=lookback)
+    task = dataclasses.replace(problem(), shape=shape)
+    task = dataclasses.replace(task, validation=torch.arange(len(before)))
+    return is_clear_gain(before, after, task, share=share, n_errors=n_errors)
+
+
+def test_a_gain_that_every_separate_sample_shows_is_clear_though_losses_differ_widely():
+    before = torch.linspace(0.0, 6.0, 24, dtype=torch.float64).exp()
+    gains = 0.9 * before
+    assert gains.mean() < 4.0 * gains.std(correction=0) / 24**0.5  # their own error hides it
+    assert judged(before, before - gains, lookback=1)
+    assert not judged(before - gains, before, lookback=1)
+
+
+@pytest.mark.parametrize("lookback", [1, 4])
+def test_the_share_and_the_error_are_both_asked_for(lookback):
+    before = torch.ones(24, dtype=torch.float64)
+    assert judged(before, 0.99 * before, lookback=lookback, share=0.005)
+    assert not judged(before, 0.99 * before, lookback=lookback, share=0.02)
+    noise = torch.tensor([0.5] * 12 + [-0.48] * 12, dtype=torch.float64)
+    assert not judged(before, before - noise, lookback=lookback, share=0.005)
+
+
+def test_overlapping_windows_are_judged_by_blocks_of_losses():
+    before = torch.ones(24, dtype=torch.float64)
+    # A gain in one stretch of time is one piece of evidence, however many windows are in it.
+    after = before.clone()
+    after[:6] = 0.2
+    assert judged(before, after, lookback=1, n_errors=2.0)
+    assert not judged(before, after, lookback=6, n_errors=2.0)
