@@ -67,7 +67,7 @@ def fit_network(
     """
     begun = time.monotonic()
     supernet, problem = plant(problem, settings)
-    seed = derive(supernet, inherit=True, generator=problem.generator)
+    seed = derive(supernet, generator=problem.generator)
     fit = _Fit(problem, settings, progress, start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)
     if previous is not None:

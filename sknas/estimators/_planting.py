@@ -212,7 +212,7 @@ def build_given(
     if not genotype.branches:
         return seed_to_train(problem, supernet)
     if len(supernet.trunk.branches) and discretize(supernet) == genotype:
-        return derive(supernet, inherit=True, generator=problem.generator)
+        return derive(supernet, generator=problem.generator)
     spec = NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode)
     network = build_fresh(spec, supernet, problem)
     if not space.fits(network.n_params):
@@ -242,7 +242,7 @@ def seed_to_train(problem: Problem, supernet: Supernet) -> DerivedNetwork | None
     """
     if not problem.shape.is_embedded:
         return None
-    return derive(supernet, inherit=True, generator=problem.generator)
+    return derive(supernet, generator=problem.generator)
 
 
 def build_fresh(spec: NetworkSpec, supernet: Supernet, problem: Problem) -> DerivedNetwork:

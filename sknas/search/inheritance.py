@@ -15,23 +15,20 @@ from sknas.supernet import Supernet, TwoInputCell
 __all__ = ["derive"]
 
 
-def derive(supernet: Supernet, *, inherit: bool, generator: Generator) -> DerivedNetwork:
+def derive(supernet: Supernet, *, generator: Generator) -> DerivedNetwork:
     """Build the fixed network of a settled supernet.
 
     Parameters
     ----------
     supernet : Supernet
         A settled supernet.
-    inherit : bool
-        True takes over all its weights; False takes those of the linear seed alone, and of the
-        embedding that it reads where there is one.
     generator : torch.Generator
-        Source of the weights that are not taken over.
+        Of the draws that the network is built with, before it takes over all weights.
 
     Returns
     -------
     DerivedNetwork
-        With `inherit`, its outputs equal the supernet's.
+        Its outputs equal the supernet's.
     """
     trunk = supernet.trunk
     spec = NetworkSpec(
@@ -43,13 +40,12 @@ def derive(supernet: Supernet, *, inherit: bool, generator: Generator) -> Derive
     network = DerivedNetwork(spec, generator=generator, dtype=supernet.dtype)
     with torch.no_grad():
         copy_seed(trunk, network.trunk)
-        if inherit:
-            for theirs, ours in zip(trunk.branches, network.trunk.branches, strict=True):
-                copy_parameters(theirs.segments, ours.segments)
-                for old_head, new_head in zip(theirs.heads, ours.heads, strict=True):
-                    new_head.copy_(old_head)
-                for old_cell, new_cell in zip(theirs.layers, ours.layers, strict=True):
-                    _inherit_cell(old_cell, new_cell)
+        for theirs, ours in zip(trunk.branches, network.trunk.branches, strict=True):
+            copy_parameters(theirs.segments, ours.segments)
+            for old_head, new_head in zip(theirs.heads, ours.heads, strict=True):
+                new_head.copy_(old_head)
+            for old_cell, new_cell in zip(theirs.layers, ours.layers, strict=True):
+                _inherit_cell(old_cell, new_cell)
     return network
 
 

@@ -17,7 +17,10 @@ __all__ = ["Race", "n_contenders"]
 
 _SHARE = 2  # the race takes at most one epoch in two
 _FINAL = 3  # so many contenders race to the end, and what was slow to learn may still win
-_TOLERANCE = 0.01  # a larger cell must beat a smaller one by this share of the loss
+# A larger cell must beat a smaller one by this share of the loss, or by as much as that of one if
+# the loss is more: the error of standardised targets is near one and more is likely entropy, in
+# nats, where a hundredth is a per cent of the perplexity.
+_TOLERANCE = 0.01
 
 
 def n_contenders(n_cells: int, n_epochs: int, *, is_whole_search: bool = False) -> int:
@@ -194,7 +197,8 @@ class Race:
         """Keep the better half; at the end, the smallest of those as good as the best."""
         if len(ranked) > _FINAL:
             return ranked[: _n_survivors(len(ranked))]
-        limit = self.contenders[ranked[0]].best * (1.0 + self.tolerance)
+        least = self.contenders[ranked[0]].best
+        limit = least + self.tolerance * min(least, 1.0)
         close = [place for place in ranked if self.contenders[place].best <= limit]
         return [min(close, key=lambda place: self.contenders[place].n_params)]
 

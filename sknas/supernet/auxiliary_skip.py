@@ -40,15 +40,17 @@ class AuxiliarySkip(BaseEstimator, ABC):
     _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
         "start": [Interval(Real, 0, None, closed="left")]
     }
-    start: float
+
+    def __init__(self, *, start: float = 1.0) -> None:
+        self.start = start
 
     @abstractmethod
-    def weight(self, share: float) -> float:
+    def weight(self, progress: float) -> float:
         """Return the weight of the skip.
 
         Parameters
         ----------
-        share : float
+        progress : float
             Share of the time for which the node is mixed that is over, in [0, 1].
 
         Returns
@@ -73,12 +75,9 @@ class LinearSkip(AuxiliarySkip):
     0.75
     """
 
-    def __init__(self, *, start: float = 1.0) -> None:
-        self.start = start
-
-    def weight(self, share: float) -> float:
+    def weight(self, progress: float) -> float:
         """Return the weight on the line."""
-        return LinearSchedule(self.start, 0.0)(share)
+        return LinearSchedule(self.start, 0.0)(progress)
 
 
 class CosineSkip(AuxiliarySkip):
@@ -96,12 +95,9 @@ class CosineSkip(AuxiliarySkip):
     0.854
     """
 
-    def __init__(self, *, start: float = 1.0) -> None:
-        self.start = start
-
-    def weight(self, share: float) -> float:
+    def weight(self, progress: float) -> float:
         """Return the weight on the cosine."""
-        return CosineSchedule(self.start, 0.0)(share)
+        return CosineSchedule(self.start, 0.0)(progress)
 
 
 @dataclass

@@ -224,7 +224,7 @@ def run_search(
     except (KeyboardInterrupt, TimeIsUpError) as error:
         interruption = error
     best = controller.incumbent
-    network = derive(best.supernet, inherit=True, generator=problem.generator)
+    network = derive(best.supernet, generator=problem.generator)
     return Phase(
         network,
         mean_loss(validation_losses(best.supernet, problem), problem),

@@ -239,7 +239,7 @@ def test_a_genotype_knows_nothing_of_it_and_its_network_predicts_the_same(build)
     while not plain.is_settled:
         next(drop for choice in choices(plain) for drop in choice).apply(plain)
     assert genotype == discretize(plain)
-    derived = derive(net, inherit=True, generator=generator())
+    derived = derive(net, generator=generator())
     torch.testing.assert_close(derived(past), net(past), rtol=0, atol=1e-12)
 
 

@@ -104,7 +104,7 @@ def random_settled(seed, shape=SHAPE, segment_length=3):
 @pytest.mark.parametrize("seed", range(24))
 def test_after_any_edits_the_derived_network_predicts_what_the_settled_supernet_does(seed):
     net, past = random_settled(seed), windows()
-    derived = derive(net, inherit=True, generator=generator())
+    derived = derive(net, generator=generator())
     expected = net(past)
     scale = max(1.0, float(expected.detach().abs().max()))
     torch.testing.assert_close(derived(past), expected, rtol=0, atol=1e-12 * scale)
@@ -134,7 +134,7 @@ def n_silent(net):
 @pytest.mark.parametrize("seed", range(24))
 def test_a_settled_supernet_is_as_large_as_what_is_derived_from_it(seed):
     net = random_settled(seed)
-    derived = derive(net, inherit=True, generator=generator())
+    derived = derive(net, generator=generator())
     assert net.n_nodes == discretize(net).n_nodes
     assert net.n_params - n_silent(net) == derived.n_params
 
@@ -144,7 +144,7 @@ def test_a_branch_is_born_without_the_nodes_of_its_genotype_that_nothing_reads(s
     genotype = Genotype.random(seed, operations=registered_ops(), n_nodes=6, hidden_size=4)
     net = supernet(*genotype.branches)
     AddLayer(0, genotype.branches[0].layers[0]).apply(net, generator())
-    derived = derive(net, inherit=True, generator=generator())
+    derived = derive(net, generator=generator())
     assert net.n_nodes == discretize(net).n_nodes
     assert net.n_params - n_silent(net) == derived.n_params
 
@@ -158,38 +158,29 @@ def test_a_named_cell_is_its_own_genotype(name):
 def test_the_linear_seed_is_the_empty_genotype():
     net = supernet(window_norm="revin")
     assert discretize(net) == Genotype.named("linear")
-    derived = derive(net, inherit=True, generator=generator())
+    derived = derive(net, generator=generator())
     assert torch.equal(derived(windows()), net(windows()))
 
 
 @pytest.mark.parametrize("operations", [("add", "gate"), ("add",)])
 def test_what_is_not_settled_is_not_discretized(operations):
     net = supernet(branch("gru"), operations=operations)
-    for use in (discretize, lambda net: derive(net, inherit=True, generator=generator())):
+    for use in (discretize, lambda net: derive(net, generator=generator())):
         with pytest.raises(ValueError, match="supernet must be settled"):
             use(net)
-
-
-def test_without_inheritance_only_the_linear_seed_is_taken_over():
-    net, past = random_settled(1), windows()
-    derived = derive(net, inherit=False, generator=generator())
-    bare = supernet(window_norm=net.trunk.window_norm.kind)
-    bare.trunk.seed.load_state_dict(net.trunk.seed.state_dict())
-    assert derived.spec.genotype == discretize(net)
-    torch.testing.assert_close(derived(past), bare(past), rtol=0, atol=0)
 
 
 def test_deriving_leaves_the_supernet_as_it_was_and_shares_nothing_with_it():
     net, past = random_settled(3), windows()
     before = net(past)
-    derived = derive(net, inherit=True, generator=generator())
+    derived = derive(net, generator=generator())
     perturb(derived)
     assert torch.equal(net(past), before)
 
 
 def test_a_derived_network_has_no_parameter_without_effect():
     for seed in range(8):
-        derived = derive(random_settled(seed), inherit=True, generator=generator())
+        derived = derive(random_settled(seed), generator=generator())
         loss = derived(windows()).square().sum()
         names, parameters = zip(*derived.named_parameters(), strict=True)
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
@@ -232,7 +223,7 @@ def test_a_padded_sequence_is_predicted_as_the_same_sequence_alone(name, window_
 @pytest.mark.parametrize("seed", range(5))
 def test_a_padded_supernet_and_its_derived_network_agree(seed):
     net, past = random_settled(seed, PADDED), windows(PADDED)
-    output = derive(net, inherit=True, generator=generator())(past)
+    output = derive(net, generator=generator())(past)
     scale = max(1.0, float(output.detach().abs().max()))
     torch.testing.assert_close(output, net(past), rtol=0, atol=1e-12 * scale)
     assert output.isfinite().all()
@@ -263,7 +254,7 @@ def test_a_random_genotype_is_the_same_network_relaxed_and_derived(seed):
         seed, operations=registered_ops(), hidden_size=4, segment_length=1 + seed % 3
     )
     net = supernet(*genotype.branches)
-    derived = derive(net, inherit=True, generator=generator())
+    derived = derive(net, generator=generator())
     torch.testing.assert_close(derived(windows()), net(windows()), rtol=0, atol=1e-11)
     # What only an ignored operand reads is not there any more.
     assert len(derived.spec.genotype.operations) <= len(genotype.operations)

@@ -57,7 +57,7 @@ def test_the_genotype_and_the_network_of_a_narrow_branch_are_those_of_its_width(
     assert [p.shape for p in net.parameters()] == [p.shape for p in fresh.parameters()]
     assert discretize(net) == discretize(fresh)
     assert discretize(net).branches[0].hidden_size == 1
-    derived = derive(net, inherit=True, generator=generator())
+    derived = derive(net, generator=generator())
     past = windows(PADDED)
     torch.testing.assert_close(derived(past), net(past), rtol=0, atol=1e-12)
 

@@ -18,7 +18,7 @@ WIDTHS = (4, 3)
 def network(cell="gru", n_layers=1):
     """Derive a network of two branches, of which the second has fewer units."""
     net = supernet(branch(cell, n_layers=n_layers), branch("highway", hidden_size=WIDTHS[1]))
-    return derive(net, inherit=True, generator=generator())
+    return derive(net, generator=generator())
 
 
 def scored(net, seed=3):

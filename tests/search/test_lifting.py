@@ -34,12 +34,12 @@ def assert_same(first, second, past):
 @pytest.mark.parametrize("shape", [SHAPE, PADDED])
 @pytest.mark.parametrize("seed", range(12))
 def test_what_is_derived_and_lifted_predicts_the_same(seed, shape):
-    network = derive(random_settled(seed, shape), inherit=True, generator=generator())
+    network = derive(random_settled(seed, shape), generator=generator())
     supernet = lifted(network, seed)
     assert_same(network, supernet, windows(shape))
     assert supernet.is_settled
     assert discretize(supernet) == network.spec.genotype
-    again = derive(supernet, inherit=True, generator=generator(3))
+    again = derive(supernet, generator=generator(3))
     assert_same(network, again, windows(shape))
 
 

@@ -73,6 +73,13 @@ def test_of_cells_that_are_as_good_as_each_other_the_smallest_wins():
         assert race.winner == winner
 
 
+def test_a_hundredth_of_a_nat_tells_cells_apart_however_great_the_entropy():
+    for losses, winner in [((5.53, 5.5, 6.0), 1), ((5.505, 5.5, 6.0), 0)]:
+        race, _ = start(3, 20)
+        run(race, lambda order, losses=losses: losses[order[-1]])
+        assert race.winner == winner
+
+
 def test_a_contender_is_judged_by_its_best_epoch():
     race, _ = start(2, 20)
     assert race.n_epochs_a_turn > 1

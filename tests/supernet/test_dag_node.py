@@ -209,7 +209,7 @@ def test_the_derived_network_predicts_what_the_settled_supernet_does(relaxation,
     net, past = graph(4, relaxation), windows()
     net.set_progress(seed / 6)
     settle(net, seed)
-    derived = derive(net, inherit=True, generator=generator())
+    derived = derive(net, generator=generator())
     torch.testing.assert_close(derived(past), net(past), rtol=0, atol=1e-12)
     (cell,) = derived.spec.genotype.branches[0].layers
     assert len(cell.nodes) == 5

@@ -6,13 +6,14 @@ import dataclasses
 import math
 
 from sknas.edits import Edit, GradMaxUnits, Widen
-from sknas.search.growth.base import GrowthRule, is_flat
+from sknas.search.growth.base import is_flat
+from sknas.search.growth.plateau import PlateauGrowth
 from sknas.search.state import SearchState
 
 __all__ = ["GradMaxGrowth"]
 
 
-class GradMaxGrowth(GrowthRule):
+class GradMaxGrowth(PlateauGrowth):
     """Grow on a plateau, where the gradient asks for it most (after GradMax, Evci et al. 2022).
 
     A move's score is the norm of the loss's gradient by all weights that it would add, on a batch
@@ -40,13 +41,6 @@ class GradMaxGrowth(GrowthRule):
     >>> GradMaxGrowth(patience=2)
     GradMaxGrowth(patience=2)
     """
-
-    def __init__(
-        self, *, patience: int = 3, min_gain: float = 0.005, max_refusals: int = 3
-    ) -> None:
-        self.patience = patience
-        self.min_gain = min_gain
-        self.max_refusals = max_refusals
 
     def propose(self, state: SearchState) -> list[Edit]:
         """Return the possible edit of the largest score once the losses are flat."""
