@@ -134,7 +134,7 @@ class _Fit:
                 f"max_params={settings.max_params} leaves no room for a branch, so the linear "
                 "seed is the result. Raise max_params, or lower hidden_size.",
                 SearchWarning,
-                stacklevel=7,
+                stacklevel=8,
             )
             if not is_grown:
                 del supernet.trunk.branches[:]

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from sknas.blocks.carrying import carried_forward
 from sknas.derived import DerivedNetwork
 from sknas.reporting import SearchReport
 from sknas.search import Move
@@ -305,5 +306,7 @@ def _naive_loss(problem: Problem) -> float:
         return float(-(shares[target] * weight).sum() / total)
     guess = torch.zeros_like(target)
     if problem.shape.target_channels is not None:
-        guess = guess + past[:, list(problem.shape.target_channels), -1:]
+        own = past[:, list(problem.shape.target_channels)]
+        guess = guess + (carried_forward(own) if problem.shape.has_missing else own)[..., -1:]
+    guess = guess.repeat(1, 1, problem.shape.n_quantiles)
     return float(problem.objective.mean(guess, target, weight))

@@ -22,7 +22,7 @@ from sknas.estimators._checks import (
 from sknas.estimators._layout import Layout
 from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
-from sknas.estimators.base import BaseGrowingDARTS, start_clock
+from sknas.estimators.base import BaseGrowingDARTS
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, Relaxation
@@ -191,7 +191,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         ValueError
             If a parameter, a shape or a value breaks its rule; the message names it.
         """
-        start = start_clock(self)
+        start = self._start_clock()
         X_checked, y_checked = self._check_both(X, y)
         layout = self._make_layout(X_checked)
         weights = as_weights(sample_weight, X_checked)
@@ -255,7 +255,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         """
         if not hasattr(self, "module_"):
             return self.fit(X, y, sample_weight)
-        start = start_clock(self)
+        start = self._start_clock()
         X_checked = self._check_input(X, reset=False)
         y_checked = check_array(
             y, dtype="numeric", allow_nd=True, ensure_2d=False, estimator=self, input_name="y"

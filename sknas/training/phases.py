@@ -36,6 +36,7 @@ from sknas.training.seeding import (
     solve_constant_seed,
     solve_logistic_seed,
     solve_ridge_seed,
+    spread_over_quantiles,
 )
 
 __all__ = [
@@ -152,6 +153,9 @@ def solve_seed(problem: Problem, trunk: Trunk[Any], index: Tensor) -> None:
         solution = solve_logistic_seed(trunk, data, index, validation, problem.n_classes)
     else:
         solution = solve_ridge_seed(trunk, data, index, validation)
+        if problem.shape.quantiles:
+            judges = validation if len(validation) else index
+            solution = spread_over_quantiles(trunk, data, judges, solution)
     trunk.seed.assign(*solution)
 
 
