@@ -16,9 +16,9 @@ from torch import Tensor
 
 from sknas.blocks import CrossEntropy
 from sknas.estimators._checks import all_or_nothing, as_weights, is_three_deep
-from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS
+from sknas.estimators.parameters import document
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, Relaxation
@@ -26,7 +26,7 @@ from sknas.supernet import AuxiliarySkip, Relaxation
 __all__ = ["GrowingDARTSClassifier"]
 
 
-@document
+@document()
 class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
     """Classifier that searches its own architecture, growing it from a logistic regression.
 

@@ -17,12 +17,12 @@ from torch import Generator
 from sknas._validation import validate_parameters
 from sknas.derived import DerivedNetwork
 from sknas.estimators._fitting import fit_network
-from sknas.estimators._parameters import CONSTRAINTS
 from sknas.estimators._progress import ProgressBar
 from sknas.estimators._resolution import resolve
 from sknas.estimators._settings import Settings
 from sknas.estimators._stages import Memory, Outcome
 from sknas.estimators._updating import Past, update_network
+from sknas.estimators.parameters import CONSTRAINTS
 from sknas.reporting import GrowthEvent
 from sknas.training import Problem, torch_runtime
 

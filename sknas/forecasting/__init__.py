@@ -1,0 +1,1 @@
+"""Forecasting: frames in, frames out."""
