@@ -55,6 +55,8 @@ class Outcome:
         The user's interrupt, to be raised again once the outcome is stored.
     memory : Memory
         Validation loss of the chosen network.
+    judged : DerivedNetwork or None, default=None
+        The chosen network as validation saw it, where training on all samples has changed it.
     """
 
     network: DerivedNetwork
@@ -63,6 +65,7 @@ class Outcome:
     report: SearchReport
     interrupt: BaseException | None
     memory: Memory
+    judged: DerivedNetwork | None = None
 
 
 @dataclass

@@ -15,10 +15,11 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from torch import Tensor
 
 from sknas.blocks import CrossEntropy
-from sknas.estimators._checks import all_or_nothing, as_weights, is_three_deep
+from sknas.estimators._checks import as_weights, is_three_deep
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS
 from sknas.estimators.parameters import document
+from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, Relaxation

@@ -13,16 +13,16 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from sknas.estimators._checks import (
-    all_or_nothing,
     as_target_channels,
     as_weights,
     is_three_deep,
 )
 from sknas.estimators._layout import Layout
-from sknas.estimators._losses import checked_quantiles, make_objective, median_of
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS
+from sknas.estimators.losses import checked_quantiles, make_objective, median_of
 from sknas.estimators.parameters import document
+from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, Relaxation

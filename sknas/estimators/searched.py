@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 import time
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,10 @@ from sknas.estimators.parameters import CONSTRAINTS
 from sknas.reporting import GrowthEvent
 from sknas.training import Problem, torch_runtime
 
-__all__ = ["SearchedNetwork"]
+__all__ = ["SearchedNetwork", "all_or_nothing"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -47,6 +51,34 @@ HISTORY_COLUMNS = (
     "progress",
     "seconds",
 )
+
+
+def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
+    """Let a `fit` that raises an error leave its estimator as it was.
+
+    Parameters
+    ----------
+    fit : callable
+        A method that learns.
+
+    Returns
+    -------
+    callable
+        The method. An interrupt by the user passes through: what was learned until then stays.
+    """
+
+    @functools.wraps(fit)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        state = vars(args[0])
+        before = state.copy()
+        try:
+            return fit(*args, **kwargs)
+        except Exception:
+            state.clear()
+            state.update(before)
+            raise
+
+    return guarded
 
 
 class SearchedNetwork(BaseEstimator):

@@ -1,4 +1,4 @@
-"""What is known of the future becomes channels of the past: covariates, moved by the horizon."""
+"""What is known of the future, as channels of the past: covariates, moved by the horizon."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sknas.blocks import NetworkShape
+from sknas.blocks.carrying import carried_forward
 from sknas.forecasting._known import window_of_known
 from sknas.training import torch_runtime
 
@@ -57,6 +58,9 @@ def _roll_out_some(
 ) -> NDArray[np.float64]:
     lookback, horizon = shape.lookback, shape.horizon
     history, blocks = past.astype(np.float64), []
+    if not shape.has_missing:  # what a short series lacks in front
+        filled = carried_forward(torch.from_numpy(history.swapaxes(1, 2)))
+        history = filled.numpy().swapaxes(1, 2)
     for begin in range(0, n_steps, horizon):
         window = history[:, -lookback:].swapaxes(1, 2)  # (n, targets, lookback)
         if shape.n_covariates:

@@ -45,6 +45,7 @@ __all__ = [
     "grow_from",
     "plant_seed",
     "run_search",
+    "seed_loss",
     "solve_seed",
     "train_network",
 ]
@@ -132,6 +133,25 @@ def plant_seed(
         solve_seed(problem, trunk, problem.train)
     trunk.seed.requires_grad_(seed_learns(trunk.seed, is_linear=is_linear))
     return supernet
+
+
+def seed_loss(problem: Problem, relaxation: Relaxation) -> float:
+    """Return the validation loss of the linear seed, solved for a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    relaxation : Relaxation
+        Of no effect without nodes.
+
+    Returns
+    -------
+    float
+        Mean loss.
+    """
+    seed = plant_seed(problem, relaxation, is_linear=True)
+    return mean_loss(validation_losses(seed, problem), problem)
 
 
 def solve_seed(problem: Problem, trunk: Trunk[Any], index: Tensor) -> None:
