@@ -1,0 +1,1 @@
+"""Forecasting: frames with a time axis in, frames that continue it out."""
