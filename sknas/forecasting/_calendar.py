@@ -14,7 +14,7 @@ from sknas.forecasting._inference import Frequency, read_frequency
 from sknas.forecasting._rulers import Ruler, Steps, most_frequent
 from sknas.forecasting._wording import any_of, label_text, ranges_of, rows_text
 
-__all__ = ["Calendar", "Positions", "daylight_advice"]
+__all__ = ["Calendar", "Positions", "check_order", "daylight_advice"]
 
 Positions = NDArray[np.int64]
 
@@ -99,7 +99,7 @@ class Calendar:
             raise ValueError(f"{name} must have at least one label; got none.")
         rows = np.arange(len(index)) if rows is None else rows
         is_next = np.ones(len(index) - 1, dtype=bool) if is_new is None else ~is_new[1:]
-        _check_order(axis, index, is_next, rows, name)
+        check_order(index, is_next, rows, name)
         axis, freq, scale = read_frequency(axis, index, freq, is_next, name)
         counts = scale.ruler.count(axis.times(index))
         # Of a frequency of several marks, most labels tell which ones count.
@@ -343,14 +343,27 @@ def daylight_advice(index: pd.Index) -> str:
     )
 
 
-def _check_order(
-    axis: Axis,
-    index: pd.Index,
-    is_next: NDArray[np.bool_],
-    rows: NDArray[np.integer],
-    name: str,
+def check_order(
+    index: pd.Index, is_next: NDArray[np.bool_], rows: NDArray[np.integer], name: str
 ) -> None:
-    """Raise unless no label is missing and each is behind the one before."""
+    """Raise unless no label is missing and each is behind the one before.
+
+    Parameters
+    ----------
+    index : pd.Index of length n
+        Dates, periods or integers.
+    is_next : ndarray of shape (n - 1,), dtype=bool
+        Whether a label follows one of the same series.
+    rows : ndarray of shape (n,)
+        Row numbers, for the message.
+    name : str
+        What the labels are called there.
+
+    Raises
+    ------
+    ValueError
+        If not; it names the first labels at fault.
+    """
     is_missing = index.isna()
     if is_missing.any():
         bad = np.flatnonzero(is_missing)
@@ -366,7 +379,7 @@ def _check_order(
         if len(bad):
             text = rows_text(rows[bad], index[bad])
             raise ValueError(f"{name} must {rule}; got {text}.{daylight_advice(index[bad])}")
-    if axis.kind == "integer" and int(times.max()) >= 2**62:
+    if index.dtype.kind in "iu" and int(times.max()) >= 2**62:
         raise ValueError(f"{name} must hold integers below 2**62; got {times.max()}.")
 
 
