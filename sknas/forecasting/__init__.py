@@ -1,5 +1,6 @@
 """What turns estimators into forecasts that can be trusted: scores and intervals."""
 
+from sknas.forecasting.intervals import ConformalResiduals
 from sknas.forecasting.metrics import (
     corr,
     coverage,
@@ -14,6 +15,7 @@ from sknas.forecasting.metrics import (
 from sknas.forecasting.scores import score_table
 
 __all__ = [
+    "ConformalResiduals",
     "corr",
     "coverage",
     "interval_width",
