@@ -294,16 +294,14 @@ class ConformalResiduals:
         past = np.zeros((1, *self.n_older.shape), dtype=np.int64)
         up = self._weights(np.diff(ranks, axis=0, prepend=past))
         down = self._weights(np.diff(ranks, axis=0, append=self.n_older[np.newaxis] + 1))
-        n = self.n_residuals
-        above = Ladder.of(values, up, n)
-        below = Ladder.of(-values, down, n)
+        ladder = Ladder.of(values, up, down)
 
         def at(alpha: float) -> Array:
             if alpha > 0.5:
-                return above.at(alpha)
+                return ladder.upper(alpha)
             if alpha < 0.5:
-                return -below.at(1 - alpha)
-            return (above.at(0.5) - below.at(0.5)) / 2
+                return ladder.lower(alpha)
+            return (ladder.lower(0.5) + ladder.upper(0.5)) / 2
 
         return np.stack([at(alpha) for alpha in alphas])
 

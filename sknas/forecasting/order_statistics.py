@@ -15,24 +15,37 @@ ROUNDING = 1e-9  # (n + 1) * 0.9 may come out a bit above the whole number that 
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
-    """Errors in ascending order, and how many lie at or below each."""
+    """Numbers in ascending order, each with how many of the sample it bounds from either side."""
 
     values: Array
     n_up_to: NDArray[np.int64]
+    n_from: NDArray[np.int64]
     n: NDArray[np.int64]
 
     @classmethod
-    def of(cls, values: Array, weights: NDArray[np.int64], n: NDArray[np.int64]) -> Ladder:
-        """Sort along the first axis, NaN last."""
-        order = np.argsort(values, axis=0, kind="stable")
-        counts = np.cumsum(np.take_along_axis(weights, order, axis=0), axis=0)
-        return cls(np.take_along_axis(values, order, axis=0), counts, n)
+    def of(cls, values: Array, up: NDArray[np.int64], down: NDArray[np.int64]) -> Ladder:
+        """Sort along the first axis, NaN last.
 
-    def at(self, probability: float) -> Array:
-        """Return the error of rank ceil((n + 1) * probability), or the largest one."""
+        `up` is how many of the sample lie at a number or between it and the next lower one, and
+        `down` how many at it or between it and the next higher one; both are 0 at NaN.
+        """
+        order = np.argsort(values, axis=0)
+        n_up_to = np.cumsum(np.take_along_axis(up, order, axis=0), axis=0)
+        n_from = np.cumsum(np.take_along_axis(down, order, axis=0)[::-1], axis=0)[::-1]
+        return cls(np.take_along_axis(values, order, axis=0), n_up_to, n_from, up.sum(axis=0))
+
+    def upper(self, probability: float) -> Array:
+        """Return the number of rank ceil((n + 1) * probability), or the largest one."""
         rank = np.ceil((self.n + 1) * probability - ROUNDING)
-        place = (self.n_up_to < np.minimum(rank, self.n)).sum(axis=0)
-        # With no error at all the first place holds NaN.
+        return self._at((self.n_up_to < np.minimum(rank, self.n)).sum(axis=0))
+
+    def lower(self, probability: float) -> Array:
+        """Return the number of rank floor((n + 1) * probability), or the smallest one."""
+        from_top = np.ceil((self.n + 1) * (1 - probability) - ROUNDING)
+        return self._at((self.n_from >= np.minimum(from_top, self.n)).sum(axis=0) - 1)
+
+    def _at(self, place: NDArray[np.int64]) -> Array:
+        """Return the numbers at these places, all of them NaN where the sample is empty."""
         return np.take_along_axis(self.values, place[np.newaxis], axis=0)[0]
 
 
