@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,10 @@ from sknas.forecasting._frames import write_panel
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._scales import PanelScales
 
-__all__ = ["Forecasts", "last_rows"]
+__all__ = ["Forecasts", "Values", "last_rows"]
 
 Array = NDArray[np.float64]
+Values: TypeAlias = pd.DataFrame | pd.Series | NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ class Forecasts:
         share = (place - below)[:, None, None, None]
         return (1.0 - share) * by_level[below] + share * by_level[above]
 
-    def frame(self, standardised: Array) -> Any:
+    def frame(self, standardised: Array) -> Values:
         """Return numbers as the caller's kind of container, its index continued.
 
         Parameters

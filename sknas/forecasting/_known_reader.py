@@ -14,6 +14,7 @@ from sknas.forecasting._calendar import Calendar
 from sknas.forecasting._calendar_features import calendar_features
 from sknas.forecasting._covariates import Covariates, read_covariates
 from sknas.forecasting._forecasts import last_rows
+from sknas.forecasting._frames import Frame
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._static import StaticCovariates, read_static
 from sknas.windows import Scaler, fit_scaler
@@ -51,7 +52,7 @@ class KnownReader:
     def at_fit(
         cls,
         panel: Panel,
-        X: Any,
+        X: Frame | None,
         static: pd.DataFrame | None,
         features: str | Sequence[str] | None,
     ) -> tuple[KnownReader, Array]:
@@ -90,7 +91,7 @@ class KnownReader:
         self,
         context: Panel,
         known: Array | None,
-        X: Any,
+        X: Frame | None,
         static: pd.DataFrame | None,
         lookback: int,
         n_steps: int,
@@ -128,7 +129,9 @@ class KnownReader:
             starts=np.zeros_like(context.starts),
             first=context.stop,
         )
-        found = read_covariates(X, ahead, n_steps, like=self.covariates) if self.covariates else None
+        found = (
+            read_covariates(X, ahead, n_steps, like=self.covariates) if self.covariates else None
+        )
         positions = (context.stop[:, None] + np.arange(n_steps)).ravel()
         series = np.repeat(np.arange(context.n_series), n_steps)
         future = self.scaler.transform(
@@ -142,7 +145,7 @@ class KnownReader:
         return rows
 
     def rows_after(
-        self, panel: Panel, old: Panel, known: Array, X: Any, static: pd.DataFrame | None
+        self, panel: Panel, old: Panel, known: Array, X: Frame | None, static: pd.DataFrame | None
     ) -> Array:
         """Return the covariates of an old panel's rows and of those appended to it.
 
@@ -180,7 +183,7 @@ class KnownReader:
         rows[is_new] = self._rows(new, X, self._static_of(panel, static))
         return rows
 
-    def rows_of(self, panel: Panel, X: Any, static: pd.DataFrame | None) -> Array:
+    def rows_of(self, panel: Panel, X: Frame | None, static: pd.DataFrame | None) -> Array:
         """Return the covariates of a panel's rows.
 
         Parameters
@@ -200,23 +203,26 @@ class KnownReader:
         self._check_given(X)
         return self._rows(panel, X, self._static_of(panel, static))
 
-    def _check_given(self, X: Any) -> None:
+    def _check_given(self, X: Frame | None) -> None:
         if X is None and self.covariates is not None:
             names = list(self.covariates.columns)
             raise ValueError(f"X must be given, since fit had covariates {names}; got None.")
         if X is not None and self.covariates is None:
             raise ValueError("X must be None, since fit had no covariates; got some.")
 
-    def _rows(self, panel: Panel, X: Any, fixed: StaticCovariates | None) -> Array:
-        found = read_covariates(X, panel, 0, like=self.covariates) if self.covariates else None
+    def _read(self, X: Frame | None, panel: Panel, n_future: int) -> Covariates | None:
+        if X is None:
+            return None
+        return read_covariates(X, panel, n_future, like=self.covariates)
+
+    def _rows(self, panel: Panel, X: Frame | None, fixed: StaticCovariates | None) -> Array:
+        found = self._read(X, panel, 0)
         moving = None if found is None else found.values
         return self.scaler.transform(
             self._joined(panel.calendar, panel.row_positions, panel.row_series, moving, fixed)
         )
 
-    def _static_of(
-        self, panel: Panel, static: pd.DataFrame | None
-    ) -> StaticCovariates | None:
+    def _static_of(self, panel: Panel, static: pd.DataFrame | None) -> StaticCovariates | None:
         """Return the static covariates of a panel's series: those given, else those of the fit."""
         if self.static is None or panel.keys is None or self.keys is None:
             if static is not None:

@@ -97,7 +97,7 @@ def prepare_panel(
         n_targets,
         lookback,
         horizon,
-        may_miss,
+        may_miss=may_miss,
     )
     if len(raw.positions) < 2:
         raise ValueError(
@@ -124,7 +124,7 @@ def prepare_panel(
         n_targets,
         lookback,
         horizon,
-        may_miss,
+        may_miss=may_miss,
     )
     if laid.rows.shape[1] > n_targets:
         laid.rows[:, n_targets:] = np.nan_to_num(laid.rows[:, n_targets:])  # in front of series
@@ -204,7 +204,7 @@ def make_problem(
 
 
 def _usable(
-    laid: LaidSeries, n_targets: int, lookback: int, horizon: int, may_miss: bool
+    laid: LaidSeries, n_targets: int, lookback: int, horizon: int, *, may_miss: bool
 ) -> LaidSeries:
     """Leave out windows with nothing to read or predict, or with anything missing."""
     targets = laid.rows[:, :n_targets]

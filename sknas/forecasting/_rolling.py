@@ -37,6 +37,8 @@ class RollingForecasts:
         What happened; NaN is missing.
     outputs : ndarray of shape (n_origins, n_quantiles, n_steps, n_targets)
         Forecasts.
+    quantiles : tuple of float
+        Levels of the outputs; empty for points.
     """
 
     times: NDArray[np.int64]
@@ -44,6 +46,12 @@ class RollingForecasts:
     last: Array
     truth: Array
     outputs: Array
+    quantiles: tuple[float, ...]
+
+    @property
+    def points(self) -> Array:
+        """Points, or medians, of shape (n_origins, n_steps, n_targets)."""
+        return self.outputs[:, self.quantiles.index(0.5) if self.quantiles else 0]
 
 
 def forecast_origins(
@@ -105,6 +113,7 @@ def forecast_origins(
         np.concatenate(lasts),
         np.concatenate(truths),
         np.concatenate(outputs),
+        shape.quantiles,
     )
 
 

@@ -15,14 +15,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknas._validation import Interval, StrOptions
 from sknas.blocks import NetworkShape
+from sknas.derived import DerivedNetwork, NetworkSpec
 from sknas.estimators.losses import checked_quantiles, make_objective, median_of
 from sknas.estimators.parameters import CONSTRAINTS, document
 from sknas.estimators.searched import SearchedNetwork, all_or_nothing
 from sknas.forecasting._appending import append, tail
-from sknas.forecasting._covariates import KnownReader
+from sknas.forecasting._forecasts import Forecasts, Values, last_rows
 from sknas.forecasting._frames import Frame, read_panel, write_panel
+from sknas.forecasting._inference import Frequency
+from sknas.forecasting._known_reader import KnownReader
 from sknas.forecasting._panel import Panel
-from sknas.forecasting._problem import TrainingSet
+from sknas.forecasting._problem import PreparedPanel, make_problem, prepare_panel
+from sknas.forecasting._rolling import RollingForecasts, forecast_origins
 from sknas.forecasting._rollout import roll_out
 from sknas.forecasting._scales import PanelScales, fit_panel_scales
 from sknas.forecasting._seasons import candidate_lookbacks, season_length
@@ -33,6 +37,9 @@ from sknas.supernet import AuxiliarySkip, Relaxation
 from sknas.training import Problem, seed_loss, torch_runtime
 
 __all__ = ["GrowingDARTSForecaster"]
+
+_N_RESIDUALS = 2000
+_N_BATCH = 256
 
 _OWN = """\
     lookback : int or "auto", default="auto"
@@ -111,7 +118,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         *,
         lookback: int | str = "auto",
         horizon: int = 1,
-        freq: Any = None,
+        freq: Frequency = None,
         missing: str = "error",
         calendar_features: str | Sequence[str] | None = None,
         backbone: str = "two_input",
@@ -208,7 +215,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
     # -- fit ------------------------------------------------------------------------------------
 
     @all_or_nothing
-    def fit(self, Y: Frame, X: Any = None, *, static: pd.DataFrame | None = None) -> Self:
+    def fit(self, Y: Frame, X: Frame | None = None, *, static: pd.DataFrame | None = None) -> Self:
         """Search an architecture on the past of all series, and train it.
 
         Parameters
@@ -282,6 +289,11 @@ class GrowingDARTSForecaster(SearchedNetwork):
     ) -> tuple[PreparedPanel, Problem]:
         """Return the windows of a panel; in the units and modes of an earlier network, if given."""
         quantiles = checked_quantiles(self.loss, self.quantile_levels)
+        if before is None:
+            is_short = bool((panel.lengths < lookback + self.horizon).any())
+            may_miss = self.missing == "mask" or is_short
+        else:
+            may_miss = before.shape.has_missing
         prepared = prepare_panel(
             panel,
             known,
@@ -290,6 +302,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
             quantiles=quantiles,
             validation_fraction=self.validation_fraction,
             arch_fraction=arch_fraction,
+            may_miss=may_miss,
             scales=None if before is None else self._scales_of(panel),
         )
         mode = self.channel_mode if before is None else before.channel_mode
@@ -315,7 +328,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
     # -- what is known ----------------------------------------------------------------------------
 
     @property
-    def history_(self) -> Any:
+    def history_(self) -> Values:
         """The last known rows, `lookback_` of each series, as `fit` was given them."""
         check_is_fitted(self)
         return write_panel(
@@ -323,7 +336,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         )
 
     @property
-    def cutoff(self) -> Any:
+    def cutoff(self) -> object:
         """Label of the last known row; for a panel a Series with a label for each series."""
         check_is_fitted(self)
         labels = self._panel.calendar.labels(self._panel.stop - 1)
@@ -334,11 +347,11 @@ class GrowingDARTSForecaster(SearchedNetwork):
     def predict(
         self,
         horizon: int | None = None,
-        X: Any = None,
+        X: Frame | None = None,
         *,
         Y: Frame | None = None,
         static: pd.DataFrame | None = None,
-    ) -> Any:
+    ) -> Values:
         """Forecast what follows the last known rows.
 
         Parameters
@@ -369,7 +382,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
     def predict_interval(
         self,
         horizon: int | None = None,
-        X: Any = None,
+        X: Frame | None = None,
         *,
         coverage: float | Sequence[float] = 0.9,
         Y: Frame | None = None,
@@ -408,7 +421,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
     def predict_quantiles(
         self,
         horizon: int | None = None,
-        X: Any = None,
+        X: Frame | None = None,
         *,
         alpha: float | Sequence[float] = (0.1, 0.5, 0.9),
         Y: Frame | None = None,
@@ -443,7 +456,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         return self.residuals_.quantiles(forecasts.points, alphas)
 
     def _forecasts(
-        self, horizon: int | None, X: Any, Y: Frame | None, static: pd.DataFrame | None
+        self, horizon: int | None, X: Frame | None, Y: Frame | None, static: pd.DataFrame | None
     ) -> Forecasts:
         check_is_fitted(self)
         n_steps = self.horizon if horizon is None else horizon
@@ -457,7 +470,9 @@ class GrowingDARTSForecaster(SearchedNetwork):
             given = read_panel(Y, like=self._panel, missing=self.missing)
             context, around = tail(given, self.lookback_), given
         known = self._known if around is None else None
-        ahead = self._reader.around(context, known, X, static, int(n_steps), n_ahead)
+        ahead = self._reader.around(
+            context, known, X, static, self.lookback_, int(n_steps), n_ahead
+        )
         scales = self._scales_of(context if around is None else around)
         past = scales.standardise(context.values, context.row_series)
         outputs = roll_out(
@@ -489,7 +504,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
     def update(
         self,
         Y_new: Frame,
-        X: Any = None,
+        X: Frame | None = None,
         *,
         static: pd.DataFrame | None = None,
         refit: bool = False,
@@ -525,32 +540,24 @@ class GrowingDARTSForecaster(SearchedNetwork):
         new = read_panel(Y_new, name="Y_new", like=self._panel, missing=self.missing)
         panel = append(self._panel, new, name="Y_new", missing=self.missing)
         known = self._reader.rows_after(panel, self._panel, self._known, X, static)
-        scales = self._scales_of(panel)
-        interrupt = None
-        spec = self.module_.spec
-        if (
-            refit
-            or len(
-                lay_series(
-                    panel.values, panel.starts, panel.first, self.lookback_, self.horizon
-                ).positions
-            )
-            > 1
-        ):
-            settings = self._resolved()
+        scales, interrupt = self._scales_of(panel), None
+        rolling = self._rolling(panel, known, scales, self.horizon, begin=panel.first)
+        if len(rolling.times):
+            errors = rolling.truth - rolling.points
+            self.residuals_ = self.residuals_.recalibrated(errors[-_N_RESIDUALS:])
+        if refit:
+            settings, seed = self._resolved(), self._draw_seed()
             _, problem = self._prepared(
-                panel, known, self.lookback_, settings.arch_fraction, self._draw_seed(), spec
+                panel, known, self.lookback_, settings.arch_fraction, seed, self.module_.spec
             )
-            self.residuals_ = self.residuals_.recalibrated(_new_residuals(self.module_, problem))
-            if refit:
-                interrupt = self._go_on(problem, settings, start).interrupt
+            interrupt = self._go_on(problem, settings, start).interrupt
         self._scales = scales
         self._remember(panel, known)
         if interrupt is not None:
             raise interrupt
         return self
 
-    def score(self, Y: Frame, X: Any = None) -> float:
+    def score(self, Y: Frame, X: Frame | None = None) -> float:
         """Return how much better forecasts are than the last value: higher is better.
 
         Every window of `horizon` rows of `Y` is forecast from the rows before it. If `Y` directly
@@ -569,7 +576,43 @@ class GrowingDARTSForecaster(SearchedNetwork):
             One minus the mean absolute error over that of repeating the last value, averaged over
             targets: 1 is perfect, 0 as good as that naive forecast, below 0 worse.
         """
-        raise NotImplementedError
+        check_is_fitted(self)
+        given = read_panel(Y, like=self._panel, missing=self.missing)
+        panel, known = given, None
+        follows = given.n_series == self._panel.n_series and bool(
+            np.array_equal(given.first, self._panel.stop)
+        )
+        if follows:
+            panel = append(self._panel, given, missing=self.missing)
+            known = self._reader.rows_after(panel, self._panel, self._known, X, None)
+        else:
+            known = self._reader.rows_of(panel, X, None)
+        begin = self._panel.stop if follows else panel.first
+        rolling = self._rolling(panel, known, self._scales_of(panel), self.horizon, begin=begin)
+        if not len(rolling.times):
+            raise ValueError(
+                f"Y must hold horizon={self.horizon} rows behind {self.lookback_} others to be "
+                f"scored; got {len(given.values)} rows."
+            )
+        errors = np.nanmean(np.abs(rolling.truth - rolling.points), axis=(0, 1))
+        naive = np.nanmean(np.abs(rolling.truth - rolling.last[:, None]), axis=(0, 1))
+        return float(np.mean(1.0 - errors / np.maximum(naive, np.finfo(np.float64).tiny)))
+
+    def _rolling(
+        self,
+        panel: Panel,
+        known: NDArray[Any],
+        scales: PanelScales,
+        n_steps: int,
+        *,
+        begin: NDArray[np.int64],
+        step: int = 1,
+    ) -> RollingForecasts:
+        """Forecast from every origin of a panel, the first step at `begin` or later."""
+        shape: NetworkShape = self.module_.spec.shape
+        return forecast_origins(
+            self.module_, shape, scales, panel, known, n_steps, begin=begin, step=step
+        )
 
 
 @torch.no_grad()

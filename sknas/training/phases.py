@@ -20,7 +20,7 @@ from sknas.search.learner import Learner, LearningRates
 from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
-from sknas.supernet import AuxiliarySkip, Relaxation, Supernet
+from sknas.supernet import AuxiliarySkip, Relaxation, SigmoidRelaxation, Supernet
 from sknas.training.judging import (
     make_evidence,
     make_probe,
@@ -135,22 +135,20 @@ def plant_seed(
     return supernet
 
 
-def seed_loss(problem: Problem, relaxation: Relaxation) -> float:
+def seed_loss(problem: Problem) -> float:
     """Return the validation loss of the linear seed, solved for a problem.
 
     Parameters
     ----------
     problem : Problem
         Data and split.
-    relaxation : Relaxation
-        Of no effect without nodes.
 
     Returns
     -------
     float
         Mean loss.
     """
-    seed = plant_seed(problem, relaxation, is_linear=True)
+    seed = plant_seed(problem, SigmoidRelaxation(), is_linear=True)
     return mean_loss(validation_losses(seed, problem), problem)
 
 
