@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sknas.blocks import NetworkShape
+from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._rollout import roll_out
 from sknas.forecasting._scales import PanelScales
@@ -35,23 +36,20 @@ class RollingForecasts:
         The newest known values.
     truth : ndarray of shape (n_origins, n_steps, n_targets)
         What happened; NaN is missing.
-    outputs : ndarray of shape (n_origins, n_quantiles, n_steps, n_targets)
-        Forecasts.
-    quantiles : tuple of float
-        Levels of the outputs; empty for points.
+    outputs : Outputs
+        Forecasts of each origin.
     """
 
     times: NDArray[np.int64]
     series: Array
     last: Array
     truth: Array
-    outputs: Array
-    quantiles: tuple[float, ...]
+    outputs: Outputs
 
     @property
     def points(self) -> Array:
         """Points, or medians, of shape (n_origins, n_steps, n_targets)."""
-        return self.outputs[:, self.quantiles.index(0.5) if self.quantiles else 0]
+        return self.outputs.points
 
 
 def forecast_origins(
@@ -63,6 +61,7 @@ def forecast_origins(
     n_steps: int,
     *,
     begin: NDArray[np.int64],
+    stop: NDArray[np.int64],
     step: int = 1,
 ) -> RollingForecasts:
     """Forecast every window of `n_steps` rows from the rows before it.
@@ -81,8 +80,8 @@ def forecast_origins(
         Standardised covariates of the same rows.
     n_steps : int
         Steps to forecast.
-    begin : ndarray of shape (n_series,)
-        Grid position of each series' first step to forecast.
+    begin, stop : ndarray of shape (n_series,)
+        Grid positions of each series' first step to forecast, and of the row after the last one.
     step : int, default=1
         Steps between the origins of a series.
 
@@ -96,7 +95,7 @@ def forecast_origins(
     table = np.concatenate([standardised, known.astype(standardised.dtype)], axis=1)
     laid = lay_series(table, panel.starts, panel.first, lookback, n_steps)
     late = laid.times - begin[laid.series]
-    kept = (late >= 0) & (late % step == 0)
+    kept = (late >= 0) & (late % step == 0) & (laid.times + n_steps <= stop[laid.series])
     positions = laid.positions[kept]
     n_ahead = -(-n_steps // shape.horizon) * shape.horizon
     padded = np.concatenate([laid.rows, np.zeros((n_ahead, table.shape[1]), laid.rows.dtype)])
@@ -112,8 +111,7 @@ def forecast_origins(
         laid.series[kept],
         np.concatenate(lasts),
         np.concatenate(truths),
-        np.concatenate(outputs),
-        shape.quantiles,
+        Outputs(np.concatenate(outputs), shape.quantiles),
     )
 
 

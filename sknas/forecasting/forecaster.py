@@ -24,12 +24,14 @@ from sknas.forecasting._forecasts import Forecasts, Values, last_rows
 from sknas.forecasting._frames import Frame, read_panel, write_panel
 from sknas.forecasting._inference import Frequency
 from sknas.forecasting._known_reader import KnownReader
+from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._problem import PreparedPanel, make_problem, prepare_panel
 from sknas.forecasting._rolling import RollingForecasts, forecast_origins
 from sknas.forecasting._rollout import roll_out
 from sknas.forecasting._scales import PanelScales, fit_panel_scales
 from sknas.forecasting._seasons import candidate_lookbacks, season_length
+from sknas.forecasting.backtesting import Backtest, run_backtest
 from sknas.forecasting.intervals import ConformalResiduals
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
@@ -412,7 +414,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         forecasts = self._forecasts(horizon, X, Y, static)
         named = []
         for one in wanted:
-            ends = self._levels(forecasts, [(1.0 - one) / 2, (1.0 + one) / 2])
+            ends = self._levels_of(forecasts, [(1.0 - one) / 2, (1.0 + one) / 2])
             named += [
                 ((one, side), end) for side, end in zip(("lower", "upper"), ends, strict=True)
             ]
@@ -446,13 +448,15 @@ class GrowingDARTSForecaster(SearchedNetwork):
             if not 0.0 < one < 1.0:
                 raise ValueError(f"alpha must be in (0, 1); got {one!r}.")
         forecasts = self._forecasts(horizon, X, Y, static)
-        levels = self._levels(forecasts, alphas)
+        levels = self._levels_of(forecasts, alphas)
         return forecasts.table([((one,), level) for one, level in zip(alphas, levels, strict=True)])
 
-    def _levels(self, forecasts: Forecasts, alphas: Sequence[float]) -> NDArray[np.float64]:
-        """Return quantiles (n_alphas, n_series, n_steps, n_targets), standardised."""
-        if forecasts.quantiles:
-            return forecasts.levels(alphas)
+    def _levels_of(
+        self, forecasts: Forecasts | RollingForecasts, alphas: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Return quantiles (n_alphas, n, n_steps, n_targets), standardised."""
+        if forecasts.outputs.quantiles:
+            return forecasts.outputs.levels(alphas)
         return self.residuals_.quantiles(forecasts.points, alphas)
 
     def _forecasts(
@@ -482,7 +486,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
             ahead,
             int(n_steps),
         )
-        return Forecasts(outputs, shape.quantiles, context, scales)
+        return Forecasts(Outputs(outputs, shape.quantiles), context, scales)
 
     def _scales_of(self, panel: Panel) -> PanelScales:
         """Return the units of a panel's series; of new ones, those of the rows given."""
@@ -598,6 +602,84 @@ class GrowingDARTSForecaster(SearchedNetwork):
         naive = np.nanmean(np.abs(rolling.truth - rolling.last[:, None]), axis=(0, 1))
         return float(np.mean(1.0 - errors / np.maximum(naive, np.finfo(np.float64).tiny)))
 
+    def backtest(
+        self,
+        Y: Frame,
+        X: Frame | None = None,
+        *,
+        static: pd.DataFrame | None = None,
+        initial: object = None,
+        step: int = 1,
+        horizon: int | None = None,
+        refit: bool | int | str = False,
+        coverage: float = 0.9,
+    ) -> Backtest:
+        """Forecast again and again as time goes on, and compare with what happened.
+
+        A clone is fitted on the first rows; this forecaster stays as it is. Each forecast reads the
+        rows before its origin and no later ones.
+
+        Parameters
+        ----------
+        Y : DataFrame, Series or array
+            All rows.
+        X, static
+            As in `fit`, for all rows.
+        initial : int or label, default=None
+            Rows of the first fit, or the label of its last row; None is 70 % of the rows.
+        step : int, default=1
+            Rows between origins.
+        horizon : int, default=None
+            Steps of each forecast; None is the forecaster's.
+        refit : bool, int or "weights", default=False
+            Whether to fit anew, search and all, at every origin, or after as many origins as the
+            number says; or to train the first fit's genotype anew at every origin.
+        coverage : float, default=0.9
+            Nominal coverage of the intervals.
+
+        Returns
+        -------
+        Backtest
+            Its `forecasts` are a tidy frame, its `scores` a table by step.
+
+        Raises
+        ------
+        ValueError
+            If a parameter breaks its rule, or no origin has `horizon` rows behind it.
+        """
+        self._start_clock()
+        return run_backtest(
+            self,
+            Y,
+            X,
+            static,
+            initial=initial,
+            step=step,
+            horizon=horizon,
+            refit=refit,
+            coverage=coverage,
+        )
+
+    def _rolling_between(
+        self,
+        panel: Panel,
+        X: Frame | None,
+        static: pd.DataFrame | None,
+        n_steps: int,
+        first: int,
+        last: int,
+        step: int,
+        coverage: float,
+    ) -> tuple[RollingForecasts, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Forecast from the origins between two, with the ends of their intervals."""
+        known = self._reader.rows_of(panel, X, static)
+        stop = np.minimum(panel.stop, last + n_steps)
+        begin = np.full(panel.n_series, first, dtype=np.int64)
+        scales = self._scales_of(panel)
+        rolling = self._rolling(panel, known, scales, n_steps, begin=begin, step=step, stop=stop)
+        ends = self._levels_of(rolling, [(1.0 - coverage) / 2, (1.0 + coverage) / 2])
+        return rolling, (ends[0], ends[1])
+
     def _rolling(
         self,
         panel: Panel,
@@ -607,11 +689,13 @@ class GrowingDARTSForecaster(SearchedNetwork):
         *,
         begin: NDArray[np.int64],
         step: int = 1,
+        stop: NDArray[np.int64] | None = None,
     ) -> RollingForecasts:
-        """Forecast from every origin of a panel, the first step at `begin` or later."""
+        """Forecast from every origin of a panel, the steps between `begin` and `stop`."""
         shape: NetworkShape = self.module_.spec.shape
+        stop = panel.stop if stop is None else stop
         return forecast_origins(
-            self.module_, shape, scales, panel, known, n_steps, begin=begin, step=step
+            self.module_, shape, scales, panel, known, n_steps, begin=begin, stop=stop, step=step
         )
 
 
