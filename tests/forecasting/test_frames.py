@@ -318,7 +318,8 @@ def broken(column=0, row=3, value=np.nan):
 REFUSED = {
     "empty": (frame(0), r"Y must have at least one row and one column; got shape \(0, 2\)"),
     "no columns": (frame()[[]], r"got shape \(10, 0\)"),
-    "strings": (frame().assign(b="x"), "Y must hold real numbers; got dtype str.* in column 'b'"),
+    "strings": (frame().assign(b="x"),
+                "Y must hold real numbers; got dtype (str|object).* in column 'b'"),
     "objects": (frame().astype(object), "Y must hold real numbers; got dtype object in column 'a'"),
     "booleans": (frame() > 0, "got dtype bool in column 'a'"),
     "nullable booleans": ((frame() > 0).astype("boolean"), "got dtype boolean in column 'a'"),
