@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sknas.forecasting._axes import Axis, RowAxis, Times, axis_of
+from sknas.forecasting._axes import Axis, DateAxis, PeriodAxis, RowAxis, Times, axis_of
 from sknas.forecasting._inference import Frequency, read_frequency
 from sknas.forecasting._order import check_order, check_present
 from sknas.forecasting._rulers import Ruler, Steps
@@ -135,6 +135,8 @@ class Calendar:
     @property
     def freqstr(self) -> str:
         """The frequency as pandas writes it, or the step of integers."""
+        if isinstance(self.axis, PeriodAxis):
+            return self.axis.freqstr
         return str(getattr(self.freq, "freqstr", self.freq))
 
     def __str__(self) -> str:
@@ -228,7 +230,7 @@ class Calendar:
         rows = off if rows is None else rows[off]
         raise ValueError(
             f"{name} must lie on the grid of frequency {self.freqstr!r} (set freq if that is not "
-            f"the right one); got {rows_text(rows, index[off])} off it."
+            f"the right one); got {rows_text(rows, index[off])} off it.{_month_advice(self.freq)}"
         )
 
     def labels(self, positions: NDArray[np.integer] | ArrayLike) -> pd.Index:
@@ -310,11 +312,24 @@ class Calendar:
         return f"{' to '.join(ends)} ({last - first + 1} rows)"
 
     def _times(self, positions: Positions) -> Times:
-        if len(positions):
-            ends = [self.start + self.step * int(p) for p in (positions.min(), positions.max())]
-            if max(map(abs, ends)) >= 2**62:
-                raise ValueError(f"positions must be within int64; got {positions.max()}.")
-        return self.ruler.times(self.start + self.step * positions)
+        if not len(positions):
+            return positions
+        ends = np.array([positions.min(), positions.max()])
+        counts = [self.start + self.step * int(end) for end in ends]
+        if max(map(abs, counts)) < 2**63:
+            times = self.ruler.times(self.start + self.step * positions)
+            # A time that wrapped around belongs to another mark.
+            if (self.ruler.count(self.ruler.times(np.array(counts))) == counts).all():
+                return times
+        unit = f" of resolution {self.axis.unit!r}" if isinstance(self.axis, DateAxis) else ""
+        raise ValueError(f"positions must have labels within int64{unit}; got {ends.tolist()}.")
+
+
+def _month_advice(freq: pd.offsets.BaseOffset | int) -> str:
+    """Advise to use periods where a frequency of days is likely one of months."""
+    if isinstance(freq, pd.offsets.Day) and freq.n >= 28:
+        return " Dates on another day than a month's first or last need index.to_period('M')."
+    return ""
 
 
 def _concatenated_ranges(first: Positions, stop: Positions) -> Positions:

@@ -103,6 +103,13 @@ def test_integers_keep_their_step_and_ranges_stay_ranges(start, step, n, is_rang
     assert Calendar.of(gapped, step).missing(gapped).tolist() == [start + 2 * step]
 
 
+def test_nullable_integers_are_integers():
+    index = pd.Index([2, 4, 6], dtype="Int64", name="t")
+    assert Calendar.of(index).labels([3]).tolist() == [8]
+    with pytest.raises(TypeError, match="got Index of dtype Int64"):
+        Calendar.of(pd.Index([2, 4, None], dtype="Int64"))
+
+
 def test_rows_of_an_array_are_their_own_positions():
     calendar = Calendar.of_rows()
     assert calendar.position(np.array([0, 4])).tolist() == [0, 4]
@@ -190,7 +197,7 @@ HOURS = pd.date_range("2020-01-01", periods=48, freq="h")
         (pd.Index([0, 5, 10, 13, 15, 20, 25]), r"grid of frequency '5'.*row 3 \(13\) off"),
         (pd.Index([0, 1, 3, 7, 12, 20]), r"freq must be given where most steps"),
         (pd.DatetimeIndex(["2020-01-15", "2020-02-15", "2020-03-15", "2020-04-15"]),
-         r"'31D'.*row 2 \(2020-03-15\)"),
+         r"'31D'.*row 2 \(2020-03-15\).*to_period"),
         (pd.Index([0.0, 1.0, 2.0]), "index must be a DatetimeIndex.*dtype float64"),
         (pd.Index(["2020-01-01", "2020-01-02"]), "pd.to_datetime"),
         (pd.Index([HOURS[0].tz_localize("UTC"), HOURS[1].tz_localize("Asia/Tokyo")], dtype=object),
@@ -250,9 +257,20 @@ def test_positions_of_labels_of_another_kind_are_refused(labels, message):
         Calendar.of(HOURS).position(labels)
 
 
-def test_a_label_beyond_what_fits_an_integer_is_refused():
-    with pytest.raises(ValueError, match="within int64"):
-        Calendar.of(pd.RangeIndex(0, 10, 2**40)).labels([2**40])
+@pytest.mark.parametrize(
+    ("index", "last"),
+    [
+        (pd.RangeIndex(0, 10, 2**40), 2**23 - 1),
+        (pd.date_range("2262-01-01", periods=3, freq="h", unit="ns"), 2420),
+        (pd.date_range("2200", periods=3, freq="YS", unit="ns"), 62),
+        (pd.date_range("2262-01-01", periods=3, freq="B", unit="ns"), 71),
+    ],
+)
+def test_a_label_beyond_what_pandas_can_hold_is_refused(index, last):
+    calendar = Calendar.of(index)
+    assert calendar.labels([last])[0] > index[0]
+    with pytest.raises(ValueError, match=r"positions must have labels within int64.*got \[0, "):
+        calendar.labels([0, last + 10])
 
 
 @pytest.mark.parametrize("freq", ["h", "C", "B", "QE-FEB", "WOM-3FRI"])

@@ -332,6 +332,8 @@ REFUSED = {
     "sparse": (frame().astype(pd.SparseDtype(float)), "Y must be dense.*column 'a'"),
     "matrix": (scipy.sparse.eye(3), "Y must be a DataFrame.*dense.*got scipy"),
     "polars": (pl.DataFrame({"a": [1.0]}), r"got polars.DataFrame \(convert it"),
+    "nothing": (None, "Y must be a DataFrame.*got builtins.NoneType"),
+    "ragged": ([[1.0, 2.0], [3.0]], "Y must have rows of one length; got <class 'list'>"),
     "dict": ({"a": [1.0]}, "got builtins.dict"),
     "3-D": (np.zeros((2, 2, 2)), r"Y must have 1 or 2 axes; got shape \(2, 2, 2\)"),
     "array of strings": (np.array(["a"]), "Y must hold real numbers; got dtype <U1"),
