@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sknas.forecasting._axes import Axis, DateAxis, PeriodAxis, RowAxis, Times, axis_of
 from sknas.forecasting._inference import Frequency, read_frequency
+from sknas.forecasting._marks import most_frequent
 from sknas.forecasting._order import check_order, check_present
 from sknas.forecasting._rulers import Ruler, Steps
-from sknas.forecasting._scales import most_frequent
 from sknas.forecasting._wording import any_of, label_text, ranges_of, rows_text
 
 __all__ = ["Calendar", "Positions"]

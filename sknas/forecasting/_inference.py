@@ -13,8 +13,8 @@ from pandas.tseries import offsets
 from pandas.tseries.frequencies import to_offset
 
 from sknas.forecasting._axes import Axis, DateAxis, PeriodAxis, Times, units_per_day
+from sknas.forecasting._marks import Scale, most_frequent, scale_of
 from sknas.forecasting._rulers import Steps
-from sknas.forecasting._scales import Scale, most_frequent, scale_of
 
 __all__ = ["Frequency", "read_frequency"]
 
