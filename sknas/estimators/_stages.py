@@ -14,17 +14,17 @@ from sknas.reporting import SearchReport
 from sknas.search import Move
 from sknas.training import Phase, Problem, is_clear_gain, make_probe, mean_loss, validation_losses
 
-__all__ = ["Memory", "Outcome", "Stage", "Stages", "stopped_by"]
+__all__ = ["Outcome", "Stage", "Stages", "ValidationLoss", "stopped_by"]
 
 
 @dataclass(frozen=True)
-class Memory:
-    """What later training compares its losses with.
+class ValidationLoss:
+    """A network's mean loss on validation, which later training compares its own with.
 
     Attributes
     ----------
     loss : float
-        Validation loss of the chosen network.
+        The mean.
     error : float
         Standard error of that mean.
     """
@@ -49,7 +49,7 @@ class Outcome:
         Stages and moves.
     interrupt : KeyboardInterrupt or None
         The user's interrupt, to be raised again once the outcome is stored.
-    memory : Memory
+    memory : ValidationLoss
         Validation loss of the chosen network.
     """
 
@@ -58,7 +58,7 @@ class Outcome:
     moves: list[Move]
     report: SearchReport
     interrupt: BaseException | None
-    memory: Memory
+    memory: ValidationLoss
 
 
 @dataclass
@@ -215,7 +215,7 @@ class Stages:
         is_better = is_clear_gain(before, after, self.problem, share=0.0, n_errors=1.0)
         return best if is_better else fresh
 
-    def remember(self, network: DerivedNetwork) -> Memory:
+    def remember(self, network: DerivedNetwork) -> ValidationLoss:
         """Return a network's validation loss and the error of that mean.
 
         Parameters
@@ -225,21 +225,21 @@ class Stages:
 
         Returns
         -------
-        Memory
+        ValidationLoss
             For later calls.
         """
         each = validation_losses(network, self.problem)
         error = make_probe(self.problem).standard_error(each)
-        return Memory(mean_loss(each, self.problem), error)
+        return ValidationLoss(mean_loss(each, self.problem), error)
 
-    def outcome(self, chosen: Stage, memory: Memory) -> Outcome:
+    def outcome(self, chosen: Stage, memory: ValidationLoss) -> Outcome:
         """Return what the fit leaves behind.
 
         Parameters
         ----------
         chosen : Stage
             The stage whose network is the result.
-        memory : Memory
+        memory : ValidationLoss
             Its validation loss, before any further training.
 
         Returns

@@ -11,7 +11,7 @@ from sknas.derived import DerivedNetwork
 from sknas.estimators._fitting import Progress
 from sknas.estimators._planting import admitted, has_room, lift_network
 from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
-from sknas.estimators._stages import Memory, Outcome, stopped_by
+from sknas.estimators._stages import Outcome, ValidationLoss, stopped_by
 from sknas.genotype import Cell
 from sknas.reporting import SearchReport
 from sknas.search import Move
@@ -43,7 +43,7 @@ class Past:
 
     Parameters
     ----------
-    memory : Memory
+    memory : ValidationLoss
         Validation loss of the network when it was last trained.
     n_epochs : int
         Epochs so far.
@@ -51,7 +51,7 @@ class Past:
         Calls of `fit` and `partial_fit` so far.
     """
 
-    memory: Memory
+    memory: ValidationLoss
     n_epochs: int
     n_calls: int
 
@@ -92,10 +92,10 @@ class _Update:
         return is_better
 
     @property
-    def memory(self) -> Memory:
+    def memory(self) -> ValidationLoss:
         """Validation loss of the best network, and its error."""
         error = make_probe(self.problem).standard_error(self._each)
-        return Memory(mean_loss(self._each, self.problem), error)
+        return ValidationLoss(mean_loss(self._each, self.problem), error)
 
     @property
     def interruption(self) -> BaseException | None:
@@ -190,7 +190,7 @@ def _train(
     )
 
 
-def _asks_for_growth(update: _Update, settings: Settings, memory: Memory) -> bool:
+def _asks_for_growth(update: _Update, settings: Settings, memory: ValidationLoss) -> bool:
     """Say whether training has ended clearly above the remembered loss, and growth is allowed."""
     is_grown = settings.genotype is None and settings.mode not in ("fixed", "random")
     if not is_grown or not settings.max_nodes or len(update.problem.validation) < _MIN_JUDGES:

@@ -21,9 +21,7 @@ from sknas.edits import (
     DropEdgeOp,
     DropNode,
     DropOp,
-)
-from sknas.edits import (
-    open_choices as removals_of,
+    removals_by_choice,
 )
 from sknas.search import AdmmRegularizer, ArchRegularizer, ProximityRegularizer, ZeroOneRegularizer
 from sknas.search.arch_choices import Choice, open_choices
@@ -438,7 +436,7 @@ def test_the_decision_of_a_graphs_node_is_the_pair_that_pruning_by_magnitude_wou
         assert len(places) == len(open_choices(net)) == 2
         for place, found in zip(places, open_choices(net), strict=True):
             node = net.node(place)
-            kept = max(removals_of(place, node)["pair"], key=lambda pair: pair[1])[0]
+            kept = max(removals_by_choice(place, node)["pair"], key=lambda pair: pair[1])[0]
             goal = found.one_hot(found.weights)
             assert goal.sum() == 1.0
             row, edge = goal.nonzero().flatten().tolist()
