@@ -155,7 +155,7 @@ class Account:
         for name, phase in self.phases:
             n_before = self.n_epochs_before + len(rows)
             moves += [dataclasses.replace(m, epoch=n_before + m.epoch) for m in phase.moves]
-            notes += phase.notes
+            notes += [str(collapse.after(n_before)) for collapse in phase.collapses]
             rows += [{"phase": name, **row} for row in phase.rows]
         records = [
             {

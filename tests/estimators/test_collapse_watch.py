@@ -1,5 +1,7 @@
 """The curvature of the architecture loss is in the history, and a collapse ends the mixing."""
 
+import re
+
 import joblib
 import numpy as np
 import pytest
@@ -125,3 +127,22 @@ def test_growth_in_a_partial_fit_is_watched_and_has_its_skips():
     model.partial_fit(*first).partial_fit(second[0], second[1] + second[0][:, 0] * second[0][:, 1])
     assert 1.0 in search_rows(model, "skip_weight", "partial")
     assert np.isfinite(search_rows(model, "arch_curvature", "partial")).any()
+
+
+def test_the_notes_of_a_partial_fit_count_epochs_as_the_history_does():
+    watch = EigenvalueWatch(every=1, window=1, ratio=0.01, lag=1, warmup=1)
+    model = regressor(max_nodes=3, search_epochs=60, max_epochs=8, collapse_watch=watch)
+    first, second = (make_linear_law(200, 3, random_state=seed) for seed in (0, 1))
+    n_notes = len(model.partial_fit(*first).search_report_.notes)
+    model.partial_fit(second[0], second[1] + second[0][:, 0] * second[0][:, 1])
+    later = model.search_report_.notes[n_notes:]
+    assert later
+    rows = model.search_history_.set_index("epoch")
+    for note in later:
+        epoch, rise, back_to = re.search(
+            r"epoch (\d+): .* became (\S+) times .* to epoch (\d+)", note
+        ).groups()
+        epoch, back_to = int(epoch), int(back_to)
+        assert rows.loc[epoch, "phase"] == "partial"
+        curvature = rows["arch_curvature"]
+        assert curvature[epoch] / curvature[back_to] == pytest.approx(float(rise), rel=0.01)
