@@ -8,20 +8,16 @@ import pytest
 
 from sknas.datasets import make_linear_law
 from sknas.search import EigenvalueWatch, PeriodicGrowth
-from tests.small import EAGER, classifier, data_for, product, regressor, search_rows
+from tests.small import EAGER, FIXED, classifier, data_for, history, product, regressor, search_rows
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
-FIXED = {**EAGER, "mode": "fixed", "max_nodes": 1, "search_epochs": 14, "linear_seed": False}
-DAG = {**FIXED, "backbone": "dag", "operations": "default", "pruning": "magnitude", "max_nodes": 2}
-BACKBONES = pytest.mark.parametrize("parameters", [FIXED, DAG], ids=["two_input", "dag"])
+LONGER = {**FIXED, "search_epochs": 14, "linear_seed": False}
+DAG = {**LONGER, "backbone": "dag", "operations": "default", "pruning": "magnitude", "max_nodes": 2}
+BACKBONES = pytest.mark.parametrize("parameters", [LONGER, DAG], ids=["two_input", "dag"])
 CALM = EigenvalueWatch(every=2, ratio=1e9)
 # Heads start at zero, so that any curvature is a rise at first.
 EAGER_WATCH = EigenvalueWatch(every=1, window=1, ratio=1.000001, lag=2, warmup=3)
-
-
-def history(model):
-    return model.search_history_.drop(columns="seconds")
 
 
 @BACKBONES
@@ -85,14 +81,14 @@ def test_a_collapsed_proposal_still_proposes_its_cell():
 
 
 def test_classes_are_watched_too():
-    watched = classifier(**FIXED, collapse_watch=CALM).fit(*data_for(classifier))
+    watched = classifier(**LONGER, collapse_watch=CALM).fit(*data_for(classifier))
     assert np.isfinite(search_rows(watched, "arch_curvature")).any()
 
 
 def test_the_name_of_a_watch_means_it_with_its_defaults_and_it_stays_as_it_was():
     watch = EigenvalueWatch()
     before = joblib.hash(watch)
-    twins = [regressor(**FIXED, collapse_watch=given).fit(X, Y) for given in ("eigenvalue", watch)]
+    twins = [regressor(**LONGER, collapse_watch=given).fit(X, Y) for given in ("eigenvalue", watch)]
     assert history(twins[0]).equals(history(twins[1]))
     assert joblib.hash(watch) == before
     assert np.isfinite(search_rows(twins[0], "arch_curvature")).any()
