@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["SearchWarning"]
+__all__ = ["CalibrationWarning", "SearchWarning"]
+
+
+class CalibrationWarning(UserWarning):
+    """There are too few residuals for a prediction interval; the message says how many it needs."""
 
 
 class SearchWarning(UserWarning):

@@ -110,6 +110,7 @@ def supernet(
     window_norm="last",
     operations=(),
     auxiliary_skip=None,
+    channel_mode="mixed",
 ):
     """Build a supernet of those branches, with a mixed node at the end of each first cell."""
     net = Supernet(
@@ -118,6 +119,7 @@ def supernet(
         window_norm=window_norm,
         dtype=dtype,
         auxiliary_skip=auxiliary_skip,
+        channel_mode=channel_mode,
     )
     for place, spec in enumerate(branches):
         AddBranch(spec).apply(net, generator(place))

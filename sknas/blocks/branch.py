@@ -49,7 +49,7 @@ class BranchStack(nn.Module, Generic[CellT]):
         super().__init__()
         self.shape = shape
         self.segments = segments
-        n_outputs = shape.horizon * (1 if segments.is_independent else shape.n_targets)
+        n_outputs = shape.n_outputs * (1 if segments.is_independent else shape.n_targets)
         self.layers = ModuleList(cells)
         self.dropout = HeadDropout()
         self.heads = nn.ParameterList(
@@ -93,4 +93,4 @@ class BranchStack(nn.Module, Generic[CellT]):
             states = cell(states, mask)
             last_states.append(states[-1])
         output = self.dropout(torch.cat(last_states, dim=-1)) @ torch.cat(list(self.heads))
-        return output.view(-1, self.shape.n_targets, self.shape.horizon)
+        return output.view(-1, self.shape.n_targets, self.shape.n_outputs)

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sknas.blocks.channels import target_windows
 from sknas.blocks.initialization import zero_parameter
 from sknas.blocks.shape import NetworkShape
 
@@ -24,8 +25,8 @@ class LinearSeed(nn.Module):
     shape : NetworkShape
         Sizes.
     channel_mode : {"independent", "mixed"}
-        ``"independent"`` maps each target's own channel by weights (lookback, horizon) that all
-        channels share; ``"mixed"`` maps all channels to all targets at once.
+        ``"independent"`` maps each target's own channel, and the covariates, by weights that all
+        targets share; ``"mixed"`` maps all channels to all targets at once.
     dtype : torch.dtype
         Floating type.
     """
@@ -35,10 +36,10 @@ class LinearSeed(nn.Module):
         self.shape = shape
         self.is_shared = channel_mode == "independent"
         if self.is_shared:
-            sizes = (shape.lookback, shape.horizon)
+            sizes = ((1 + shape.n_covariates) * shape.lookback, shape.n_outputs)
         else:
             n_steps = 1 if shape.is_embedded else shape.lookback
-            sizes = (shape.n_features * n_steps, shape.n_targets * shape.horizon)
+            sizes = (shape.n_features * n_steps, shape.n_targets * shape.n_outputs)
         self.weight = zero_parameter(*sizes, dtype=dtype)
         self.bias = zero_parameter(sizes[1], dtype=dtype)
 
@@ -66,13 +67,13 @@ class LinearSeed(nn.Module):
 
         Returns
         -------
-        Tensor of shape (batch, targets, lookback), (batch, channels * lookback) or \
-                (batch, channels)
+        Tensor of shape (batch, targets, (1 + covariates) * lookback), \
+                (batch, channels * lookback) or (batch, channels)
             A row a target in independent mode, a row a window in mixed mode; of an embedding the
             newest step.
         """
         if self.is_shared:
-            return normed[:, list(self.shape.target_channels or ())]  # (batch, targets, lookback)
+            return target_windows(normed, self.shape).flatten(2)
         if self.shape.is_embedded:
             return normed[..., -1]  # (batch, embedding_size)
         return normed.flatten(1)  # (batch, channels * lookback)
@@ -87,8 +88,8 @@ class LinearSeed(nn.Module):
 
         Returns
         -------
-        Tensor of shape (batch, targets, horizon)
+        Tensor of shape (batch, targets, n_outputs)
             The linear prediction in normalised units.
         """
         output = self.features(normed) @ self.weight + self.bias
-        return output.view(-1, self.shape.n_targets, self.shape.horizon)
+        return output.view(-1, self.shape.n_targets, self.shape.n_outputs)

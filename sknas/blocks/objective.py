@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["REGRESSION_LOSSES", "CrossEntropy", "Huber", "MeanAbsolute", "MeanSquared", "Objective"]
+__all__ = [
+    "REGRESSION_LOSSES",
+    "CrossEntropy",
+    "Huber",
+    "Masked",
+    "MeanAbsolute",
+    "MeanSquared",
+    "Objective",
+    "Pinball",
+    "RegressionObjective",
+]
 
 
 class Objective(ABC):
@@ -20,7 +31,7 @@ class Objective(ABC):
 
         Parameters
         ----------
-        output : Tensor of shape (batch, targets, horizon)
+        output : Tensor of shape (batch, targets, n_outputs)
             The network's output.
         target : Tensor of shape (batch, targets, horizon), or (batch,) of class indices
             What it should have been.
@@ -50,28 +61,98 @@ class Objective(ABC):
         return (self.per_sample(output, target) * weight).sum() / total
 
 
-class MeanSquared(Objective):
+class RegressionObjective(Objective):
+    """A loss of every target and step, averaged over them."""
+
+    @abstractmethod
+    def each(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of every target and step.
+
+        Parameters
+        ----------
+        output : Tensor of shape (batch, targets, n_outputs)
+            The network's output.
+        target : Tensor of shape (batch, targets, horizon)
+            What it should have been.
+
+        Returns
+        -------
+        Tensor of shape (batch, targets, horizon)
+            Losses.
+        """
+
+    def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return means over targets and steps."""
+        return self.each(output, target).mean(dim=(1, 2))
+
+
+class MeanSquared(RegressionObjective):
     """Squared error, averaged over targets and steps."""
 
-    def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return mean squared errors."""
-        return (output - target).square().mean(dim=(1, 2))
+    def each(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return squared errors."""
+        return (output - target).square()
 
 
-class MeanAbsolute(Objective):
+class MeanAbsolute(RegressionObjective):
     """Absolute error, averaged over targets and steps."""
 
-    def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return mean absolute errors."""
-        return (output - target).abs().mean(dim=(1, 2))
+    def each(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return absolute errors."""
+        return (output - target).abs()
 
 
-class Huber(Objective):
+class Huber(RegressionObjective):
     """Squared error up to one standard deviation, absolute beyond (Huber 1964)."""
 
+    def each(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return Huber losses."""
+        return functional.huber_loss(output, target, reduction="none")
+
+
+class Pinball(RegressionObjective):
+    """Quantile loss, averaged over the levels (Koenker and Bassett 1978).
+
+    Twice the usual one, so that the median's is the absolute error.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        Probabilities in ascending order; the network has an output for each.
+    """
+
+    def __init__(self, levels: Sequence[float]) -> None:
+        self.levels = tuple(levels)
+
+    def each(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return means over the levels."""
+        quantiles = output.unflatten(2, (len(self.levels), -1))  # (batch, targets, levels, horizon)
+        excess = target.unsqueeze(2) - quantiles
+        level = output.new_tensor(self.levels)[:, None]
+        return 2 * torch.maximum(level * excess, (level - 1) * excess).mean(dim=2)
+
+
+class Masked(Objective):
+    """Another loss, of targets that may be missing; a missing one costs nothing.
+
+    Parameters
+    ----------
+    objective : RegressionObjective
+        The loss of a target that is there.
+    share : float
+        Share of all targets that are there, which the sum over those of a sample is divided by:
+        so every known target counts the same, whatever sample it stands in.
+    """
+
+    def __init__(self, objective: RegressionObjective, share: float) -> None:
+        self.objective = objective
+        self.share = share
+
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return mean Huber losses."""
-        return functional.huber_loss(output, target, reduction="none").mean(dim=(1, 2))
+        """Return sums over the targets that are there, in units of their mean number."""
+        is_known = ~target.isnan()
+        each = self.objective.each(output, torch.where(is_known, target, 0.0))
+        return torch.where(is_known, each, 0.0).mean(dim=(1, 2)) / self.share
 
 
 class CrossEntropy(Objective):
@@ -82,7 +163,7 @@ class CrossEntropy(Objective):
         return functional.cross_entropy(output[:, :, 0], target, reduction="none")
 
 
-REGRESSION_LOSSES: dict[str, type[Objective]] = {
+REGRESSION_LOSSES: dict[str, type[RegressionObjective]] = {
     "mse": MeanSquared,
     "mae": MeanAbsolute,
     "huber": Huber,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
+from sknas.blocks.channels import target_windows
 from sknas.blocks.initialization import uniform_parameter, zero_parameter
 from sknas.blocks.shape import NetworkShape
 
@@ -25,7 +26,8 @@ class Segments(nn.Module):
     segment_length : int
         Time steps a segment.
     channel_mode : {"independent", "mixed"}
-        ``"independent"`` makes a sequence of every target's channel, ``"mixed"`` one of them all.
+        ``"independent"`` makes a sequence of every target's channel, with the covariates beside it,
+        ``"mixed"`` one of them all.
     n_embedded : int
         Width of the embedding.
     generator : torch.Generator
@@ -48,10 +50,11 @@ class Segments(nn.Module):
         self.segment_length = segment_length
         self.n_embedded = n_embedded
         self.is_independent = channel_mode == "independent"
-        self.target_channels = list(shape.target_channels or ())
+        self.shape = shape
         self.n_steps = -(-shape.lookback // segment_length)
         self.n_missing = self.n_steps * segment_length - shape.lookback
-        n_values = segment_length * (1 if self.is_independent else shape.n_features)
+        n_read = 1 + shape.n_covariates if self.is_independent else shape.n_features
+        n_values = segment_length * n_read
         self.weight = self.bias = None
         self.n_inputs = n_values
         if segment_length > 1:
@@ -81,13 +84,14 @@ class Segments(nn.Module):
 
     def _fold(self, normed: Tensor) -> Tensor:
         if self.is_independent:
-            normed = normed[:, self.target_channels]  # (batch, targets, lookback)
+            normed = target_windows(normed, self.shape)  # (batch, targets, 1 + covs, lookback)
         if self.n_missing:
             oldest = normed[..., :1].expand(*normed.shape[:-1], self.n_missing)
             normed = torch.cat([oldest, normed], dim=-1)
         pieces = normed.unflatten(-1, (self.n_steps, self.segment_length))
         if self.is_independent:
-            return pieces.flatten(0, 1).swapaxes(0, 1).contiguous()  # (n_steps, batch*targets, len)
+            folded = pieces.permute(3, 0, 1, 2, 4)  # (n_steps, batch, targets, 1 + covs, len)
+            return folded.flatten(3).flatten(1, 2).contiguous()  # (n_steps, batch*targets, values)
         return pieces.permute(2, 0, 1, 3).flatten(2).contiguous()  # (n_steps, batch, channels*len)
 
     def presence(self, present: Tensor) -> Tensor:
@@ -106,5 +110,5 @@ class Segments(nn.Module):
         # The newest step of a segment is there whenever any of it is.
         newest = present[:, self.segment_length - 1 - self.n_missing :: self.segment_length]
         if self.is_independent:
-            newest = newest.repeat_interleave(len(self.target_channels), dim=0)
+            newest = newest.repeat_interleave(self.shape.n_targets, dim=0)
         return newest.swapaxes(0, 1).unsqueeze(-1)  # (n_steps, batch, 1)

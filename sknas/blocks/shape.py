@@ -29,6 +29,13 @@ class NetworkShape:
         Rows of the table that category codes are looked up in; 0 where the input is numbers.
     embedding_size : int, default=0
         Columns of that table.
+    n_covariates : int, default=0
+        How many of the channels, the last ones, say what is known about the future: every target
+        reads them, none continues them, and windows are not normalised by their level.
+    has_missing : bool, default=False
+        Whether single values of a window may be NaN.
+    quantiles : tuple of float, default=()
+        Levels of the outputs of a target and step, in ascending order; empty for a point.
     """
 
     n_channels: int
@@ -39,6 +46,9 @@ class NetworkShape:
     has_padding: bool = False
     n_categories: int = 0
     embedding_size: int = 0
+    n_covariates: int = 0
+    has_missing: bool = False
+    quantiles: tuple[float, ...] = ()
 
     @property
     def is_sequence(self) -> bool:
@@ -54,3 +64,13 @@ class NetworkShape:
     def n_features(self) -> int:
         """Values a time step that the seed and the branches read."""
         return self.embedding_size if self.is_embedded else self.n_channels
+
+    @property
+    def n_quantiles(self) -> int:
+        """Outputs a target and step."""
+        return max(1, len(self.quantiles))
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs a target: all steps of the first quantile, then those of the next."""
+        return self.n_quantiles * self.horizon

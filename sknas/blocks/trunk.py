@@ -54,8 +54,9 @@ class Trunk(nn.Module, Generic[CellT]):
 
         Returns
         -------
-        Tensor of shape (batch, targets, horizon)
-            Standardised predictions, or logits.
+        Tensor of shape (batch, targets, n_outputs)
+            Standardised predictions, or logits. Quantiles are put in order, which never takes one
+            further from the truth (Chernozhukov, Fernandez-Val and Galichon 2010).
         """
         normed, stats, present = self.window_norm(past)
         if self.embedding is not None:
@@ -63,4 +64,8 @@ class Trunk(nn.Module, Generic[CellT]):
         output = self.seed(normed)
         for branch in self.branches:
             output = output + branch(normed, present)
-        return self.window_norm.undo(output, stats)
+        output = self.window_norm.undo(output, stats)
+        n_quantiles = self.seed.shape.n_quantiles
+        if n_quantiles > 1:
+            output = output.unflatten(2, (n_quantiles, -1)).sort(dim=2).values.flatten(2)
+        return output

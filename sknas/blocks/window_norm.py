@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sknas.blocks.carrying import carried_forward
 from sknas.blocks.shape import NetworkShape
 
 __all__ = ["WINDOW_NORMS", "WindowNorm", "WindowStats"]
@@ -27,21 +28,28 @@ class WindowNorm(nn.Module):
     """Subtract each window's last value, or its mean and scale, channel by channel.
 
     ``"last"`` is the normalisation of NLinear (Zeng et al. 2023), ``"revin"`` that of RevIN without
-    its affine parameters (Kim et al. 2022). Leading steps that are NaN in all channels are padding:
-    they do not count, and they come out as zero. No other value may be NaN.
+    its affine parameters (Kim et al. 2022). Covariates, the last channels, stay as they are.
+
+    Leading steps that are NaN in all channels are padding, where the shape allows it: they do not
+    count, and they come out as zero. Single values may be missing, where the shape allows that:
+    the last value, mean and scale are those of known values, and a missing one comes out as the
+    newest known before it.
 
     Parameters
     ----------
     kind : {"none", "last", "revin"}
         What to take off.
     shape : NetworkShape
-        Which channels the targets continue; other targets are left as they are.
+        Which channels the targets continue; other targets are left as they are. Which are
+        covariates, and what may be missing.
     """
 
     def __init__(self, kind: str, shape: NetworkShape) -> None:
         super().__init__()
         self.kind = kind
         self.has_padding = shape.has_padding
+        self.has_missing = shape.has_missing
+        self.n_covariates = shape.n_covariates
         self.target_channels = (
             None if shape.target_channels is None else list(shape.target_channels)
         )
@@ -52,7 +60,7 @@ class WindowNorm(nn.Module):
         Parameters
         ----------
         past : Tensor of shape (batch, channels, lookback)
-            Windows, oldest step first; NaN only in whole steps in front, where there is padding.
+            Windows, oldest step first; NaN only where the shape allows it.
 
         Returns
         -------
@@ -65,26 +73,34 @@ class WindowNorm(nn.Module):
         """
         # A step is missing in all channels or in none (`align_right` sees to it): one tells.
         present = ~past[:, 0].isnan() if self.has_padding else None  # (batch, lookback)
-        stats = self._stats(past)
+        n_series = past.shape[1] - self.n_covariates
+        series = past[:, :n_series] if self.n_covariates else past
+        filled = carried_forward(series) if self.has_missing else series
+        stats = self._stats(series, filled)
+        normed = filled
         if stats.center is not None:
-            past = past - stats.center
+            normed = normed - stats.center
         if stats.scale is not None:
-            past = past / stats.scale
+            normed = normed / stats.scale
+        if self.n_covariates:
+            normed = torch.cat([normed, past[:, n_series:]], dim=1)
         if present is not None:
-            past = torch.where(present[:, None], past, torch.zeros_like(past))
-        return past, stats, present
+            normed = torch.where(present[:, None], normed, torch.zeros_like(normed))
+        return normed, stats, present
 
-    def _stats(self, past: Tensor) -> WindowStats:
+    def _stats(self, series: Tensor, filled: Tensor) -> WindowStats:
         if self.kind == "none":
             return WindowStats(None, None)
         if self.kind == "last":
-            return WindowStats(past[..., -1:], None)
-        if not self.has_padding:
-            center = past.mean(dim=-1, keepdim=True)
-            variance = past.var(dim=-1, keepdim=True, correction=0)
+            return WindowStats(filled[..., -1:], None)
+        if not (self.has_padding or self.has_missing):
+            center = series.mean(dim=-1, keepdim=True)
+            variance = series.var(dim=-1, keepdim=True, correction=0)
         else:
-            center = past.nanmean(dim=-1, keepdim=True)
-            variance = (past - center).square().nanmean(dim=-1, keepdim=True)
+            center = series.nanmean(dim=-1, keepdim=True)
+            variance = (series - center).square().nanmean(dim=-1, keepdim=True)
+        if self.has_missing:  # a channel without a known value
+            center, variance = center.nan_to_num(0.0), variance.nan_to_num(0.0)
         return WindowStats(center, (variance + _MIN_SCALE**2).sqrt())
 
     def undo(self, output: Tensor, stats: WindowStats) -> Tensor:
@@ -92,14 +108,14 @@ class WindowNorm(nn.Module):
 
         Parameters
         ----------
-        output : Tensor of shape (batch, targets, horizon)
+        output : Tensor of shape (batch, targets, n_outputs)
             Prediction in normalised units.
         stats : WindowStats
             What `forward` took off.
 
         Returns
         -------
-        Tensor of shape (batch, targets, horizon)
+        Tensor of shape (batch, targets, n_outputs)
             The prediction in the units of `past`.
         """
         if self.target_channels is None:

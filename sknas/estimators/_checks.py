@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,7 +13,6 @@ from sknas._validation import check_weights
 from sknas.genotype import NAMED_CELLS, Genotype
 
 __all__ = [
-    "all_or_nothing",
     "as_target_channels",
     "as_weights",
     "check_codes",
@@ -46,34 +43,6 @@ def is_three_deep(X: Any) -> bool:
     while isinstance(X, (list, tuple)) and len(X):
         X, depth = X[0], depth + 1
     return depth + len(getattr(X, "shape", ())) == 3
-
-
-def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
-    """Let a `fit` that raises an error leave its estimator as it was.
-
-    Parameters
-    ----------
-    fit : callable
-        A method that learns.
-
-    Returns
-    -------
-    callable
-        The method. An interrupt by the user passes through: what was learned until then stays.
-    """
-
-    @functools.wraps(fit)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-        state = vars(args[0])
-        before = state.copy()
-        try:
-            return fit(*args, **kwargs)
-        except Exception:
-            state.clear()
-            state.update(before)
-            raise
-
-    return guarded
 
 
 def check_codes(X: Array) -> None:

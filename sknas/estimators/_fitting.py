@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import time
 import warnings
 from collections.abc import Callable
@@ -85,9 +86,12 @@ def fit_network(
     if chosen.network is None:
         raise RuntimeError("internal error: a stage without a network was chosen.")
     memory = ValidationLoss.of(validation_losses(chosen.network, problem), problem)
+    judged = None
     if settings.refit_full and account.interruption is None:
+        judged = copy.deepcopy(chosen.network)
         fit.refit_full(chosen, chosen.network)
-    return account.outcome(chosen.network, chosen.name, memory)
+    outcome = account.outcome(chosen.network, chosen.name, memory)
+    return dataclasses.replace(outcome, judged=judged)
 
 
 class _Fit:
@@ -136,7 +140,7 @@ class _Fit:
                 f"max_params={settings.max_params} leaves no room for a branch, so the linear "
                 "seed is the result. Raise max_params, or lower hidden_size.",
                 SearchWarning,
-                stacklevel=7,
+                stacklevel=8,
             )
             if not is_grown:
                 del supernet.trunk.branches[:]

@@ -75,6 +75,8 @@ class Samples:
         Standardised rows that directly precede `X`, for rows in time order.
     embedding_size : int, default=0
         Width of the vectors that category codes become; 0 where `X` holds numbers.
+    quantiles : tuple of float, default=()
+        Levels of a network's outputs; empty for points.
     """
 
     X: Array
@@ -86,6 +88,7 @@ class Samples:
     scales: Scales | None = None
     context: Array | None = None
     embedding_size: int = 0
+    quantiles: tuple[float, ...] = ()
 
     @property
     def horizon(self) -> int:
@@ -105,6 +108,7 @@ class Samples:
             self.layout.has_padding,
             known.n_categories if isinstance(known, Vocabulary) else 0,
             self.embedding_size,
+            quantiles=self.quantiles,
         )
 
 

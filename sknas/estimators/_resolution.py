@@ -140,5 +140,5 @@ def _check_start(parameters: Mapping[str, Any]) -> None:
             f"initial_nodes={parameters['initial_nodes']} exceeds max_nodes={max_nodes}; the "
             "search starts from max_nodes nodes. Raise max_nodes to start from more.",
             SearchWarning,
-            stacklevel=6,
+            stacklevel=7,
         )

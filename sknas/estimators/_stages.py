@@ -9,8 +9,11 @@ from statistics import NormalDist
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from sknas.blocks import NetworkShape
+from sknas.blocks.carrying import carried_forward
+from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork
 from sknas.reporting import SearchReport
 from sknas.search import Move
@@ -71,6 +74,8 @@ class Outcome:
         The user's interrupt, to be raised again once the outcome is stored.
     memory : ValidationLoss
         Validation loss of the chosen network.
+    judged : DerivedNetwork or None, default=None
+        The chosen network as validation saw it, where training on all samples has changed it.
     """
 
     network: DerivedNetwork
@@ -79,6 +84,7 @@ class Outcome:
     report: SearchReport
     interrupt: BaseException | None
     memory: ValidationLoss
+    judged: DerivedNetwork | None = None
 
 
 @dataclass
@@ -317,8 +323,10 @@ def _stopped_by(interruption: BaseException | None) -> str:
 
 def _naive_loss(problem: Problem) -> float:
     """Return the loss of the last value (targets that continue a channel), or of the mean."""
-    past, target, weight = problem.data.take(problem.validation)
     if problem.n_classes:
+        target, weight = (
+            values[problem.validation] for values in (problem.data.target, problem.data.weight)
+        )
         counts = torch.bincount(
             problem.data.target[problem.train],
             problem.data.weight[problem.train],
@@ -327,7 +335,24 @@ def _naive_loss(problem: Problem) -> float:
         shares = (counts + 1e-9).log().to(weight.dtype).log_softmax(dim=0)
         total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
         return float(-(shares[target] * weight).sum() / total)
-    guess = torch.zeros_like(target)
-    if problem.shape.target_channels is not None:
-        guess = guess + past[:, list(problem.shape.target_channels), -1:]
-    return float(problem.objective.mean(guess, target, weight))
+    return mean_loss(
+        losses(_LastValue(problem.shape), problem.data, problem.validation, problem.objective),
+        problem,
+    )
+
+
+class _LastValue(nn.Module):
+    """Predicts that nothing changes; of targets that continue no channel, the mean."""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, past: Tensor) -> Tensor:
+        """Repeat the last known value."""
+        shape = self.shape
+        if shape.target_channels is None:
+            return past.new_zeros(len(past), shape.n_targets, shape.n_outputs)
+        own = past[:, list(shape.target_channels)]
+        own = carried_forward(own) if shape.has_missing else own
+        return own[..., -1:].expand(-1, -1, shape.n_outputs)

@@ -15,10 +15,11 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from torch import Tensor
 
 from sknas.blocks import CrossEntropy
-from sknas.estimators._checks import all_or_nothing, as_weights, is_three_deep
-from sknas.estimators._parameters import document
+from sknas.estimators._checks import as_weights, is_three_deep
 from sknas.estimators._preparation import Samples
-from sknas.estimators.base import BaseGrowingDARTS, start_clock
+from sknas.estimators.base import BaseGrowingDARTS
+from sknas.estimators.parameters import document
+from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, Relaxation
@@ -26,7 +27,7 @@ from sknas.supernet import AuxiliarySkip, Relaxation
 __all__ = ["GrowingDARTSClassifier"]
 
 
-@document
+@document()
 class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
     """Classifier that searches its own architecture, growing it from a logistic regression.
 
@@ -174,7 +175,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         ValueError
             If a parameter, a shape or a value breaks its rule; the message names it.
         """
-        start = start_clock(self)
+        start = self._start_clock()
         X_checked, y_checked = self._check_both(X, y)
         layout = self._make_layout(X_checked)
         weights = as_weights(sample_weight, X_checked)
@@ -242,7 +243,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         ValueError
             If a parameter, a shape or a value breaks its rule; the message names it.
         """
-        start = start_clock(self)
+        start = self._start_clock()
         is_first = not hasattr(self, "module_")
         labels = self._check_classes(classes, is_first=is_first)
         if is_first:

@@ -12,17 +12,17 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
-from sknas.blocks import REGRESSION_LOSSES
 from sknas.estimators._checks import (
-    all_or_nothing,
     as_target_channels,
     as_weights,
     is_three_deep,
 )
 from sknas.estimators._layout import Layout
-from sknas.estimators._parameters import document
 from sknas.estimators._preparation import Samples
-from sknas.estimators.base import BaseGrowingDARTS, start_clock
+from sknas.estimators.base import BaseGrowingDARTS
+from sknas.estimators.losses import checked_quantiles, make_objective, median_of
+from sknas.estimators.parameters import document
+from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, Relaxation
@@ -30,7 +30,7 @@ from sknas.supernet import AuxiliarySkip, Relaxation
 __all__ = ["GrowingDARTSRegressor"]
 
 
-@document
+@document()
 class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
     """Regressor that searches its own architecture, growing it from a linear model.
 
@@ -105,6 +105,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         batch_size: int | str = "auto",
         learning_rate: float = 0.002,
         loss: str = "mse",
+        quantile_levels: Sequence[float] = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975),
         weight_decay: float = 0.0,
         dropout: float | str = "auto",
         early_stopping: bool = True,
@@ -152,6 +153,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.loss = loss
+        self.quantile_levels = quantile_levels
         self.weight_decay = weight_decay
         self.dropout = dropout
         self.early_stopping = early_stopping
@@ -191,7 +193,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         ValueError
             If a parameter, a shape or a value breaks its rule; the message names it.
         """
-        start = start_clock(self)
+        start = self._start_clock()
         X_checked, y_checked = self._check_both(X, y)
         layout = self._make_layout(X_checked)
         weights = as_weights(sample_weight, X_checked)
@@ -217,8 +219,10 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
             0,
             channels,
             embedding_size=self.embedding_size or 0,
+            quantiles=checked_quantiles(self.loss, self.quantile_levels),
         )
-        return self._fit(X, samples, REGRESSION_LOSSES[self.loss](), start=start)
+        objective = make_objective(self.loss, samples.quantiles)
+        return self._fit(X, samples, objective, start=start)
 
     @all_or_nothing
     def partial_fit(
@@ -255,7 +259,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         """
         if not hasattr(self, "module_"):
             return self.fit(X, y, sample_weight)
-        start = start_clock(self)
+        start = self._start_clock()
         X_checked = self._check_input(X, reset=False)
         y_checked = check_array(
             y, dtype="numeric", allow_nd=True, ensure_2d=False, estimator=self, input_name="y"
@@ -276,8 +280,15 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
             self._scales,
             self._context(X),
             self.module_.spec.shape.embedding_size,
+            self.module_.spec.shape.quantiles,
         )
-        return self._partial_fit(X, samples, REGRESSION_LOSSES[self.loss](), start=start)
+        if bool(samples.quantiles) != (self.loss == "quantile"):
+            raise ValueError(
+                "loss must stay 'quantile', or another than that, between the calls of "
+                f"partial_fit; got {self.loss!r}."
+            )
+        objective = make_objective(self.loss, samples.quantiles)
+        return self._partial_fit(X, samples, objective, start=start)
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict targets.
@@ -292,12 +303,41 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         Returns
         -------
         ndarray of shape (n_samples,), (n_samples, n_targets) or (n_samples, horizon, n_targets)
-            Predictions, float64, in the shape of y.
+            Predictions, float64, in the shape of y; medians with ``loss="quantile"``.
         """
-        result = self._outputs(X).swapaxes(1, 2)  # (n_samples, horizon, n_targets)
+        outputs = self._outputs(X)
+        return self._in_shape_of_y(median_of(outputs, self.module_.spec.shape.quantiles))
+
+    def predict_quantiles(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Predict the quantiles that a model with ``loss="quantile"`` has learned.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_levels, n_samples, ...)
+            A prediction in the shape of y for each of `quantile_levels`; they never cross.
+
+        Raises
+        ------
+        ValueError
+            If the model was fitted with another loss.
+        """
+        outputs = self._outputs(X)
+        quantiles = self.module_.spec.shape.quantiles
+        if not quantiles:
+            raise ValueError(f"predict_quantiles needs loss='quantile' in fit; got {self.loss!r}.")
+        by_level = np.split(outputs, len(quantiles), axis=2)
+        return np.stack([self._in_shape_of_y(level) for level in by_level])
+
+    def _in_shape_of_y(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return outputs (n_samples, n_targets, horizon) in the units and the shape of y."""
         if self._y_scaler is None:
             raise RuntimeError("internal error: a regressor without a target scale.")
-        values = self._y_scaler.inverse_transform(result)
+        values = self._y_scaler.inverse_transform(outputs.swapaxes(1, 2))
         return np.ascontiguousarray(values.reshape(len(values), *self._y_shape))
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

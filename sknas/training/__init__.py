@@ -8,6 +8,7 @@ from sknas.training.phases import (
     grow_from,
     plant_seed,
     run_search,
+    seed_loss,
     solve_seed,
     train_network,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "plant_seed",
     "run_search",
     "seed_learns",
+    "seed_loss",
     "solve_seed",
     "torch_runtime",
     "train_network",

@@ -21,7 +21,7 @@ from sknas.search.learner import Learner, LearningRates
 from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
-from sknas.supernet import AuxiliarySkip, Relaxation, Supernet
+from sknas.supernet import AuxiliarySkip, Relaxation, SigmoidRelaxation, Supernet
 from sknas.training.judging import (
     make_evidence,
     make_probe,
@@ -37,6 +37,7 @@ from sknas.training.seeding import (
     solve_constant_seed,
     solve_logistic_seed,
     solve_ridge_seed,
+    spread_over_quantiles,
 )
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "grow_from",
     "plant_seed",
     "run_search",
+    "seed_loss",
     "solve_seed",
     "train_network",
 ]
@@ -134,6 +136,23 @@ def plant_seed(
     return supernet
 
 
+def seed_loss(problem: Problem) -> float:
+    """Return the validation loss of the linear seed, solved for a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+
+    Returns
+    -------
+    float
+        Mean loss.
+    """
+    seed = plant_seed(problem, SigmoidRelaxation(), is_linear=True)
+    return mean_loss(validation_losses(seed, problem), problem)
+
+
 def solve_seed(problem: Problem, trunk: Trunk[Any], index: Tensor) -> None:
     """Solve the linear seed in place; validation chooses its penalty.
 
@@ -153,6 +172,9 @@ def solve_seed(problem: Problem, trunk: Trunk[Any], index: Tensor) -> None:
         solution = solve_logistic_seed(trunk, data, index, validation, problem.n_classes)
     else:
         solution = solve_ridge_seed(trunk, data, index, validation)
+        if problem.shape.quantiles:
+            judges = validation if len(validation) else index
+            solution = spread_over_quantiles(trunk, data, judges, solution)
     trunk.seed.assign(*solution)
 
 

@@ -26,7 +26,8 @@ _MAX_ITERATIONS = 50
 def move_seed(problem: Problem, trunk: Trunk[Any]) -> None:
     """Solve the seed again in place, around its present weights and beside the branches.
 
-    Where no sample to solve on has weight it stays as it is.
+    Where no sample to solve on has weight it stays as it is, and so do quantiles, which have no
+    closed form.
 
     A penalty on the distance to the present weights makes the step gentle; validation chooses it,
     and may choose not to move. The branches stay as they are, and the seed explains what they
@@ -40,7 +41,7 @@ def move_seed(problem: Problem, trunk: Trunk[Any]) -> None:
         Whose seed moves.
     """
     data, seed = problem.data, trunk.seed
-    if not data.weight[problem.train].any():
+    if problem.shape.quantiles or not data.weight[problem.train].any():
         return
     rest = _part_of_branches(trunk, data)
     old = (seed.weight.detach().double().numpy(), seed.bias.detach().double().numpy())

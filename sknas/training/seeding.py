@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from sknas.blocks import LinearSeed, Trunk, WindowData
+from sknas.blocks.carrying import carried_forward
 from sknas.blocks.window_norm import WindowStats
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "solve_constant_seed",
     "solve_logistic_seed",
     "solve_ridge_seed",
+    "spread_over_quantiles",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -31,6 +33,7 @@ FloatArray = NDArray[np.float64]
 _RIDGE_PENALTIES = tuple(10.0**k for k in range(-8, 3))
 _LOGISTIC_STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 _CHUNK = 1024
+_N_RESIDUALS = 4096
 _MIN_SIZE = 1e-200  # of equal rows; the smallest penalty times it must not vanish
 
 
@@ -113,6 +116,46 @@ def solve_ridge_seed(
     return min(solutions, key=lambda solution: judge.loss(*solution))
 
 
+def spread_over_quantiles(
+    trunk: Trunk[Any], data: WindowData, index: Tensor, solution: tuple[FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Shift the ridge regression by the quantiles of its residuals, step by step.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        Its shape says which quantiles.
+    data : WindowData
+        All samples.
+    index : Tensor of int64
+        Samples that the residuals are of, or an even selection of them.
+    solution : tuple of ndarray
+        Coefficients (n_features, n_columns) and intercepts (n_columns,) of the mean, where a column
+        is a step, or a target's step.
+
+    Returns
+    -------
+    tuple of ndarray
+        The same for every quantile, in the order of the seed's outputs.
+    """
+    coef, intercept = solution
+    shape = trunk.seed.shape
+    selected = index[:: max(1, len(index) // _N_RESIDUALS)]
+    residuals = [
+        (targets - features @ coef - intercept)[weights > 0]
+        for features, targets, weights in _rows(trunk, data, selected)
+    ]
+    offsets = np.quantile(np.concatenate(residuals), shape.quantiles, axis=0)
+
+    def in_order(columns: FloatArray) -> FloatArray:
+        """Return (..., n_quantiles, n_columns) as (..., n_outputs), target by target."""
+        by_target = columns.reshape(*columns.shape[:-1], -1, shape.horizon)
+        return by_target.swapaxes(-3, -2).reshape(*columns.shape[:-2], -1)
+
+    repeated = np.repeat(coef[:, None], shape.n_quantiles, axis=1)
+    return in_order(repeated), in_order(intercept + offsets)
+
+
 def ridge_solutions(
     moments: Moments, center: FloatArray
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
@@ -151,6 +194,10 @@ def _rows(
         normed, stats, _ = trunk.window_norm(past)
         target, scale = _normalised(target, stats, trunk.window_norm.target_channels)
         weight = weight[:, None] * scale.square()  # (batch, targets)
+        if trunk.seed.shape.has_missing:
+            # All steps share a design matrix, so a row weighs by how many of them are known.
+            weight = weight * (~target.isnan()).double().mean(dim=2)
+            target = carried_forward(target)
         features = trunk.seed.features(normed)
         if trunk.seed.is_shared:
             yield (

@@ -89,6 +89,48 @@ def chronological_split(n: int, fraction: float, gap: int) -> Split:
     )
 
 
+def time_split(times: NDArray[np.integer], fraction: float, gap: int) -> Split:
+    """Keep the samples of the last time steps for validation, whatever series they are of.
+
+    At least `ceil(fraction * n)` samples validate, all those of a time step together (unless they
+    would be all there are), and the gap before them is one of time: so no series tells of another
+    one's future. Of samples of one series it makes the same parts as `chronological_split`.
+
+    Parameters
+    ----------
+    times : ndarray of shape (n_samples,)
+        Time step of each sample, in any order; at least 2 samples.
+    fraction : float
+        Share of the samples to validate on, in (0, 1).
+    gap : int
+        Time steps to leave unused before the first validated one; at least half of the samples
+        before it stay to train on.
+
+    Returns
+    -------
+    Split
+        The two parts, sorted, each with at least one sample.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+    """
+    n = len(times)
+    by_time = np.argsort(times, kind="stable")
+    parts = chronological_split(n, fraction, 0)
+    border = times[by_time[parts.validation[0]]]
+    n_before = int((times < border).sum())
+    if n_before == 0:  # all samples but one time step's: cut that
+        n_before, gap = len(parts.train), 0
+    n_early = int((times < border - gap).sum())
+    n_train = n_before if gap == 0 else max(n_early, (n_before + 1) // 2)
+    return Split(
+        train=np.sort(by_time[:n_train]).astype(np.intp),
+        validation=np.sort(by_time[n_before:]).astype(np.intp),
+    )
+
+
 def hashed_split(
     arrays: Sequence[Rows],
     weights: NDArray[np.number] | None,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +28,8 @@ from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRul
 from sknas.supernet import AuxiliarySkip, Relaxation
 
 __all__ = ["ATTRIBUTES", "CONSTRAINTS", "document", "parameters_section"]
+
+T = TypeVar("T")
 
 _NAMES = StrOptions({"linear", *NAMED_CELLS})
 _AUTO = StrOptions({"auto"})
@@ -70,7 +74,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "time_budget": [None, _at_least(Real, 0, "neither")],
     "batch_size": [_AUTO, _at_least(Integral, 1)],
     "learning_rate": [_at_least(Real, 0, "neither")],
-    "loss": [StrOptions(set(REGRESSION_LOSSES))],
+    "loss": [StrOptions({*REGRESSION_LOSSES, "quantile"})],
+    "quantile_levels": [list, tuple, np.ndarray],
     "weight_decay": [_at_least(Real, 0)],
     "dropout": [_AUTO, Interval(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean"],
@@ -130,7 +135,7 @@ _SHARED = """\
     linear_seed : bool, default=True
         Start from the closed-form linear solution; False starts it at zero. With
         `embedding_size` only its constant is solved, the classes' frequencies.
-{target_channels}    channels_first : bool, default=False
+    channels_first : bool, default=False
         3-D X is (n_samples, n_channels, n_steps).
     mode : {"sequential", "interleaved", "fixed", "random"}, default="interleaved"
         Grow, then prune; prune after every growth; plain DARTS from `max_nodes` nodes; or random
@@ -183,7 +188,7 @@ _SHARED = """\
         Samples a gradient step; ``"auto"`` is 64, or all samples where they are at most 1024.
     learning_rate : float, default=0.002
         AdamW's step size for weights.
-{loss}    weight_decay : float, default=0.0
+    weight_decay : float, default=0.0
         AdamW's weight decay.
     dropout : float or "auto", default="auto"
         Share of a branch's last states that training drops; ``"auto"`` is 0.3 where fewer than
@@ -202,7 +207,7 @@ _SHARED = """\
         and validation chooses. A warm start with ``"both"`` only inherits.
     refit_full : bool, default=False
         Train on over all samples at the end, for as long as validation found best.
-{class_weight}    device : str, default="cpu"
+    device : str, default="cpu"
         Device to train on.
     random_state : int, RandomState or None, default=None
         Source of every random draw; the caller's generators are left as found.
@@ -212,42 +217,47 @@ _SHARED = """\
         Let the next `fit` start from the present network: its genotype, weights, scales, window
         normalisation and channel mode. The data need the shape of those before."""
 
-_TARGET_CHANNELS = """\
+_REGRESSION = """\
     target_channels : None or sequence of int, default=None
         The channel that each target continues. None maps target j to channel j where y is 3-D (or
         2-D, with `lookback`) and has as many targets as X has channels, and maps nothing elsewhere;
         an empty sequence maps nothing.
+    loss : {"mse", "mae", "huber", "quantile"}, default="mse"
+        What training minimises, in standardised units. With ``"quantile"`` the network has an
+        output for each of `quantile_levels`, and predicts the median.
+    quantile_levels : sequence of float, default=(0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+        Ascending probabilities in (0, 1), one of them 0.5, for ``loss="quantile"``.
 """
 
-_LOSS = """\
-    loss : {"mse", "mae", "huber"}, default="mse"
-        What training minimises, in standardised units.
-"""
-
-_CLASS_WEIGHT = """\
+_CLASSIFICATION = """\
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
 """
 
 
-def parameters_section(*, is_classifier: bool) -> str:
-    """Return the numpydoc text of all parameters of an estimator.
+def _entries(text: str) -> dict[str, str]:
+    """Return the entries of a numpydoc section by the name of their parameter."""
+    parts = re.split(r"(?m)^(?=    \w+ : )", text)
+    return {part.split(" : ")[0].strip(): part.rstrip("\n") for part in parts if part.strip()}
+
+
+def parameters_section(names: Iterable[str], own: str = "") -> str:
+    """Return the numpydoc text of parameters.
 
     Parameters
     ----------
-    is_classifier : bool
-        Whether the estimator classifies.
+    names : iterable of str
+        The parameters, in the order of the constructor.
+    own : str, default=""
+        Entries that an estimator words for itself.
 
     Returns
     -------
     str
-        The body of its Parameters section.
+        The body of a Parameters section.
     """
-    return (
-        _SHARED.replace("{target_channels}", "" if is_classifier else _TARGET_CHANNELS)
-        .replace("{loss}", "" if is_classifier else _LOSS)
-        .replace("{class_weight}", _CLASS_WEIGHT if is_classifier else "")
-    )
+    entries = _entries(_SHARED) | _entries(_REGRESSION) | _entries(_CLASSIFICATION) | _entries(own)
+    return "\n".join(entries[name] for name in names)
 
 
 ATTRIBUTES = """\
@@ -274,22 +284,26 @@ ATTRIBUTES = """\
         Column names, where X had them."""
 
 
-def document(estimator_class: type) -> type:
-    """Fill the shared sections into an estimator's docstring.
+def document(own: str = "") -> Callable[[type[T]], type[T]]:
+    """Return a decorator that fills the shared sections into an estimator's docstring.
 
     Parameters
     ----------
-    estimator_class : type
-        A class whose docstring holds ``%(parameters)s`` and ``%(attributes)s``.
+    own : str, default=""
+        Entries of parameters that the estimator words for itself.
 
     Returns
     -------
-    type
-        The same class.
+    callable
+        Takes a class whose docstring holds ``%(parameters)s`` and ``%(attributes)s``.
     """
-    is_classifier = "class_weight" in inspect.signature(estimator_class).parameters
-    if estimator_class.__doc__ is not None:
-        estimator_class.__doc__ = estimator_class.__doc__.replace(
-            "%(parameters)s", parameters_section(is_classifier=is_classifier).lstrip()
-        ).replace("%(attributes)s", ATTRIBUTES.lstrip())
-    return estimator_class
+
+    def filled(estimator_class: type[T]) -> type[T]:
+        names = [name for name in inspect.signature(estimator_class).parameters if name != "self"]
+        if estimator_class.__doc__ is not None:
+            estimator_class.__doc__ = estimator_class.__doc__.replace(
+                "%(parameters)s", parameters_section(names, own).lstrip()
+            ).replace("%(attributes)s", ATTRIBUTES.lstrip())
+        return estimator_class
+
+    return filled

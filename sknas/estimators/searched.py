@@ -1,0 +1,181 @@
+"""What a search leaves on an estimator: the network, its record, and how both are kept."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, ParamSpec, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from torch import Generator
+
+from sknas._validation import validate_parameters
+from sknas.derived import DerivedNetwork
+from sknas.estimators._fitting import fit_network
+from sknas.estimators._progress import ProgressBar
+from sknas.estimators._resolution import resolve
+from sknas.estimators._settings import Settings
+from sknas.estimators._stages import Outcome, ValidationLoss
+from sknas.estimators._updating import Past, update_network
+from sknas.estimators.parameters import CONSTRAINTS
+from sknas.reporting import GrowthEvent
+from sknas.training import Problem, torch_runtime
+
+__all__ = ["SearchedNetwork", "all_or_nothing"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "phase",
+    "train_loss",
+    "val_loss",
+    "n_nodes",
+    "n_candidates",
+    "n_params",
+    "expected_params",
+    "n_branches",
+    "arch_steps",
+    "arch_samples",
+    "gate_entropy",
+    "skip_weight",
+    "arch_curvature",
+    "effective_rank",
+    "progress",
+    "seconds",
+)
+
+
+def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
+    """Let a `fit` that raises an error leave its estimator as it was.
+
+    Parameters
+    ----------
+    fit : callable
+        A method that learns.
+
+    Returns
+    -------
+    callable
+        The method. An interrupt by the user passes through: what was learned until then stays.
+    """
+
+    @functools.wraps(fit)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        state = vars(args[0])
+        before = state.copy()
+        try:
+            return fit(*args, **kwargs)
+        except Exception:
+            state.clear()
+            state.update(before)
+            raise
+
+    return guarded
+
+
+class SearchedNetwork(BaseEstimator):
+    """An estimator whose parameters are those of a search, and whose state is its result.
+
+    A shell checks its input, makes a `Problem` of it and hands that to `_search` or `_go_on`.
+    """
+
+    _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = CONSTRAINTS
+    _doc_link_module = "sknas"
+    _memory: ValidationLoss
+
+    def _start_clock(self) -> float:
+        """Check the parameters and return when the fit began, by the monotonic clock."""
+        validate_parameters(self, self._parameter_constraints)
+        return time.monotonic()
+
+    def _resolved(self) -> Settings:
+        return resolve(self.get_params(deep=False))
+
+    def _draw_seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    # -- search and training --------------------------------------------------------------------
+
+    def _search(
+        self,
+        problem: Problem,
+        settings: Settings,
+        start: float,
+        previous: DerivedNetwork | None = None,
+    ) -> Outcome:
+        """Search, derive and train; keep the result in place of any before."""
+        with torch_runtime(), ProgressBar(is_shown=bool(self.verbose)) as progress:
+            outcome = fit_network(problem, settings, progress, start, previous)
+        self._keep_network(outcome)
+        self._keep_history(outcome, [])
+        self.growth_events_ = [GrowthEvent.of(move) for move in outcome.moves]
+        self.search_report_ = outcome.report
+        self._n_calls = 1
+        return outcome
+
+    def _go_on(self, problem: Problem, settings: Settings, start: float) -> Outcome:
+        """Go on from the present network; keep what was learned behind what earlier calls told."""
+        past = Past(self._memory, self.n_iter_, self._n_calls)
+        network = self._network_for(problem)
+        with torch_runtime(), ProgressBar(is_shown=bool(self.verbose)) as progress:
+            outcome = update_network(problem, settings, network, past, progress, start)
+        if outcome.network is network:
+            self._memory = outcome.memory  # the network is not even rounded to the training's type
+        else:
+            self._keep_network(outcome)
+        self._keep_history(outcome, [self.search_history_])
+        self.growth_events_ = [
+            *self.growth_events_,
+            *(GrowthEvent.of(move) for move in outcome.moves),
+        ]
+        self.search_report_ = self.search_report_.followed_by(outcome.report)
+        self._n_calls += 1
+        return outcome
+
+    def _network_for(self, problem: Problem) -> DerivedNetwork:
+        """Return a copy of the present network in the type that training uses."""
+        network: DerivedNetwork = copy.deepcopy(self.module_)
+        return network.to(problem.data.past.device, problem.dtype)
+
+    def _keep_network(self, outcome: Outcome) -> None:
+        self.module_ = outcome.network.double().cpu().eval().requires_grad_(requires_grad=False)
+        self.genotype_ = outcome.network.spec.genotype
+        self.n_params_ = outcome.network.n_params
+        self._memory = outcome.memory
+
+    def _keep_history(self, outcome: Outcome, earlier: list[pd.DataFrame]) -> None:
+        rows = pd.DataFrame(outcome.rows).reindex(columns=list(HISTORY_COLUMNS))
+        parts = [part for part in (*earlier, rows) if len(part)]
+        history = pd.concat(parts, ignore_index=True) if parts else rows
+        self.search_history_ = history.assign(epoch=np.arange(1, len(history) + 1))
+        self.n_iter_ = len(history)
+
+    # -- persistence ----------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return numpy arrays and plain Python: the network's weights, not the module."""
+        state = dict(super().__getstate__())
+        module = state.pop("module_", None)
+        if module is not None:
+            weights = {name: value.numpy() for name, value in module.state_dict().items()}
+            state["_network"] = (module.spec, weights)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the network again around its weights."""
+        state = dict(state)
+        network = state.pop("_network", None)
+        super().__setstate__(state)
+        if network is not None:
+            spec, weights = network
+            module = DerivedNetwork(spec, generator=Generator().manual_seed(0), dtype=torch.float64)
+            module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
+            self.module_ = module.eval().requires_grad_(requires_grad=False)

@@ -1,0 +1,31 @@
+"""Forecasting: frames in, frames out, with scores and intervals that can be trusted."""
+
+from sknas.forecasting.forecaster import GrowingDARTSForecaster
+from sknas.forecasting.intervals import ConformalResiduals
+from sknas.forecasting.metrics import (
+    corr,
+    coverage,
+    interval_width,
+    mae,
+    mase,
+    mse,
+    pinball_loss,
+    rmse,
+    rse,
+)
+from sknas.forecasting.scores import score_table
+
+__all__ = [
+    "ConformalResiduals",
+    "GrowingDARTSForecaster",
+    "corr",
+    "coverage",
+    "interval_width",
+    "mae",
+    "mase",
+    "mse",
+    "pinball_loss",
+    "rmse",
+    "rse",
+    "score_table",
+]

@@ -1,0 +1,257 @@
+"""Reads what is known in advance: covariates, the calendar, and what is fixed for a series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sknas.forecasting._calendar import Calendar
+from sknas.forecasting._calendar_features import calendar_features
+from sknas.forecasting._covariates import Covariates, read_covariates
+from sknas.forecasting._forecasts import last_rows
+from sknas.forecasting._frames import Frame
+from sknas.forecasting._panel import Panel
+from sknas.forecasting._static import StaticCovariates, read_static
+from sknas.windows import Scaler, fit_scaler
+
+__all__ = ["KnownReader"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class KnownReader:
+    """Reads covariates, the calendar and what is fixed for a series, as `fit` has met them.
+
+    Parameters
+    ----------
+    covariates : Covariates or None
+        Those of the fit, without their rows; None where it had none.
+    features : None, "auto" or sequence of str
+        Calendar features.
+    static : StaticCovariates or None
+        Those of the fit's series.
+    keys : pd.Index or None
+        Keys of these series.
+    scaler : Scaler
+        Units.
+    """
+
+    covariates: Covariates | None
+    features: str | Sequence[str] | None
+    static: StaticCovariates | None
+    keys: pd.Index | None
+    scaler: Scaler
+
+    @classmethod
+    def at_fit(
+        cls,
+        panel: Panel,
+        X: Frame | None,
+        static: pd.DataFrame | None,
+        features: str | Sequence[str] | None,
+    ) -> tuple[KnownReader, Array]:
+        """Read what a fit was given.
+
+        Parameters
+        ----------
+        panel : Panel
+            Rows of the targets.
+        X : DataFrame, array or None
+            Covariates of these rows.
+        static : DataFrame or None
+            Covariates of the series.
+        features : None, "auto" or sequence of str
+            Calendar features.
+
+        Returns
+        -------
+        reader : KnownReader
+            For later calls.
+        known : ndarray of shape (n_rows, n_covariates)
+            Standardised covariates of each row of the panel.
+        """
+        if static is not None and panel.keys is None:
+            raise ValueError("static needs a panel, whose series it tells of; got a single series.")
+        covariates = None if X is None else read_covariates(X, panel, 0)
+        fixed = None if static is None else read_static(static, panel.keys, name="static")
+        empty = None if covariates is None else replace(covariates, values=covariates.values[:0])
+        unscaled = cls(empty, features, fixed, panel.keys, Scaler(np.zeros(0), np.ones(0)))
+        moving = None if covariates is None else covariates.values
+        raw = unscaled._joined(panel.calendar, panel.row_positions, panel.row_series, moving, fixed)
+        scaler = fit_scaler(raw) if raw.shape[1] else unscaled.scaler
+        return replace(unscaled, scaler=scaler), scaler.transform(raw)
+
+    def around(
+        self,
+        context: Panel,
+        known: Array | None,
+        X: Frame | None,
+        static: pd.DataFrame | None,
+        lookback: int,
+        n_steps: int,
+        n_ahead: int,
+    ) -> Array:
+        """Return the covariates of the last rows of a context, and of the steps ahead.
+
+        Parameters
+        ----------
+        context : Panel
+            At most `lookback` rows of each series.
+        known : ndarray of shape (n_rows, n_covariates) or None
+            Standardised covariates of these rows; None reads them from `X`.
+        X : DataFrame, array or None
+            Covariates of the steps ahead, and of the context where they are not known.
+        static : DataFrame or None
+            Covariates of series that the fit did not see.
+        lookback : int
+            Rows before the steps ahead.
+        n_steps, n_ahead : int
+            Steps to read covariates of, and rows to return.
+
+        Returns
+        -------
+        ndarray of shape (n_series, lookback + n_ahead, n_covariates)
+            Standardised; zero in front of a short series and behind the steps.
+        """
+        self._check_given(X)
+        fixed = self._static_of(context, static)
+        if known is None:
+            known = self._rows(context, X, fixed)
+        ahead = replace(
+            context,
+            values=context.values[:0],
+            starts=np.zeros_like(context.starts),
+            first=context.stop,
+        )
+        found = (
+            read_covariates(X, ahead, n_steps, like=self.covariates) if self.covariates else None
+        )
+        positions = (context.stop[:, None] + np.arange(n_steps)).ravel()
+        series = np.repeat(np.arange(context.n_series), n_steps)
+        future = self.scaler.transform(
+            self._joined(
+                context.calendar, positions, series, None if found is None else found.values, fixed
+            )
+        ).reshape(context.n_series, n_steps, -1)
+        rows = np.zeros((context.n_series, lookback + n_ahead, future.shape[2]))
+        rows[:, :lookback] = last_rows(known, context.starts, lookback, 0.0)
+        rows[:, lookback : lookback + n_steps] = future
+        return rows
+
+    def rows_after(
+        self, panel: Panel, old: Panel, known: Array, X: Frame | None, static: pd.DataFrame | None
+    ) -> Array:
+        """Return the covariates of an old panel's rows and of those appended to it.
+
+        Parameters
+        ----------
+        panel : Panel
+            The old one with rows appended, and perhaps with new series behind its own.
+        old : Panel
+            The panel before.
+        known : ndarray of shape (n_old_rows, n_covariates)
+            Its standardised covariates.
+        X : DataFrame, array or None
+            Covariates of the new rows.
+        static : DataFrame or None
+            Covariates of new series.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_covariates)
+            Standardised.
+        """
+        self._check_given(X)
+        begin = panel.first.copy()
+        begin[: old.n_series] = old.stop
+        is_new = panel.row_positions >= begin[panel.row_series]
+        n_new = np.bincount(panel.row_series[is_new], minlength=panel.n_series)
+        new = replace(
+            panel,
+            values=panel.values[is_new],
+            starts=np.concatenate([[0], np.cumsum(n_new)]),
+            first=begin,
+        )
+        rows = np.empty((len(panel.values), known.shape[1]))
+        rows[~is_new] = known
+        rows[is_new] = self._rows(new, X, self._static_of(panel, static))
+        return rows
+
+    def rows_of(self, panel: Panel, X: Frame | None, static: pd.DataFrame | None) -> Array:
+        """Return the covariates of a panel's rows.
+
+        Parameters
+        ----------
+        panel : Panel
+            Rows.
+        X : DataFrame, array or None
+            Their covariates.
+        static : DataFrame or None
+            Covariates of series that the fit did not see.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_covariates)
+            Standardised.
+        """
+        self._check_given(X)
+        return self._rows(panel, X, self._static_of(panel, static))
+
+    def _check_given(self, X: Frame | None) -> None:
+        if X is None and self.covariates is not None:
+            names = list(self.covariates.columns)
+            raise ValueError(f"X must be given, since fit had covariates {names}; got None.")
+        if X is not None and self.covariates is None:
+            raise ValueError("X must be None, since fit had no covariates; got some.")
+
+    def _read(self, X: Frame | None, panel: Panel, n_future: int) -> Covariates | None:
+        if X is None:
+            return None
+        return read_covariates(X, panel, n_future, like=self.covariates)
+
+    def _rows(self, panel: Panel, X: Frame | None, fixed: StaticCovariates | None) -> Array:
+        found = self._read(X, panel, 0)
+        moving = None if found is None else found.values
+        return self.scaler.transform(
+            self._joined(panel.calendar, panel.row_positions, panel.row_series, moving, fixed)
+        )
+
+    def _static_of(self, panel: Panel, static: pd.DataFrame | None) -> StaticCovariates | None:
+        """Return the static covariates of a panel's series: those given, else those of the fit."""
+        if self.static is None or panel.keys is None or self.keys is None:
+            if static is not None:
+                raise ValueError("static must be None, since fit had none; got some.")
+            return None
+        if static is not None:
+            return read_static(static, panel.keys, like=self.static, name="static")
+        found = self.keys.get_indexer(panel.keys)
+        if (found < 0).any():
+            raise ValueError(
+                "static must be given for series that fit did not see; got none for "
+                f"{panel.keys[found < 0][0]!r}."
+            )
+        return replace(self.static, values=self.static.values[found])
+
+    def _joined(
+        self,
+        calendar: Calendar,
+        positions: Array,
+        series: Array,
+        moving: Array | None,
+        fixed: StaticCovariates | None,
+    ) -> Array:
+        """Return rows of covariates, calendar features and static ones beside each other."""
+        parts = [np.zeros((len(positions), 0))]
+        if moving is not None:
+            parts.append(moving)
+        if self.features:
+            parts.append(calendar_features(calendar, positions, self.features)[0])
+        if fixed is not None:
+            parts.append(fixed.values[series])
+        return np.concatenate(parts, axis=1)

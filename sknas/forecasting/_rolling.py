@@ -1,0 +1,125 @@
+"""Forecasts from many origins of a panel at once, beside what happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from sknas.blocks import NetworkShape
+from sknas.forecasting._panel import Panel
+from sknas.forecasting._rollout import roll_out
+from sknas.forecasting._scales import PanelScales
+from sknas.windows import lay_series
+
+__all__ = ["RollingForecasts", "forecast_origins"]
+
+Array = NDArray[Any]
+_N_AT_ONCE = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class RollingForecasts:
+    """Forecasts and truths, origin by origin, in standardised units.
+
+    Parameters
+    ----------
+    times : ndarray of shape (n_origins,), dtype=int64
+        Grid position of the first forecast step.
+    series : ndarray of shape (n_origins,)
+        Number of the series.
+    last : ndarray of shape (n_origins, n_targets)
+        The newest known values.
+    truth : ndarray of shape (n_origins, n_steps, n_targets)
+        What happened; NaN is missing.
+    outputs : ndarray of shape (n_origins, n_quantiles, n_steps, n_targets)
+        Forecasts.
+    quantiles : tuple of float
+        Levels of the outputs; empty for points.
+    """
+
+    times: NDArray[np.int64]
+    series: Array
+    last: Array
+    truth: Array
+    outputs: Array
+    quantiles: tuple[float, ...]
+
+    @property
+    def points(self) -> Array:
+        """Points, or medians, of shape (n_origins, n_steps, n_targets)."""
+        return self.outputs[:, self.quantiles.index(0.5) if self.quantiles else 0]
+
+
+def forecast_origins(
+    network: nn.Module,
+    shape: NetworkShape,
+    scales: PanelScales,
+    panel: Panel,
+    known: Array,
+    n_steps: int,
+    *,
+    begin: NDArray[np.int64],
+    step: int = 1,
+) -> RollingForecasts:
+    """Forecast every window of `n_steps` rows from the rows before it.
+
+    Parameters
+    ----------
+    network : nn.Module
+        What forecasts.
+    shape : NetworkShape
+        Its sizes.
+    scales : PanelScales
+        Units of the panel's series.
+    panel : Panel
+        All rows.
+    known : ndarray of shape (n_rows, n_covariates)
+        Standardised covariates of the same rows.
+    n_steps : int
+        Steps to forecast.
+    begin : ndarray of shape (n_series,)
+        Grid position of each series' first step to forecast.
+    step : int, default=1
+        Steps between the origins of a series.
+
+    Returns
+    -------
+    RollingForecasts
+        All origins, series by series in time order.
+    """
+    n_targets, lookback = shape.n_targets, shape.lookback
+    standardised = scales.standardise(panel.values, panel.row_series)
+    table = np.concatenate([standardised, known.astype(standardised.dtype)], axis=1)
+    laid = lay_series(table, panel.starts, panel.first, lookback, n_steps)
+    late = laid.times - begin[laid.series]
+    kept = (late >= 0) & (late % step == 0)
+    positions = laid.positions[kept]
+    n_ahead = -(-n_steps // shape.horizon) * shape.horizon
+    padded = np.concatenate([laid.rows, np.zeros((n_ahead, table.shape[1]), laid.rows.dtype)])
+    truths, outputs, lasts = [], [], []
+    for some in np.array_split(positions, max(1, -(-len(positions) // _N_AT_ONCE))):
+        rows = padded[some[:, None] + np.arange(lookback + n_ahead)]  # (n, rows, columns)
+        past, around = rows[:, :lookback, :n_targets], np.nan_to_num(rows[:, :, n_targets:])
+        outputs.append(roll_out(network, shape, past, around, n_steps))
+        truths.append(rows[:, lookback : lookback + n_steps, :n_targets])
+        lasts.append(_newest(past))
+    return RollingForecasts(
+        laid.times[kept],
+        laid.series[kept],
+        np.concatenate(lasts),
+        np.concatenate(truths),
+        np.concatenate(outputs),
+        shape.quantiles,
+    )
+
+
+def _newest(past: Array) -> Array:
+    """Return the newest known value of each window (n, lookback, targets); NaN where none is."""
+    is_known = ~np.isnan(past)
+    newest = past.shape[1] - 1 - np.argmax(is_known[:, ::-1], axis=1)  # (n, targets)
+    found: Array = np.take_along_axis(past, newest[:, None], axis=1)[:, 0]
+    return found

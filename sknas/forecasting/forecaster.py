@@ -1,0 +1,627 @@
+"""Frames in, frames out: the future of one table of series, or of a panel, from its past."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from sknas._validation import Interval, StrOptions
+from sknas.blocks import NetworkShape
+from sknas.derived import DerivedNetwork, NetworkSpec
+from sknas.estimators.losses import checked_quantiles, make_objective, median_of
+from sknas.estimators.parameters import CONSTRAINTS, document
+from sknas.estimators.searched import SearchedNetwork, all_or_nothing
+from sknas.forecasting._appending import append, tail
+from sknas.forecasting._forecasts import Forecasts, Values, last_rows
+from sknas.forecasting._frames import Frame, read_panel, write_panel
+from sknas.forecasting._inference import Frequency
+from sknas.forecasting._known_reader import KnownReader
+from sknas.forecasting._panel import Panel
+from sknas.forecasting._problem import PreparedPanel, make_problem, prepare_panel
+from sknas.forecasting._rolling import RollingForecasts, forecast_origins
+from sknas.forecasting._rollout import roll_out
+from sknas.forecasting._scales import PanelScales, fit_panel_scales
+from sknas.forecasting._seasons import candidate_lookbacks, season_length
+from sknas.forecasting.intervals import ConformalResiduals
+from sknas.genotype import Genotype
+from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
+from sknas.supernet import AuxiliarySkip, Relaxation
+from sknas.training import Problem, seed_loss, torch_runtime
+
+__all__ = ["GrowingDARTSForecaster"]
+
+_N_RESIDUALS = 2000
+_N_BATCH = 256
+
+_OWN = """\
+    lookback : int or "auto", default="auto"
+        Rows that a forecast reads. ``"auto"`` takes, of some whole seasons of the index's frequency
+        (or 8 to 128 rows), the one whose linear model validates best.
+    horizon : int, default=1
+        Steps that the network forecasts at once. `predict` goes on from its own forecasts for
+        more.
+    freq : str, offset, int or None, default=None
+        Frequency of the index; None tells it from the index.
+    missing : {"error", "mask"}, default="error"
+        Whether missing values, and rows missing between others, are refused; or left out of
+        normalisation and loss, and read as the newest value known before them.
+    calendar_features : None, "auto" or sequence of str, default=None
+        What the index says of each step, read as covariates known in advance, such as ``"hour"``,
+        ``"day_of_week"`` or ``"month"``; ``"auto"`` takes those that vary within a year.
+    channel_mode : {"auto", "independent", "mixed"}, default="auto"
+        Whether every target reads its own past (and the covariates), with weights shared, or all
+        columns. ``"auto"`` lets the validation loss of the linear seed decide.
+    window_norm : {"auto", "none", "last", "revin"}, default="auto"
+        Normalisation of each window, undone on the forecast; ``"auto"`` is ``"last"``.
+    validation_fraction : float, default=0.2
+        Share of the windows that validation decides on: the last ones in time.
+"""
+
+
+@document(_OWN)
+class GrowingDARTSForecaster(SearchedNetwork):
+    """Forecaster that searches its own architecture, growing it from a linear model.
+
+    One network forecasts all columns, and all series of a panel, `horizon` steps at once. Each
+    series is standardised by itself.
+
+    Parameters
+    ----------
+    %(parameters)s
+
+    Attributes
+    ----------
+    %(attributes)s
+    lookback_ : int
+        Rows that a forecast reads.
+    residuals_ : ConformalResiduals
+        Errors on the validation part, in standardised units, which intervals are made of.
+
+    See Also
+    --------
+    GrowingDARTSRegressor : The same search on arrays.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from sknas import GrowingDARTSForecaster
+    >>> index = pd.date_range("2024-01-01", periods=120, freq="D")
+    >>> Y = pd.DataFrame({"a": np.arange(120.0), "b": 5.0}, index=index)
+    >>> model = GrowingDARTSForecaster(lookback=7, horizon=3, max_nodes=0).fit(Y)
+    >>> print(model.predict().round(3))
+                    a    b
+    2024-04-30  120.0  5.0
+    2024-05-01  121.0  5.0
+    2024-05-02  122.0  5.0
+    """
+
+    _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
+        **CONSTRAINTS,
+        "lookback": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "horizon": [Interval(Integral, 1, None, closed="left")],
+        "freq": [None, str, pd.DateOffset, Integral],
+        "missing": [StrOptions({"error", "mask"})],
+        "calendar_features": [None, StrOptions({"auto"}), list, tuple],
+        "validation": [StrOptions({"auto", "chronological"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        lookback: int | str = "auto",
+        horizon: int = 1,
+        freq: Frequency = None,
+        missing: str = "error",
+        calendar_features: str | Sequence[str] | None = None,
+        backbone: str = "two_input",
+        operations: str | Sequence[str] = "default",
+        initial_genotype: str | Genotype = "auto",
+        initial_nodes: int = 1,
+        max_nodes: int = 12,
+        hidden_size: int | str = "auto",
+        n_layers: int = 1,
+        genotype: str | Genotype | None = None,
+        segment_length: int | str = "auto",
+        channel_mode: str = "auto",
+        window_norm: str = "auto",
+        linear_seed: bool = True,
+        mode: str = "interleaved",
+        growth: str | GrowthRule = "plateau",
+        pruning: str | PruningRule = "effect",
+        relaxation: str | Relaxation = "auto",
+        arch_schedule: str | ArchSchedule[Any] = "alternate",
+        arch_fraction: float | str = "auto",
+        arch_order: int = 1,
+        arch_regularizer: str | ArchRegularizer | None = None,
+        auxiliary_skip: str | AuxiliarySkip | None = None,
+        collapse_watch: str | CollapseWatch | None = None,
+        arch_learning_rate: float = 0.01,
+        size_penalty: float = 0.0,
+        max_params: int | None = None,
+        search_epochs: int | str = "auto",
+        max_epochs: int | str = "auto",
+        time_budget: float | None = None,
+        batch_size: int | str = "auto",
+        learning_rate: float = 0.002,
+        loss: str = "mse",
+        quantile_levels: Sequence[float] = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975),
+        weight_decay: float = 0.0,
+        dropout: float | str = "auto",
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        validation: str = "auto",
+        refit: str = "both",
+        refit_full: bool = False,
+        device: str = "cpu",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.lookback = lookback
+        self.horizon = horizon
+        self.freq = freq
+        self.missing = missing
+        self.calendar_features = calendar_features
+        self.backbone = backbone
+        self.operations = operations
+        self.initial_genotype = initial_genotype
+        self.initial_nodes = initial_nodes
+        self.max_nodes = max_nodes
+        self.hidden_size = hidden_size
+        self.n_layers = n_layers
+        self.genotype = genotype
+        self.segment_length = segment_length
+        self.channel_mode = channel_mode
+        self.window_norm = window_norm
+        self.linear_seed = linear_seed
+        self.mode = mode
+        self.growth = growth
+        self.pruning = pruning
+        self.relaxation = relaxation
+        self.arch_schedule = arch_schedule
+        self.arch_fraction = arch_fraction
+        self.arch_order = arch_order
+        self.arch_regularizer = arch_regularizer
+        self.auxiliary_skip = auxiliary_skip
+        self.collapse_watch = collapse_watch
+        self.arch_learning_rate = arch_learning_rate
+        self.size_penalty = size_penalty
+        self.max_params = max_params
+        self.search_epochs = search_epochs
+        self.max_epochs = max_epochs
+        self.time_budget = time_budget
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.loss = loss
+        self.quantile_levels = quantile_levels
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.validation = validation
+        self.refit = refit
+        self.refit_full = refit_full
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- fit ------------------------------------------------------------------------------------
+
+    @all_or_nothing
+    def fit(self, Y: Frame, X: Frame | None = None, *, static: pd.DataFrame | None = None) -> Self:
+        """Search an architecture on the past of all series, and train it.
+
+        Parameters
+        ----------
+        Y : DataFrame, Series or array of shape (n_timepoints,) or (n_timepoints, n_targets)
+            What to forecast: rows in time order under an index of dates, periods or integers, or,
+            for a panel, under a MultiIndex (series, time). The frequency is told from the index.
+        X : DataFrame or array, default=None
+            Covariates known in advance, for every row of `Y`; for a panel by (series, time), or by
+            time alone for all series.
+        static : DataFrame, default=None
+            Covariates of the series of a panel, a row each: numbers, or categories.
+
+        Returns
+        -------
+        GrowingDARTSForecaster
+            The fitted forecaster.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or a row breaks its rule; the message names it.
+        """
+        start = self._start_clock()
+        settings, seed = self._resolved(), self._draw_seed()
+        panel = read_panel(Y, freq=self.freq, missing=self.missing)
+        reader, known = KnownReader.at_fit(panel, X, static, self.calendar_features)
+        prepared, problem = self._choose_lookback(panel, known, settings.arch_fraction, seed)
+        outcome = self._search(problem, settings, start)
+        self.lookback_ = prepared.shape.lookback
+        self._scales, self._reader = prepared.scales, reader
+        self._remember(panel, known)
+        judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
+        self.residuals_ = ConformalResiduals.from_residuals(_residuals(judged, problem))
+        if outcome.interrupt is not None:
+            raise outcome.interrupt
+        return self
+
+    def _choose_lookback(
+        self, panel: Panel, known: NDArray[Any], arch_fraction: float, seed: int
+    ) -> tuple[PreparedPanel, Problem]:
+        """Prepare the panel for the given lookback, or the one whose linear model is best."""
+        lengths: Sequence[int] = (
+            candidate_lookbacks(
+                season_length(panel.calendar.freqstr), self.horizon, int(panel.lengths.max())
+            )
+            if isinstance(self.lookback, str)
+            else (int(self.lookback),)
+        )
+        made = [self._prepared(panel, known, n, arch_fraction, seed, None) for n in lengths]
+        if len(made) == 1:
+            return made[0]
+        # All are judged on the same steps.
+        border = max(prepared.laid.times[prepared.outer.validation].min() for prepared, _ in made)
+        losses = []
+        for prepared, problem in made:
+            is_common = prepared.laid.times[prepared.outer.validation] >= border
+            judges = problem.validation[torch.from_numpy(is_common)]
+            with torch_runtime():
+                losses.append(seed_loss(dataclasses.replace(problem, validation=judges)))
+        return made[int(np.argmin(losses))]
+
+    def _prepared(
+        self,
+        panel: Panel,
+        known: NDArray[Any],
+        lookback: int,
+        arch_fraction: float,
+        seed: int,
+        before: NetworkSpec | None,
+    ) -> tuple[PreparedPanel, Problem]:
+        """Return the windows of a panel; in the units and modes of an earlier network, if given."""
+        quantiles = checked_quantiles(self.loss, self.quantile_levels)
+        if before is None:
+            is_short = bool((panel.lengths < lookback + self.horizon).any())
+            may_miss = self.missing == "mask" or is_short
+        else:
+            may_miss = before.shape.has_missing
+        prepared = prepare_panel(
+            panel,
+            known,
+            lookback=lookback,
+            horizon=self.horizon,
+            quantiles=quantiles,
+            validation_fraction=self.validation_fraction,
+            arch_fraction=arch_fraction,
+            may_miss=may_miss,
+            scales=None if before is None else self._scales_of(panel),
+        )
+        mode = self.channel_mode if before is None else before.channel_mode
+        norm = self.window_norm if before is None else before.window_norm
+        problem = make_problem(
+            prepared,
+            make_objective(self.loss, quantiles),
+            window_norm="last" if norm == "auto" else norm,
+            channel_mode="independent" if mode == "auto" else mode,
+            batch_size=self.batch_size,
+            seed=seed,
+            device=self.device,
+        )
+        return prepared, problem
+
+    def _remember(self, panel: Panel, known: NDArray[Any]) -> None:
+        """Keep the rows that the next forecast reads."""
+        kept = panel.row_positions >= (panel.stop - self.lookback_)[panel.row_series]
+        self._panel, self._known = tail(panel, self.lookback_), known[kept]
+        if self._scales.center.shape[0] != panel.n_series:
+            raise RuntimeError("internal error: a series without a scale.")
+
+    # -- what is known ----------------------------------------------------------------------------
+
+    @property
+    def history_(self) -> Values:
+        """The last known rows, `lookback_` of each series, as `fit` was given them."""
+        check_is_fitted(self)
+        return write_panel(
+            self._panel.values, self._panel.row_keys, self._panel.row_positions, self._panel
+        )
+
+    @property
+    def cutoff(self) -> object:
+        """Label of the last known row; for a panel a Series with a label for each series."""
+        check_is_fitted(self)
+        labels = self._panel.calendar.labels(self._panel.stop - 1)
+        return labels[0] if self._panel.keys is None else pd.Series(labels, self._panel.keys)
+
+    # -- prediction -------------------------------------------------------------------------------
+
+    def predict(
+        self,
+        horizon: int | None = None,
+        X: Frame | None = None,
+        *,
+        Y: Frame | None = None,
+        static: pd.DataFrame | None = None,
+    ) -> Values:
+        """Forecast what follows the last known rows.
+
+        Parameters
+        ----------
+        horizon : int, default=None
+            Steps; None is the horizon of the fit. Beyond that, forecasts go on from forecasts.
+        X : DataFrame or array, default=None
+            Covariates of the steps ahead, where `fit` had covariates; with `Y`, of its last rows
+            too.
+        Y : DataFrame, Series or array, default=None
+            Rows to forecast from in place of those last known: other times, or other series.
+        static : DataFrame, default=None
+            Covariates of series in `Y` that `fit` did not see.
+
+        Returns
+        -------
+        DataFrame, Series or ndarray
+            What `fit` got, its index continued.
+
+        Raises
+        ------
+        ValueError
+            If rows of `X` are missing, which the message lists, or a parameter breaks its rule.
+        """
+        forecasts = self._forecasts(horizon, X, Y, static)
+        return forecasts.frame(forecasts.points)
+
+    def predict_interval(
+        self,
+        horizon: int | None = None,
+        X: Frame | None = None,
+        *,
+        coverage: float | Sequence[float] = 0.9,
+        Y: Frame | None = None,
+        static: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Forecast intervals that hold the truth with given probabilities, step by step.
+
+        They are split-conformal, made of the errors on the validation part; with
+        ``loss="quantile"`` they are the network's own quantiles.
+
+        Parameters
+        ----------
+        horizon, X, Y, static
+            As in `predict`.
+        coverage : float or sequence of float, default=0.9
+            Probabilities in (0, 1).
+
+        Returns
+        -------
+        DataFrame
+            Columns (target, coverage, ``"lower"`` or ``"upper"``).
+        """
+        wanted = [coverage] if isinstance(coverage, float | int) else list(coverage)
+        for one in wanted:
+            if not 0.0 < one < 1.0:
+                raise ValueError(f"coverage must be in (0, 1); got {one!r}.")
+        forecasts = self._forecasts(horizon, X, Y, static)
+        named = []
+        for one in wanted:
+            ends = self._levels(forecasts, [(1.0 - one) / 2, (1.0 + one) / 2])
+            named += [
+                ((one, side), end) for side, end in zip(("lower", "upper"), ends, strict=True)
+            ]
+        return forecasts.table(named)
+
+    def predict_quantiles(
+        self,
+        horizon: int | None = None,
+        X: Frame | None = None,
+        *,
+        alpha: float | Sequence[float] = (0.1, 0.5, 0.9),
+        Y: Frame | None = None,
+        static: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Forecast quantiles, step by step; they never cross.
+
+        Parameters
+        ----------
+        horizon, X, Y, static
+            As in `predict`.
+        alpha : float or sequence of float, default=(0.1, 0.5, 0.9)
+            Probabilities in (0, 1); with ``loss="quantile"`` within `quantile_levels`.
+
+        Returns
+        -------
+        DataFrame
+            Columns (target, alpha).
+        """
+        alphas = [alpha] if isinstance(alpha, float | int) else list(alpha)
+        for one in alphas:
+            if not 0.0 < one < 1.0:
+                raise ValueError(f"alpha must be in (0, 1); got {one!r}.")
+        forecasts = self._forecasts(horizon, X, Y, static)
+        levels = self._levels(forecasts, alphas)
+        return forecasts.table([((one,), level) for one, level in zip(alphas, levels, strict=True)])
+
+    def _levels(self, forecasts: Forecasts, alphas: Sequence[float]) -> NDArray[np.float64]:
+        """Return quantiles (n_alphas, n_series, n_steps, n_targets), standardised."""
+        if forecasts.quantiles:
+            return forecasts.levels(alphas)
+        return self.residuals_.quantiles(forecasts.points, alphas)
+
+    def _forecasts(
+        self, horizon: int | None, X: Frame | None, Y: Frame | None, static: pd.DataFrame | None
+    ) -> Forecasts:
+        check_is_fitted(self)
+        n_steps = self.horizon if horizon is None else horizon
+        if not isinstance(n_steps, Integral) or n_steps < 1:
+            raise ValueError(f"horizon must be an integer of at least 1 step; got {horizon!r}.")
+        shape: NetworkShape = self.module_.spec.shape
+        n_ahead = -(-int(n_steps) // shape.horizon) * shape.horizon
+        if Y is None:
+            context, around = self._panel, None
+        else:
+            given = read_panel(Y, like=self._panel, missing=self.missing)
+            context, around = tail(given, self.lookback_), given
+        known = self._known if around is None else None
+        ahead = self._reader.around(
+            context, known, X, static, self.lookback_, int(n_steps), n_ahead
+        )
+        scales = self._scales_of(context if around is None else around)
+        past = scales.standardise(context.values, context.row_series)
+        outputs = roll_out(
+            self.module_,
+            shape,
+            last_rows(past, context.starts, self.lookback_, np.nan),
+            ahead,
+            int(n_steps),
+        )
+        return Forecasts(outputs, shape.quantiles, context, scales)
+
+    def _scales_of(self, panel: Panel) -> PanelScales:
+        """Return the units of a panel's series; of new ones, those of the rows given."""
+        if panel.keys is None or self._panel.keys is None:
+            return self._scales
+        found = self._panel.keys.get_indexer(panel.keys)
+        center, scale = self._scales.center[found].copy(), self._scales.scale[found].copy()
+        if (found < 0).any():
+            measured = fit_panel_scales(panel.values, panel.starts, panel.lengths)
+            center[found < 0], scale[found < 0] = (
+                measured.center[found < 0],
+                measured.scale[found < 0],
+            )
+        return PanelScales(center, scale)
+
+    # -- going on ---------------------------------------------------------------------------------
+
+    @all_or_nothing
+    def update(
+        self,
+        Y_new: Frame,
+        X: Frame | None = None,
+        *,
+        static: pd.DataFrame | None = None,
+        refit: bool = False,
+    ) -> Self:
+        """Take in rows that follow the known ones.
+
+        The next forecast begins behind them. Errors on them join those that intervals are made of.
+
+        Parameters
+        ----------
+        Y_new : DataFrame, Series or array
+            Rows of the kind that `fit` got; a panel may bring new series.
+        X : DataFrame or array, default=None
+            Their covariates, where `fit` had covariates.
+        static : DataFrame, default=None
+            Covariates of new series.
+        refit : bool, default=False
+            Learn on from the new rows; the network may grow, as in
+            `GrowingDARTSRegressor.partial_fit`.
+
+        Returns
+        -------
+        GrowingDARTSForecaster
+            The same forecaster.
+
+        Raises
+        ------
+        ValueError
+            If the rows do not follow the known ones, or are too few to learn from.
+        """
+        check_is_fitted(self)
+        start = self._start_clock()
+        new = read_panel(Y_new, name="Y_new", like=self._panel, missing=self.missing)
+        panel = append(self._panel, new, name="Y_new", missing=self.missing)
+        known = self._reader.rows_after(panel, self._panel, self._known, X, static)
+        scales, interrupt = self._scales_of(panel), None
+        rolling = self._rolling(panel, known, scales, self.horizon, begin=panel.first)
+        if len(rolling.times):
+            errors = rolling.truth - rolling.points
+            self.residuals_ = self.residuals_.recalibrated(errors[-_N_RESIDUALS:])
+        if refit:
+            settings, seed = self._resolved(), self._draw_seed()
+            _, problem = self._prepared(
+                panel, known, self.lookback_, settings.arch_fraction, seed, self.module_.spec
+            )
+            interrupt = self._go_on(problem, settings, start).interrupt
+        self._scales = scales
+        self._remember(panel, known)
+        if interrupt is not None:
+            raise interrupt
+        return self
+
+    def score(self, Y: Frame, X: Frame | None = None) -> float:
+        """Return how much better forecasts are than the last value: higher is better.
+
+        Every window of `horizon` rows of `Y` is forecast from the rows before it. If `Y` directly
+        follows the known rows these come first.
+
+        Parameters
+        ----------
+        Y : DataFrame, Series or array
+            Rows of the kind that `fit` got.
+        X : DataFrame or array, default=None
+            Their covariates.
+
+        Returns
+        -------
+        float
+            One minus the mean absolute error over that of repeating the last value, averaged over
+            targets: 1 is perfect, 0 as good as that naive forecast, below 0 worse.
+        """
+        check_is_fitted(self)
+        given = read_panel(Y, like=self._panel, missing=self.missing)
+        panel, known = given, None
+        follows = given.n_series == self._panel.n_series and bool(
+            np.array_equal(given.first, self._panel.stop)
+        )
+        if follows:
+            panel = append(self._panel, given, missing=self.missing)
+            known = self._reader.rows_after(panel, self._panel, self._known, X, None)
+        else:
+            known = self._reader.rows_of(panel, X, None)
+        begin = self._panel.stop if follows else panel.first
+        rolling = self._rolling(panel, known, self._scales_of(panel), self.horizon, begin=begin)
+        if not len(rolling.times):
+            raise ValueError(
+                f"Y must hold horizon={self.horizon} rows behind {self.lookback_} others to be "
+                f"scored; got {len(given.values)} rows."
+            )
+        errors = np.nanmean(np.abs(rolling.truth - rolling.points), axis=(0, 1))
+        naive = np.nanmean(np.abs(rolling.truth - rolling.last[:, None]), axis=(0, 1))
+        return float(np.mean(1.0 - errors / np.maximum(naive, np.finfo(np.float64).tiny)))
+
+    def _rolling(
+        self,
+        panel: Panel,
+        known: NDArray[Any],
+        scales: PanelScales,
+        n_steps: int,
+        *,
+        begin: NDArray[np.int64],
+        step: int = 1,
+    ) -> RollingForecasts:
+        """Forecast from every origin of a panel, the first step at `begin` or later."""
+        shape: NetworkShape = self.module_.spec.shape
+        return forecast_origins(
+            self.module_, shape, scales, panel, known, n_steps, begin=begin, step=step
+        )
+
+
+@torch.no_grad()
+def _residuals(network: DerivedNetwork, problem: Problem) -> NDArray[np.float64]:
+    """Return errors (n, horizon, n_targets) on an even selection of the validation windows."""
+    step = max(1, -(-len(problem.validation) // _N_RESIDUALS))
+    parts = []
+    for index in problem.validation[::step].split(_N_BATCH):
+        past, target, _ = (values.cpu().double() for values in problem.data.take(index))
+        point = median_of(network(past).numpy(), problem.shape.quantiles)
+        parts.append((target.numpy() - point).swapaxes(1, 2))
+    return np.concatenate(parts)
