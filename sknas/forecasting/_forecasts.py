@@ -29,6 +29,8 @@ class Forecasts:
     ----------
     outputs : Outputs
         Of each series, in its units.
+    moved : ndarray of shape (n_series, n_targets)
+        How much each context moves, see `movement`.
     context : Panel
         The rows before them.
     scales : PanelScales
@@ -36,6 +38,7 @@ class Forecasts:
     """
 
     outputs: Outputs
+    moved: Array
     context: Panel
     scales: PanelScales
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sknas.blocks import NetworkShape
+from sknas.forecasting._calibration import Calibration, movement
 from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._rollout import roll_out
@@ -20,6 +22,7 @@ __all__ = ["RollingForecasts", "forecast_origins"]
 
 Array = NDArray[Any]
 _N_AT_ONCE = 2048
+_LEAST_GROUP = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,8 @@ class RollingForecasts:
         The newest known values.
     truth : ndarray of shape (n_origins, n_steps, n_targets)
         What happened; NaN is missing.
+    moved : ndarray of shape (n_origins, n_targets)
+        How much the window before an origin moves, see `movement`.
     outputs : Outputs
         Forecasts of each origin.
     """
@@ -44,12 +49,63 @@ class RollingForecasts:
     series: Array
     last: Array
     truth: Array
+    moved: Array
     outputs: Outputs
 
     @property
     def points(self) -> Array:
         """Points, or medians, of shape (n_origins, n_steps, n_targets)."""
         return self.outputs.points
+
+    def recalibrated(self, calibration: Calibration) -> Calibration:
+        """Take in all errors, the oldest first.
+
+        Parameters
+        ----------
+        calibration : Calibration
+            From errors before these.
+
+        Returns
+        -------
+        Calibration
+            From the newest errors.
+        """
+        order = np.argsort(self.times, kind="stable")
+        return calibration.with_errors((self.truth - self.points)[order], self.moved[order])
+
+    def levels_in_turn(self, calibration: Calibration, alphas: Sequence[float]) -> Array:
+        """Return quantiles as they would have been told at each origin.
+
+        Origins are taken in groups of `n_steps` (24 at least) time steps. Before each group, the
+        errors of the origins join whose steps are all known by then.
+
+        Parameters
+        ----------
+        calibration : Calibration
+            From errors before these.
+        alphas : sequence of float
+            Probabilities.
+
+        Returns
+        -------
+        ndarray of shape (n_alphas, n_origins, n_steps, n_targets)
+            Standardised.
+        """
+        points, n_steps = self.points, self.truth.shape[1]
+        errors = self.truth - points
+        found = np.empty((len(alphas), *points.shape))
+        group = (self.times - self.times.min()) // max(n_steps, _LEAST_GROUP)
+        is_told = np.zeros(len(self.times), dtype=bool)
+        for number in np.unique(group):
+            here = np.flatnonzero(group == number)
+            is_new = ~is_told & (self.times + n_steps <= self.times[here].min())
+            if is_new.any():
+                new = np.flatnonzero(is_new)
+                new = new[np.argsort(self.times[new], kind="stable")]
+                calibration = calibration.with_errors(errors[new], self.moved[new])
+                is_told |= is_new
+            found[:, here] = calibration.levels(points[here], self.moved[here], alphas)
+        return found
 
 
 def forecast_origins(
@@ -99,18 +155,20 @@ def forecast_origins(
     positions = laid.positions[kept]
     n_ahead = -(-n_steps // shape.horizon) * shape.horizon
     padded = np.concatenate([laid.rows, np.zeros((n_ahead, table.shape[1]), laid.rows.dtype)])
-    truths, outputs, lasts = [], [], []
+    truths, outputs, lasts, moved = [], [], [], []
     for some in np.array_split(positions, max(1, -(-len(positions) // _N_AT_ONCE))):
         rows = padded[some[:, None] + np.arange(lookback + n_ahead)]  # (n, rows, columns)
         past, around = rows[:, :lookback, :n_targets], np.nan_to_num(rows[:, :, n_targets:])
         outputs.append(roll_out(network, shape, past, around, n_steps))
         truths.append(rows[:, lookback : lookback + n_steps, :n_targets])
         lasts.append(_newest(past))
+        moved.append(movement(past))
     return RollingForecasts(
         laid.times[kept],
         laid.series[kept],
         np.concatenate(lasts),
         np.concatenate(truths),
+        np.concatenate(moved),
         Outputs(np.concatenate(outputs), shape.quantiles),
     )
 

@@ -20,6 +20,7 @@ from sknas.estimators.losses import checked_quantiles, make_objective, median_of
 from sknas.estimators.parameters import CONSTRAINTS, document
 from sknas.estimators.searched import SearchedNetwork, all_or_nothing
 from sknas.forecasting._appending import append, tail
+from sknas.forecasting._calibration import Calibration, movement
 from sknas.forecasting._forecasts import Forecasts, Values, last_rows
 from sknas.forecasting._frames import Frame, read_panel, write_panel
 from sknas.forecasting._inference import Frequency
@@ -32,7 +33,6 @@ from sknas.forecasting._rollout import roll_out
 from sknas.forecasting._scales import PanelScales, fit_panel_scales
 from sknas.forecasting._seasons import candidate_lookbacks, season_length
 from sknas.forecasting.backtesting import Backtest, run_backtest
-from sknas.forecasting.intervals import ConformalResiduals
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, Relaxation
@@ -84,8 +84,6 @@ class GrowingDARTSForecaster(SearchedNetwork):
     %(attributes)s
     lookback_ : int
         Rows that a forecast reads.
-    residuals_ : ConformalResiduals
-        Errors on the validation part, in standardised units, which intervals are made of.
 
     See Also
     --------
@@ -251,7 +249,8 @@ class GrowingDARTSForecaster(SearchedNetwork):
         self._scales, self._reader = prepared.scales, reader
         self._remember(panel, known)
         judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
-        self.residuals_ = ConformalResiduals.from_residuals(_residuals(judged, problem))
+        errors, moved = _judged(judged, problem)
+        self._calibration = Calibration.of(errors, moved, panel.n_series)
         if outcome.interrupt is not None:
             raise outcome.interrupt
         return self
@@ -457,7 +456,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         """Return quantiles (n_alphas, n, n_steps, n_targets), standardised."""
         if forecasts.outputs.quantiles:
             return forecasts.outputs.levels(alphas)
-        return self.residuals_.quantiles(forecasts.points, alphas)
+        return self._calibration.levels(forecasts.points, forecasts.moved, alphas)
 
     def _forecasts(
         self, horizon: int | None, X: Frame | None, Y: Frame | None, static: pd.DataFrame | None
@@ -479,14 +478,9 @@ class GrowingDARTSForecaster(SearchedNetwork):
         )
         scales = self._scales_of(context if around is None else around)
         past = scales.standardise(context.values, context.row_series)
-        outputs = roll_out(
-            self.module_,
-            shape,
-            last_rows(past, context.starts, self.lookback_, np.nan),
-            ahead,
-            int(n_steps),
-        )
-        return Forecasts(Outputs(outputs, shape.quantiles), context, scales)
+        windows = last_rows(past, context.starts, self.lookback_, np.nan)
+        outputs = roll_out(self.module_, shape, windows, ahead, int(n_steps))
+        return Forecasts(Outputs(outputs, shape.quantiles), movement(windows), context, scales)
 
     def _scales_of(self, panel: Panel) -> PanelScales:
         """Return the units of a panel's series; of new ones, those of the rows given."""
@@ -547,8 +541,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         scales, interrupt = self._scales_of(panel), None
         rolling = self._rolling(panel, known, scales, self.horizon, begin=panel.first)
         if len(rolling.times):
-            errors = rolling.truth - rolling.points
-            self.residuals_ = self.residuals_.recalibrated(errors[-_N_RESIDUALS:])
+            self._calibration = rolling.recalibrated(self._calibration)
         if refit:
             settings, seed = self._resolved(), self._draw_seed()
             _, problem = self._prepared(
@@ -672,12 +665,17 @@ class GrowingDARTSForecaster(SearchedNetwork):
         coverage: float,
     ) -> tuple[RollingForecasts, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Forecast from the origins between two, with the ends of their intervals."""
+        shape: NetworkShape = self.module_.spec.shape
         known = self._reader.rows_of(panel, X, static)
         stop = np.minimum(panel.stop, last + n_steps)
         begin = np.full(panel.n_series, first, dtype=np.int64)
         scales = self._scales_of(panel)
         rolling = self._rolling(panel, known, scales, n_steps, begin=begin, step=step, stop=stop)
-        ends = self._levels_of(rolling, [(1.0 - coverage) / 2, (1.0 + coverage) / 2])
+        alphas = [(1.0 - coverage) / 2, (1.0 + coverage) / 2]
+        if shape.quantiles or n_steps != shape.horizon:
+            ends = self._levels_of(rolling, alphas)
+        else:
+            ends = rolling.levels_in_turn(self._calibration, alphas)
         return rolling, (ends[0], ends[1])
 
     def _rolling(
@@ -700,12 +698,14 @@ class GrowingDARTSForecaster(SearchedNetwork):
 
 
 @torch.no_grad()
-def _residuals(network: DerivedNetwork, problem: Problem) -> NDArray[np.float64]:
-    """Return errors (n, horizon, n_targets) on an even selection of the validation windows."""
+def _judged(network: DerivedNetwork, problem: Problem) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return errors (n, horizon, n_targets) and movement (n, n_targets) of validation windows."""
+    shape = problem.shape
     step = max(1, -(-len(problem.validation) // _N_RESIDUALS))
-    parts = []
+    errors, moved = [], []
     for index in problem.validation[::step].split(_N_BATCH):
         past, target, _ = (values.cpu().double() for values in problem.data.take(index))
-        point = median_of(network(past).numpy(), problem.shape.quantiles)
-        parts.append((target.numpy() - point).swapaxes(1, 2))
-    return np.concatenate(parts)
+        point = median_of(network(past).numpy(), shape.quantiles)
+        errors.append((target.numpy() - point).swapaxes(1, 2))
+        moved.append(movement(past[:, : shape.n_targets].numpy().swapaxes(1, 2)))
+    return np.concatenate(errors), np.concatenate(moved)
