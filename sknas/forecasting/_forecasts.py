@@ -46,13 +46,15 @@ class Forecasts:
         """Points, or medians, of shape (n_series, n_steps, n_targets), standardised."""
         return self.standardised[:, self.quantiles.index(0.5) if self.quantiles else 0]
 
-    def levels(self, alphas: Sequence[float]) -> Array:
+    def levels(self, alphas: Sequence[float], name: str) -> Array:
         """Return the network's own quantiles, between its levels by interpolation.
 
         Parameters
         ----------
         alphas : sequence of float
             Probabilities.
+        name : str
+            Which parameter asks for them.
 
         Returns
         -------
@@ -65,11 +67,12 @@ class Forecasts:
             If one lies outside the levels.
         """
         low, high = self.quantiles[0], self.quantiles[-1]
-        outside = [alpha for alpha in alphas if not low <= alpha <= high]
+        near = 1e-9  # (1 - 0.95) / 2 is a bit less than 0.025
+        outside = [alpha for alpha in alphas if not low - near <= alpha <= high + near]
         if outside:
             raise ValueError(
-                f"alpha must lie within the quantile_levels {low:g} to {high:g} of the fit; "
-                f"got {outside[0]!r}."
+                f"{name} must lie within the quantile_levels {low:g} to {high:g} of the fit; "
+                f"got quantile {outside[0]:g}."
             )
         by_level = self.standardised.swapaxes(0, 1)
         place = np.interp(alphas, self.quantiles, np.arange(len(self.quantiles)))
@@ -119,7 +122,7 @@ class Forecasts:
         columns, values = [], []
         for place, target in enumerate(context.columns):
             for names, standardised in named:
-                columns.append((target, *names))
+                columns.append((*_parts(target), *names))
                 values.append(self._restored(standardised)[:, :, place].ravel())
         return pd.DataFrame(
             np.stack(values, axis=1), index=index, columns=pd.MultiIndex.from_tuples(columns)
@@ -130,6 +133,11 @@ class Forecasts:
 
     def _positions(self, n_steps: int) -> NDArray[np.int64]:
         return (self.context.stop[:, None] + np.arange(n_steps)).ravel()
+
+
+def _parts(target: Hashable) -> tuple[Hashable, ...]:
+    """Return the levels of a target's name."""
+    return target if isinstance(target, tuple) else (target,)
 
 
 def _with_keys(keys: pd.Index, times: pd.Index) -> pd.MultiIndex:

@@ -53,6 +53,31 @@ class RollingForecasts:
         """Points, or medians, of shape (n_origins, n_steps, n_targets)."""
         return self.outputs[:, self.quantiles.index(0.5) if self.quantiles else 0]
 
+    def skill(self, smallest: float) -> float:
+        """Return by what share the forecasts' error is smaller than that of the last value.
+
+        Parameters
+        ----------
+        smallest : float
+            Mean absolute error of the last value that counts as none, and is taken in its place.
+
+        Returns
+        -------
+        float
+            Averaged over targets; NaN where nothing can be compared.
+        """
+        is_known = ~np.isnan(self.truth) & ~np.isnan(self.last)[:, None]
+        n_known = is_known.sum(axis=(0, 1))
+        if not n_known.any():
+            return float("nan")
+        errors, naive = (
+            np.where(is_known, np.abs(self.truth - forecast), 0.0).sum(axis=(0, 1))
+            for forecast in (self.points, self.last[:, None])
+        )
+        there = n_known > 0
+        units = np.maximum(naive[there], smallest * n_known[there])
+        return float(np.mean(1.0 - errors[there] / units))
+
 
 def forecast_origins(
     network: nn.Module,
