@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sknas.forecasting._panel import N_SHOWN, Numbers, Panel, gaps_text
 
-__all__ = ["append", "tail"]
+__all__ = ["append", "known_places", "tail"]
 
 
 def tail(panel: Panel, n: int) -> Panel:
@@ -90,11 +90,29 @@ def append(old: Panel, new: Panel, *, name: str = "Y", missing: str = "error") -
     return replace(old, values=values, starts=starts, first=first, keys=keys)
 
 
+def known_places(panel: Panel, old: Panel) -> Numbers:
+    """Return which series of an old panel those of another are.
+
+    Parameters
+    ----------
+    panel, old : Panel
+        Panels with keys of the same levels, or both without.
+
+    Returns
+    -------
+    ndarray of shape (n_series,)
+        Their numbers in `old`; -1 where it has none.
+    """
+    if old.keys is None or panel.keys is None:
+        return np.zeros(1, dtype=np.intp)
+    return np.asarray(old.keys.get_indexer(panel.keys))
+
+
 def _matched(old: Panel, new: Panel) -> tuple[Numbers, pd.Index | None]:
     """Return where each new series stands among all, and the keys of all."""
+    place = known_places(new, old)
     if old.keys is None or new.keys is None:
-        return np.zeros(1, dtype=np.intp), old.keys
-    place = np.asarray(old.keys.get_indexer(new.keys))
+        return place, old.keys
     is_added = place < 0
     place[is_added] = old.n_series + np.arange(int(is_added.sum()))
     return place, old.keys.append(new.keys[is_added]) if is_added.any() else old.keys

@@ -74,7 +74,7 @@ def calendar_features(
     """
     if calendar.kind not in ("datetime", "period"):
         raise ValueError(
-            f"calendar features need an index of dates or periods; got {calendar.axis}."
+            f"calendar_features need an index of dates or periods; got {calendar.axis}."
         )
     if isinstance(names, str):
         chosen = _varying(calendar) if names == "auto" else [names]
@@ -83,7 +83,7 @@ def calendar_features(
     unknown = [name for name in chosen if name not in _ROUNDS and name != _WEEKEND]
     if unknown:
         raise ValueError(
-            f"calendar features must be 'auto' or among {[*_ROUNDS, _WEEKEND]}; got {unknown}."
+            f"calendar_features must be 'auto' or among {[*_ROUNDS, _WEEKEND]}; got {unknown}."
         )
     dates = _dates(calendar, positions)
     values: list[Shares] = []

@@ -88,7 +88,7 @@ class Forecasts:
         columns, values = [], []
         for place, target in enumerate(context.columns):
             for names, standardised in named:
-                columns.append((target, *names))
+                columns.append((*_parts(target), *names))
                 values.append(self._restored(standardised)[:, :, place].ravel())
         return pd.DataFrame(
             np.stack(values, axis=1), index=index, columns=pd.MultiIndex.from_tuples(columns)
@@ -99,6 +99,11 @@ class Forecasts:
 
     def _positions(self, n_steps: int) -> NDArray[np.int64]:
         return (self.context.stop[:, None] + np.arange(n_steps)).ravel()
+
+
+def _parts(target: Hashable) -> tuple[Hashable, ...]:
+    """Return the levels of a target's name."""
+    return target if isinstance(target, tuple) else (target,)
 
 
 def _with_keys(keys: pd.Index, times: pd.Index) -> pd.MultiIndex:

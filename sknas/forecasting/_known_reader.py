@@ -17,6 +17,7 @@ from sknas.forecasting._forecasts import last_rows
 from sknas.forecasting._frames import Frame
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._static import StaticCovariates, read_static
+from sknas.forecasting._wording import label_text
 from sknas.windows import Scaler, fit_scaler
 
 __all__ = ["KnownReader"]
@@ -80,7 +81,9 @@ class KnownReader:
             raise ValueError("static needs a panel, whose series it tells of; got a single series.")
         covariates = None if X is None else read_covariates(X, panel, 0)
         fixed = None if static is None else read_static(static, panel.keys, name="static")
-        empty = None if covariates is None else replace(covariates, values=covariates.values[:0])
+        empty = (
+            None if covariates is None else replace(covariates, values=covariates.values[:0].copy())
+        )
         unscaled = cls(empty, features, fixed, panel.keys, Scaler(np.zeros(0), np.ones(0)))
         moving = None if covariates is None else covariates.values
         raw = unscaled._joined(panel.calendar, panel.row_positions, panel.row_series, moving, fixed)
@@ -96,6 +99,7 @@ class KnownReader:
         lookback: int,
         n_steps: int,
         n_ahead: int,
+        n_earlier: int = 0,
     ) -> Array:
         """Return the covariates of the last rows of a context, and of the steps ahead.
 
@@ -113,6 +117,8 @@ class KnownReader:
             Rows before the steps ahead.
         n_steps, n_ahead : int
             Steps to read covariates of, and rows to return.
+        n_earlier : int, default=0
+            Rows of `X` before those of the context, where it is an array.
 
         Returns
         -------
@@ -122,16 +128,15 @@ class KnownReader:
         self._check_given(X)
         fixed = self._static_of(context, static)
         if known is None:
-            known = self._rows(context, X, fixed)
+            known = self._rows(context, X, fixed, n_earlier)
+            n_earlier += len(context.values)
         ahead = replace(
             context,
             values=context.values[:0],
             starts=np.zeros_like(context.starts),
             first=context.stop,
         )
-        found = (
-            read_covariates(X, ahead, n_steps, like=self.covariates) if self.covariates else None
-        )
+        found = self._read(X, ahead, n_steps, n_earlier)
         positions = (context.stop[:, None] + np.arange(n_steps)).ravel()
         series = np.repeat(np.arange(context.n_series), n_steps)
         future = self.scaler.transform(
@@ -203,6 +208,23 @@ class KnownReader:
         self._check_given(X)
         return self._rows(panel, X, self._static_of(panel, static))
 
+    def extended(self, panel: Panel, static: pd.DataFrame | None) -> KnownReader:
+        """Return a reader that knows all series of a panel.
+
+        Parameters
+        ----------
+        panel : Panel
+            The series that were known, and perhaps new ones.
+        static : DataFrame or None
+            Covariates of new series.
+
+        Returns
+        -------
+        KnownReader
+            With what is fixed for them.
+        """
+        return replace(self, static=self._static_of(panel, static), keys=panel.keys)
+
     def _check_given(self, X: Frame | None) -> None:
         if X is None and self.covariates is not None:
             names = list(self.covariates.columns)
@@ -210,13 +232,19 @@ class KnownReader:
         if X is not None and self.covariates is None:
             raise ValueError("X must be None, since fit had no covariates; got some.")
 
-    def _read(self, X: Frame | None, panel: Panel, n_future: int) -> Covariates | None:
+    def _read(
+        self, X: Frame | None, panel: Panel, n_future: int, n_earlier: int = 0
+    ) -> Covariates | None:
         if X is None:
             return None
+        if panel.calendar.kind == "none" and n_earlier:  # rows of an array have no labels
+            X = np.asarray(X)[n_earlier:]
         return read_covariates(X, panel, n_future, like=self.covariates)
 
-    def _rows(self, panel: Panel, X: Frame | None, fixed: StaticCovariates | None) -> Array:
-        found = self._read(X, panel, 0)
+    def _rows(
+        self, panel: Panel, X: Frame | None, fixed: StaticCovariates | None, n_earlier: int = 0
+    ) -> Array:
+        found = self._read(X, panel, 0, n_earlier)
         moving = None if found is None else found.values
         return self.scaler.transform(
             self._joined(panel.calendar, panel.row_positions, panel.row_series, moving, fixed)
@@ -228,15 +256,19 @@ class KnownReader:
             if static is not None:
                 raise ValueError("static must be None, since fit had none; got some.")
             return None
-        if static is not None:
-            return read_static(static, panel.keys, like=self.static, name="static")
         found = self.keys.get_indexer(panel.keys)
-        if (found < 0).any():
+        is_new = found < 0
+        values = self.static.values[found]
+        if static is None and is_new.any():
             raise ValueError(
                 "static must be given for series that fit did not see; got none for "
-                f"{panel.keys[found < 0][0]!r}."
+                f"{label_text(panel.keys[is_new][0])}."
             )
-        return replace(self.static, values=self.static.values[found])
+        if static is not None:
+            is_new |= _has_row(static, panel.keys)
+            given = read_static(static, panel.keys[is_new], like=self.static, name="static")
+            values[is_new] = given.values
+        return replace(self.static, values=values)
 
     def _joined(
         self,
@@ -255,3 +287,11 @@ class KnownReader:
         if fixed is not None:
             parts.append(fixed.values[series])
         return np.concatenate(parts, axis=1)
+
+
+def _has_row(static: pd.DataFrame, keys: pd.Index) -> Array:
+    """Tell which series a frame has a row of; a frame that cannot be read shall have all."""
+    is_odd = not isinstance(static, pd.DataFrame) or static.index.nlevels != keys.nlevels
+    if is_odd or static.index.has_duplicates:
+        return np.ones(len(keys), dtype=bool)
+    return np.asarray(keys.isin(static.index))

@@ -33,13 +33,15 @@ class Outputs:
         """Points, or medians, of shape (n, n_steps, n_targets), standardised."""
         return self.values[:, self.quantiles.index(0.5) if self.quantiles else 0]
 
-    def levels(self, alphas: Sequence[float]) -> Array:
+    def levels(self, alphas: Sequence[float], name: str) -> Array:
         """Return the network's own quantiles, between its levels by interpolation.
 
         Parameters
         ----------
         alphas : sequence of float
             Probabilities.
+        name : str
+            Which parameter asks for them.
 
         Returns
         -------
@@ -52,11 +54,12 @@ class Outputs:
             If one lies outside the levels.
         """
         low, high = self.quantiles[0], self.quantiles[-1]
-        outside = [alpha for alpha in alphas if not low <= alpha <= high]
+        near = 1e-9  # (1 - 0.95) / 2 is a bit less than 0.025
+        outside = [alpha for alpha in alphas if not low - near <= alpha <= high + near]
         if outside:
             raise ValueError(
-                f"alpha must lie within the quantile_levels {low:g} to {high:g} of the fit; "
-                f"got {outside[0]!r}."
+                f"{name} must lie within the quantile_levels {low:g} to {high:g} of the fit; "
+                f"got quantile {outside[0]:g}."
             )
         by_level = self.values.swapaxes(0, 1)
         place = np.interp(alphas, self.quantiles, np.arange(len(self.quantiles)))

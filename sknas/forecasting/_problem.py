@@ -61,6 +61,7 @@ def prepare_panel(
     arch_fraction: float,
     may_miss: bool,
     scales: PanelScales | None = None,
+    name: str = "Y",
 ) -> PreparedPanel:
     """Find the windows, split them in time, and measure series on the part that trains.
 
@@ -80,6 +81,8 @@ def prepare_panel(
         Whether windows with missing values are used.
     scales : PanelScales or None, default=None
         Of an earlier fit; None measures them.
+    name : str, default="Y"
+        What the panel is called in messages.
 
     Returns
     -------
@@ -101,8 +104,8 @@ def prepare_panel(
     )
     if len(raw.positions) < 2:
         raise ValueError(
-            f"Y must hold at least 2 windows of lookback={lookback} known and horizon={horizon} "
-            f"further rows; got {len(raw.positions)} in {len(panel.values)} rows."
+            f"{name} must hold at least 2 windows of lookback={lookback} known and "
+            f"horizon={horizon} further rows; got {len(raw.positions)} in {len(panel.values)} rows."
         )
     gap = lookback + horizon
     outer = time_split(raw.times, validation_fraction, gap)
@@ -112,8 +115,10 @@ def prepare_panel(
         cut = time_split(raw.times[train], arch_fraction, gap)
         inner = Split(train[cut.train], train[cut.validation])
     if scales is None:
-        stop = raw.times[train].max() + horizon
-        scales = fit_panel_scales(panel.values, panel.starts, stop - panel.first)
+        n_used = raw.times[train].max() + horizon - panel.first
+        # A series too young to train on is measured on all rows it has.
+        n_used = np.where(n_used < lookback + horizon, panel.lengths, n_used)
+        scales = fit_panel_scales(panel.values, panel.starts, n_used)
     rows = [
         scales.standardise(panel.values, panel.row_series),
         moved_by_horizon(known, panel.starts, lookback, horizon),

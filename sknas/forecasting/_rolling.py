@@ -71,7 +71,11 @@ class RollingForecasts:
             From the newest errors.
         """
         order = np.argsort(self.times, kind="stable")
-        return calibration.with_errors((self.truth - self.points)[order], self.moved[order])
+        errors = (self.truth - self.points)[order]
+        is_known = ~np.isnan(errors).all(axis=(1, 2))
+        if not is_known.any():
+            return calibration
+        return calibration.with_errors(errors[is_known], self.moved[order][is_known])
 
     def levels_in_turn(self, calibration: Calibration, alphas: Sequence[float]) -> Array:
         """Return quantiles as they would have been told at each origin.
@@ -106,6 +110,31 @@ class RollingForecasts:
                 is_told |= is_new
             found[:, here] = calibration.levels(points[here], self.moved[here], alphas)
         return found
+
+    def skill(self, smallest: float) -> float:
+        """Return by what share the forecasts' error is smaller than that of the last value.
+
+        Parameters
+        ----------
+        smallest : float
+            Mean absolute error of the last value that counts as none, and is taken in its place.
+
+        Returns
+        -------
+        float
+            Averaged over targets; NaN where nothing can be compared.
+        """
+        is_known = ~np.isnan(self.truth) & ~np.isnan(self.last)[:, None]
+        n_known = is_known.sum(axis=(0, 1))
+        if not n_known.any():
+            return float("nan")
+        errors, naive = (
+            np.where(is_known, np.abs(self.truth - forecast), 0.0).sum(axis=(0, 1))
+            for forecast in (self.points, self.last[:, None])
+        )
+        there = n_known > 0
+        units = np.maximum(naive[there], smallest * n_known[there])
+        return float(np.mean(1.0 - errors[there] / units))
 
 
 def forecast_origins(

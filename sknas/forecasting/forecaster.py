@@ -19,7 +19,7 @@ from sknas.derived import DerivedNetwork, NetworkSpec
 from sknas.estimators.losses import checked_quantiles, make_objective, median_of
 from sknas.estimators.parameters import CONSTRAINTS, document
 from sknas.estimators.searched import SearchedNetwork, all_or_nothing
-from sknas.forecasting._appending import append, tail
+from sknas.forecasting._appending import append, known_places, tail
 from sknas.forecasting._calibration import Calibration, movement
 from sknas.forecasting._forecasts import Forecasts, Values, last_rows
 from sknas.forecasting._frames import Frame, read_panel, write_panel
@@ -27,6 +27,7 @@ from sknas.forecasting._inference import Frequency
 from sknas.forecasting._known_reader import KnownReader
 from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._panel import Panel
+from sknas.forecasting._probabilities import checked_probabilities
 from sknas.forecasting._problem import PreparedPanel, make_problem, prepare_panel
 from sknas.forecasting._rolling import RollingForecasts, forecast_origins
 from sknas.forecasting._rollout import roll_out
@@ -42,6 +43,7 @@ __all__ = ["GrowingDARTSForecaster"]
 
 _N_RESIDUALS = 2000
 _N_BATCH = 256
+_MIN_ERROR = 1e-7  # of the naive forecast, in standardised units: less is rounding
 
 _OWN = """\
     lookback : int or "auto", default="auto"
@@ -84,6 +86,9 @@ class GrowingDARTSForecaster(SearchedNetwork):
     %(attributes)s
     lookback_ : int
         Rows that a forecast reads.
+    calibration_ : Calibration
+        What intervals are made of: errors on the validation part and on later rows, each over how
+        much its series moved before.
 
     See Also
     --------
@@ -250,7 +255,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         self._remember(panel, known)
         judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
         errors, moved = _judged(judged, problem)
-        self._calibration = Calibration.of(errors, moved, panel.n_series)
+        self.calibration_ = Calibration.of(errors, moved, panel.n_series)
         if outcome.interrupt is not None:
             raise outcome.interrupt
         return self
@@ -290,21 +295,23 @@ class GrowingDARTSForecaster(SearchedNetwork):
     ) -> tuple[PreparedPanel, Problem]:
         """Return the windows of a panel; in the units and modes of an earlier network, if given."""
         quantiles = checked_quantiles(self.loss, self.quantile_levels)
+        horizon = self.horizon
         if before is None:
-            is_short = bool((panel.lengths < lookback + self.horizon).any())
+            is_short = bool((panel.lengths < lookback + horizon).any())
             may_miss = self.missing == "mask" or is_short
         else:
-            may_miss = before.shape.has_missing
+            horizon, may_miss = before.shape.horizon, before.shape.has_missing
         prepared = prepare_panel(
             panel,
             known,
             lookback=lookback,
-            horizon=self.horizon,
+            horizon=horizon,
             quantiles=quantiles,
             validation_fraction=self.validation_fraction,
             arch_fraction=arch_fraction,
             may_miss=may_miss,
             scales=None if before is None else self._scales_of(panel),
+            name="Y" if before is None else "Y_new, with known rows before it,",
         )
         mode = self.channel_mode if before is None else before.channel_mode
         norm = self.window_norm if before is None else before.window_norm
@@ -320,21 +327,27 @@ class GrowingDARTSForecaster(SearchedNetwork):
         return prepared, problem
 
     def _remember(self, panel: Panel, known: NDArray[Any]) -> None:
-        """Keep the rows that the next forecast reads."""
-        kept = panel.row_positions >= (panel.stop - self.lookback_)[panel.row_series]
-        self._panel, self._known = tail(panel, self.lookback_), known[kept]
+        """Keep rows that forecasts read, of those too whose horizon is not over."""
+        n_kept = self.lookback_ + self._shape.horizon - 1
+        kept = panel.row_positions >= (panel.stop - n_kept)[panel.row_series]
+        self._panel, self._known = tail(panel, n_kept), known[kept]
         if self._scales.center.shape[0] != panel.n_series:
             raise RuntimeError("internal error: a series without a scale.")
 
     # -- what is known ----------------------------------------------------------------------------
 
     @property
+    def _shape(self) -> NetworkShape:
+        """Sizes of the fitted network, whatever parameters have been set since."""
+        shape: NetworkShape = self.module_.spec.shape
+        return shape
+
+    @property
     def history_(self) -> Values:
         """The last known rows, `lookback_` of each series, as `fit` was given them."""
         check_is_fitted(self)
-        return write_panel(
-            self._panel.values, self._panel.row_keys, self._panel.row_positions, self._panel
-        )
+        last = tail(self._panel, self.lookback_)
+        return write_panel(last.values, last.row_keys, last.row_positions, last)
 
     @property
     def cutoff(self) -> object:
@@ -396,24 +409,32 @@ class GrowingDARTSForecaster(SearchedNetwork):
 
         Parameters
         ----------
-        horizon, X, Y, static
-            As in `predict`.
+        horizon : int, default=None
+            Steps, as in `predict`.
+        X : DataFrame or array, default=None
+            Covariates, as in `predict`.
         coverage : float or sequence of float, default=0.9
             Probabilities in (0, 1).
+        Y : DataFrame, Series or array, default=None
+            Rows to forecast from, as in `predict`.
+        static : DataFrame, default=None
+            Covariates of series, as in `predict`.
 
         Returns
         -------
         DataFrame
             Columns (target, coverage, ``"lower"`` or ``"upper"``).
+
+        Raises
+        ------
+        ValueError
+            As `predict` does, or if a probability is none, or outside `quantile_levels`.
         """
-        wanted = [coverage] if isinstance(coverage, float | int) else list(coverage)
-        for one in wanted:
-            if not 0.0 < one < 1.0:
-                raise ValueError(f"coverage must be in (0, 1); got {one!r}.")
+        wanted = checked_probabilities(coverage, "coverage")
         forecasts = self._forecasts(horizon, X, Y, static)
         named = []
         for one in wanted:
-            ends = self._levels_of(forecasts, [(1.0 - one) / 2, (1.0 + one) / 2])
+            ends = self._levels_of(forecasts, [(1.0 - one) / 2, (1.0 + one) / 2], "coverage")
             named += [
                 ((one, side), end) for side, end in zip(("lower", "upper"), ends, strict=True)
             ]
@@ -432,49 +453,59 @@ class GrowingDARTSForecaster(SearchedNetwork):
 
         Parameters
         ----------
-        horizon, X, Y, static
-            As in `predict`.
+        horizon : int, default=None
+            Steps, as in `predict`.
+        X : DataFrame or array, default=None
+            Covariates, as in `predict`.
         alpha : float or sequence of float, default=(0.1, 0.5, 0.9)
             Probabilities in (0, 1); with ``loss="quantile"`` within `quantile_levels`.
+        Y : DataFrame, Series or array, default=None
+            Rows to forecast from, as in `predict`.
+        static : DataFrame, default=None
+            Covariates of series, as in `predict`.
 
         Returns
         -------
         DataFrame
             Columns (target, alpha).
+
+        Raises
+        ------
+        ValueError
+            As `predict` does, or if a probability is none, or outside `quantile_levels`.
         """
-        alphas = [alpha] if isinstance(alpha, float | int) else list(alpha)
-        for one in alphas:
-            if not 0.0 < one < 1.0:
-                raise ValueError(f"alpha must be in (0, 1); got {one!r}.")
+        alphas = checked_probabilities(alpha, "alpha")
         forecasts = self._forecasts(horizon, X, Y, static)
-        levels = self._levels_of(forecasts, alphas)
+        levels = self._levels_of(forecasts, alphas, "alpha")
         return forecasts.table([((one,), level) for one, level in zip(alphas, levels, strict=True)])
 
     def _levels_of(
-        self, forecasts: Forecasts | RollingForecasts, alphas: Sequence[float]
+        self, forecasts: Forecasts | RollingForecasts, alphas: Sequence[float], name: str
     ) -> NDArray[np.float64]:
         """Return quantiles (n_alphas, n, n_steps, n_targets), standardised."""
         if forecasts.outputs.quantiles:
-            return forecasts.outputs.levels(alphas)
-        return self._calibration.levels(forecasts.points, forecasts.moved, alphas)
+            return forecasts.outputs.levels(alphas, name)
+        return self.calibration_.levels(forecasts.points, forecasts.moved, alphas)
 
     def _forecasts(
         self, horizon: int | None, X: Frame | None, Y: Frame | None, static: pd.DataFrame | None
     ) -> Forecasts:
         check_is_fitted(self)
-        n_steps = self.horizon if horizon is None else horizon
-        if not isinstance(n_steps, Integral) or n_steps < 1:
+        shape = self._shape
+        n_steps = shape.horizon if horizon is None else horizon
+        if isinstance(n_steps, bool) or not isinstance(n_steps, Integral) or n_steps < 1:
             raise ValueError(f"horizon must be an integer of at least 1 step; got {horizon!r}.")
-        shape: NetworkShape = self.module_.spec.shape
         n_ahead = -(-int(n_steps) // shape.horizon) * shape.horizon
         if Y is None:
             context, around = self._panel, None
         else:
             given = read_panel(Y, like=self._panel, missing=self.missing)
             context, around = tail(given, self.lookback_), given
-        known = self._known if around is None else None
+        known, n_earlier = (
+            (self._known, 0) if around is None else (None, len(around.values) - len(context.values))
+        )
         ahead = self._reader.around(
-            context, known, X, static, self.lookback_, int(n_steps), n_ahead
+            context, known, X, static, self.lookback_, int(n_steps), n_ahead, n_earlier
         )
         scales = self._scales_of(context if around is None else around)
         past = scales.standardise(context.values, context.row_series)
@@ -539,26 +570,30 @@ class GrowingDARTSForecaster(SearchedNetwork):
         panel = append(self._panel, new, name="Y_new", missing=self.missing)
         known = self._reader.rows_after(panel, self._panel, self._known, X, static)
         scales, interrupt = self._scales_of(panel), None
-        rolling = self._rolling(panel, known, scales, self.horizon, begin=panel.first)
-        if len(rolling.times):
-            self._calibration = rolling.recalibrated(self._calibration)
+        # Every window whose last row is new: its forecast has not been judged before.
+        begin = panel.first.copy()
+        begin[: self._panel.n_series] = self._panel.stop - self._shape.horizon + 1
+        rolling = self._rolling(panel, known, scales, self._shape.horizon, begin=begin)
+        self.calibration_ = rolling.recalibrated(self.calibration_)
         if refit:
             settings, seed = self._resolved(), self._draw_seed()
             _, problem = self._prepared(
                 panel, known, self.lookback_, settings.arch_fraction, seed, self.module_.spec
             )
             interrupt = self._go_on(problem, settings, start).interrupt
-        self._scales = scales
+        self._scales, self._reader = scales, self._reader.extended(panel, static)
         self._remember(panel, known)
         if interrupt is not None:
             raise interrupt
         return self
 
-    def score(self, Y: Frame, X: Frame | None = None) -> float:
+    def score(
+        self, Y: Frame, X: Frame | None = None, *, static: pd.DataFrame | None = None
+    ) -> float:
         """Return how much better forecasts are than the last value: higher is better.
 
         Every window of `horizon` rows of `Y` is forecast from the rows before it. If `Y` directly
-        follows the known rows these come first.
+        follows the known rows, as rows of an array are taken to do, these come first.
 
         Parameters
         ----------
@@ -566,34 +601,41 @@ class GrowingDARTSForecaster(SearchedNetwork):
             Rows of the kind that `fit` got.
         X : DataFrame or array, default=None
             Their covariates.
+        static : DataFrame, default=None
+            Covariates of series in `Y` that `fit` did not see.
 
         Returns
         -------
         float
             One minus the mean absolute error over that of repeating the last value, averaged over
             targets: 1 is perfect, 0 as good as that naive forecast, below 0 worse.
+
+        Raises
+        ------
+        ValueError
+            If `Y` has no such window.
         """
         check_is_fitted(self)
-        given = read_panel(Y, like=self._panel, missing=self.missing)
-        panel, known = given, None
-        follows = given.n_series == self._panel.n_series and bool(
-            np.array_equal(given.first, self._panel.stop)
-        )
-        if follows:
-            panel = append(self._panel, given, missing=self.missing)
-            known = self._reader.rows_after(panel, self._panel, self._known, X, None)
+        panel = read_panel(Y, like=self._panel, missing=self.missing)
+        place = known_places(panel, self._panel)
+        is_seen = place >= 0
+        begin = panel.first
+        if is_seen.any() and (panel.first[is_seen] == self._panel.stop[place[is_seen]]).all():
+            panel = append(self._panel, panel, missing=self.missing)
+            known = self._reader.rows_after(panel, self._panel, self._known, X, static)
+            begin = np.concatenate([self._panel.stop, begin[~is_seen]])
         else:
-            known = self._reader.rows_of(panel, X, None)
-        begin = self._panel.stop if follows else panel.first
-        rolling = self._rolling(panel, known, self._scales_of(panel), self.horizon, begin=begin)
-        if not len(rolling.times):
+            known = self._reader.rows_of(panel, X, static)
+        rolling = self._rolling(
+            panel, known, self._scales_of(panel), self._shape.horizon, begin=begin
+        )
+        skill = rolling.skill(_MIN_ERROR)
+        if np.isnan(skill):
             raise ValueError(
-                f"Y must hold horizon={self.horizon} rows behind {self.lookback_} others to be "
-                f"scored; got {len(given.values)} rows."
+                f"Y must hold horizon={self._shape.horizon} rows behind {self.lookback_} others "
+                f"to be scored; got {len(panel.values)} rows, the known ones before them included."
             )
-        errors = np.nanmean(np.abs(rolling.truth - rolling.points), axis=(0, 1))
-        naive = np.nanmean(np.abs(rolling.truth - rolling.last[:, None]), axis=(0, 1))
-        return float(np.mean(1.0 - errors / np.maximum(naive, np.finfo(np.float64).tiny)))
+        return skill
 
     def backtest(
         self,
@@ -609,17 +651,22 @@ class GrowingDARTSForecaster(SearchedNetwork):
     ) -> Backtest:
         """Forecast again and again as time goes on, and compare with what happened.
 
-        A clone is fitted on the first rows; this forecaster stays as it is. Each forecast reads the
-        rows before its origin and no later ones.
+        A clone is fitted on the first rows; this forecaster stays as it is. Or, where it is fitted
+        and `initial` is None, its present fit forecasts what follows its last known rows. Each
+        forecast reads the rows before its origin and no later ones, and its interval the errors
+        that were known by then.
 
         Parameters
         ----------
         Y : DataFrame, Series or array
             All rows.
-        X, static
-            As in `fit`, for all rows.
+        X : DataFrame or array, default=None
+            Covariates of all rows.
+        static : DataFrame, default=None
+            Covariates of the series of a panel.
         initial : int or label, default=None
-            Rows of the first fit, or the label of its last row; None is 70 % of the rows.
+            Rows of the first fit, or the label of its last row; None is the present fit, or, where
+            there is none, 70 % of the rows.
         step : int, default=1
             Rows between origins.
         horizon : int, default=None
@@ -653,6 +700,16 @@ class GrowingDARTSForecaster(SearchedNetwork):
             coverage=coverage,
         )
 
+    def _read_on(self, Y: Frame) -> Panel:
+        """Read rows that hold the known ones, or directly follow them."""
+        panel = read_panel(Y, like=self._panel, missing=self.missing)
+        place = known_places(panel, self._panel)
+        is_seen = place >= 0
+        follows = panel.first[is_seen] == self._panel.stop[place[is_seen]]
+        if is_seen.any() and follows.all():
+            return append(self._panel, panel, missing=self.missing)
+        return panel
+
     def _rolling_between(
         self,
         panel: Panel,
@@ -665,7 +722,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         coverage: float,
     ) -> tuple[RollingForecasts, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Forecast from the origins between two, with the ends of their intervals."""
-        shape: NetworkShape = self.module_.spec.shape
+        shape = self._shape
         known = self._reader.rows_of(panel, X, static)
         stop = np.minimum(panel.stop, last + n_steps)
         begin = np.full(panel.n_series, first, dtype=np.int64)
@@ -673,9 +730,9 @@ class GrowingDARTSForecaster(SearchedNetwork):
         rolling = self._rolling(panel, known, scales, n_steps, begin=begin, step=step, stop=stop)
         alphas = [(1.0 - coverage) / 2, (1.0 + coverage) / 2]
         if shape.quantiles or n_steps != shape.horizon:
-            ends = self._levels_of(rolling, alphas)
+            ends = self._levels_of(rolling, alphas, "coverage")
         else:
-            ends = rolling.levels_in_turn(self._calibration, alphas)
+            ends = rolling.levels_in_turn(self.calibration_, alphas)
         return rolling, (ends[0], ends[1])
 
     def _rolling(
@@ -690,7 +747,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         stop: NDArray[np.int64] | None = None,
     ) -> RollingForecasts:
         """Forecast from every origin of a panel, the steps between `begin` and `stop`."""
-        shape: NetworkShape = self.module_.spec.shape
+        shape = self._shape
         stop = panel.stop if stop is None else stop
         return forecast_origins(
             self.module_, shape, scales, panel, known, n_steps, begin=begin, stop=stop, step=step

@@ -34,6 +34,7 @@ _RIDGE_PENALTIES = tuple(10.0**k for k in range(-8, 3))
 _LOGISTIC_STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 _CHUNK = 1024
 _N_RESIDUALS = 4096
+_ROUNDING = 1e-13  # of sums over many rows
 _MIN_SIZE = 1e-200  # of equal rows; the smallest penalty times it must not vanish
 
 
@@ -179,6 +180,8 @@ def ridge_solutions(
     values, vectors = np.linalg.eigh(gram)
     values = np.maximum(values, 0.0)
     rotated = vectors.T @ (cross - gram @ center)
+    # Where the rows do not vary beyond rounding, they tell nothing: a straight line's windows.
+    rotated[values <= _ROUNDING * np.trace(moments.xx) / moments.weight] = 0.0
     size = max(float(values.mean()), _MIN_SIZE)
     for penalty in _RIDGE_PENALTIES:
         coef = center + vectors @ (rotated / (values + penalty * size)[:, None])

@@ -1,0 +1,58 @@
+"""Forecasters with a tiny budget, and series whose future is known."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from sknas import GrowingDARTSForecaster
+
+GRU = {"genotype": "gru", "max_epochs": 2, "hidden_size": 8, "segment_length": 1}
+
+
+def linear(lookback=6, horizon=3, **parameters):
+    """Build a forecaster that stays the linear model at birth."""
+    return GrowingDARTSForecaster(
+        lookback=lookback, horizon=horizon, max_nodes=0, random_state=0, **parameters
+    )
+
+
+def recurrent(lookback=6, horizon=3, **parameters):
+    """Build a forecaster of a small network that surely is more than its seed."""
+    settings = {"linear_seed": False, "random_state": 0, **GRU, **parameters}
+    return GrowingDARTSForecaster(lookback=lookback, horizon=horizon, **settings)
+
+
+def days(n, begin=0, freq="D", start="2024-01-01"):
+    return pd.date_range(start, periods=begin + n, freq=freq, name="time")[begin:]
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def autoregressive(n, n_targets=1, coef=0.8, seed=0):
+    """Return a series (n, n_targets) that remembers a share of its last step."""
+    shocks, values = noise(n, n_targets, seed=seed), np.zeros((n, n_targets))
+    for t in range(1, n):
+        values[t] = coef * values[t - 1] + shocks[t]
+    return values
+
+
+def frame(values, begin=0, freq="D"):
+    names = [f"y{i}" for i in range(values.shape[1])]
+    return pd.DataFrame(values, index=days(len(values), begin, freq), columns=names)
+
+
+def panel(parts):
+    """Put frames by key, of one level or several, into one frame."""
+    is_deep = isinstance(next(iter(parts)), tuple)
+    names = ["region", "shop", "time"] if is_deep else ["shop", "time"]
+    return pd.concat(parts, names=names)
+
+
+def weight_before(model, Y, end):
+    """Return what a forecaster divides its errors after the first `end` rows by, by a loop."""
+    rows = Y[end - model.lookback_ : end].to_numpy() / model._scales.scale[0]
+    steps = [abs(new - old) for old, new in itertools.pairwise(rows)]
+    return sum(steps) / max(len(steps), 1) + 0.3 * model.calibration_.typical

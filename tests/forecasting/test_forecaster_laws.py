@@ -1,0 +1,135 @@
+"""What any forecaster ought to do: go on with a line and a season, and follow level and scale."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from tests.forecasting.makers import autoregressive, frame, linear, recurrent
+
+few = settings(max_examples=25)
+SEASON = np.array([0.0, 3.0, -1.0, 2.0, 5.0, 4.0, -3.0])
+
+
+@few
+@given(
+    slope=st.floats(-100, 100).filter(lambda slope: abs(slope) > 1e-3),
+    begin=st.floats(-1e4, 1e4),
+    horizon=st.integers(1, 12),
+    n=st.integers(40, 200),
+)
+def test_a_straight_line_goes_on(slope, begin, horizon, n):
+    line = begin + slope * np.arange(n + 30)
+    found = linear(7, horizon).fit(line[:n]).predict(30)
+    assert_allclose(found, line[n:], atol=1e-6 * np.abs(line).max())
+
+
+@pytest.mark.parametrize("n_rows", [100, 2000])  # in float64, and in float32
+def test_a_network_does_not_bend_a_straight_line(n_rows):
+    line = np.arange(n_rows + 8.0)
+    found = recurrent(linear_seed=True).fit(line[:n_rows]).predict(8)
+    assert_allclose(found, line[n_rows:], atol=1e-3)
+
+
+@pytest.mark.parametrize("window_norm", ["none", "last", "revin"])
+def test_a_season_goes_on_for_many_seasons(window_norm):
+    wave = np.tile(SEASON, 30)
+    n = 20 * 7
+    found = linear(14, 7, window_norm=window_norm).fit(wave[:n]).predict(70)
+    assert_allclose(found, wave[n:], atol=1e-3)
+
+
+def test_a_season_on_a_line_goes_on():
+    wave = np.tile(SEASON, 30) + 0.5 * np.arange(210)
+    assert_allclose(linear(14, 7).fit(wave[:140]).predict(70), wave[140:], atol=1e-3)
+
+
+@pytest.mark.parametrize("make", [linear, recurrent])
+def test_a_forecast_moves_with_the_level_of_its_context(make):
+    Y = autoregressive(120, 2)
+    model = make().fit(Y)
+    moved = np.array([1000.0, -50.0])
+    assert_allclose(model.predict(8, Y=Y + moved), model.predict(8, Y=Y) + moved, atol=1e-8)
+
+
+@few
+@given(
+    factors=st.tuples(*[st.floats(1e-6, 1e6)] * 2),
+    shifts=st.tuples(*[st.floats(-1e3, 1e3)] * 2),
+)
+def test_a_forecast_follows_units_of_columns(factors, shifts):
+    Y = autoregressive(80, 2)
+    moved = (Y + np.array(shifts)) * np.array(factors)
+    expected = (linear().fit(Y).predict(7) + np.array(shifts)) * np.array(factors)
+    assert_allclose(linear().fit(moved).predict(7), expected, rtol=1e-6, atol=1e-6 * max(factors))
+
+
+def test_a_trained_network_follows_units_of_columns():
+    Y = autoregressive(80, 2)
+    model, moved = recurrent().fit(Y), recurrent().fit(4.0 * Y + 8.0)
+    assert_allclose(moved.predict(7), 4.0 * model.predict(7) + 8.0, rtol=1e-6)
+    assert_array_equal(moved.search_history_.epoch, model.search_history_.epoch)
+
+
+# -- what is not known yet ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [linear, recurrent])
+def test_rows_before_the_lookback_and_after_the_cutoff_change_nothing(make):
+    Y = frame(autoregressive(100, 2))
+    model = make().fit(Y[:80])
+    other = Y.copy()
+    other.iloc[:74] = 1e3
+    assert_array_equal(model.predict(9, Y=other[:80]), model.predict(9))
+    # A score's windows begin one step apart, so a change of the last row leaves all others alone.
+    other = Y.copy()
+    other.iloc[-1] += 1e3
+    given = model.predict(Y=Y[:99]), model.predict(Y=other[:99])
+    assert_array_equal(*given)
+
+
+def test_the_scale_is_that_of_rows_before_validation():
+    Y = autoregressive(100)
+    wild = Y.copy()
+    wild[-10:] *= 100.0
+    models = [linear(validation_fraction=0.2).fit(values) for values in (Y, wild)]
+    assert models[0]._scales.center == models[1]._scales.center
+    assert models[0]._scales.scale == models[1]._scales.scale
+
+
+# -- scores ---------------------------------------------------------------------------------------
+
+
+def test_a_perfect_forecast_scores_one():
+    wave = np.tile(SEASON, 30)
+    Y = np.stack([wave, np.arange(210.0), np.full(210, 3.0)], axis=1)
+    model = linear(14, 7).fit(Y[:140])
+    assert model.score(Y[140:]) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_last_value_scores_about_zero():
+    walk = np.cumsum(autoregressive(3000, coef=0.0))
+    assert linear(1, 1).fit(walk[:2000]).score(walk[2000:]) == pytest.approx(0.0, abs=0.03)
+
+
+def test_a_score_is_that_of_a_loop_over_origins():
+    Y = frame(autoregressive(100, 2))
+    model = linear().fit(Y[:80])
+    errors, naive = [], []
+    for end in range(80, 98):  # the first windows read the rows of the fit
+        truth = Y[end : end + 3].to_numpy()
+        errors.append(np.abs(truth - model.predict(Y=Y[:end]).to_numpy()))
+        naive.append(np.abs(truth - Y.to_numpy()[end - 1]))
+    expected = np.mean(1 - np.mean(errors, axis=(0, 1)) / np.mean(naive, axis=(0, 1)))
+    assert model.score(Y[80:]) == pytest.approx(expected)
+    errors, naive = np.array(errors)[7:], np.array(naive)[7:]
+    expected = np.mean(1 - np.mean(errors, axis=(0, 1)) / np.mean(naive, axis=(0, 1)))
+    assert model.score(Y[81:]) == pytest.approx(expected)  # does not follow: own rows alone
+
+
+def test_a_part_too_short_to_be_scored_is_refused():
+    Y = frame(autoregressive(100))
+    model = linear().fit(Y[:80])
+    with pytest.raises(ValueError, match=r"^Y must hold horizon=3 rows behind 6 others"):
+        model.score(Y[80:82])

@@ -1,0 +1,186 @@
+"""New rows move the cut-off and are learned from where that is asked for."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from pandas.testing import assert_frame_equal
+
+from tests.faults import raise_in_training_at
+from tests.forecasting.makers import (
+    autoregressive,
+    days,
+    frame,
+    linear,
+    noise,
+    panel,
+    recurrent,
+    weight_before,
+)
+
+
+@pytest.mark.parametrize("make", [linear, recurrent])
+@pytest.mark.parametrize("size", [1, 2, 7, 30])
+def test_the_next_forecast_is_that_of_all_rows(make, size):
+    Y = frame(autoregressive(130, 2))
+    model = make().fit(Y[:100])
+    for end in range(100 + size, 131, size):
+        assert model.update(Y[end - size : end]) is model
+        assert model.cutoff == Y.index[end - 1]
+        assert_frame_equal(model.predict(7), model.predict(7, Y=Y[:end]))
+        assert_frame_equal(model.history_, Y[end - 6 : end], check_freq=False)
+
+
+@pytest.mark.parametrize("size", [1, 2, 30])
+def test_errors_on_new_rows_join_those_of_validation(size):
+    Y = frame(autoregressive(130, 2))
+    model = linear().fit(Y[:100])
+    before, network = model.calibration_.residuals, linear().fit(Y[:100])
+    for end in range(100 + size, 131, size):
+        model.update(Y[end - size : end])
+    scale = network._scales.scale[0]
+    expected = [
+        (Y[end : end + 3].to_numpy() - network.predict(Y=Y[:end]).to_numpy())
+        / (scale * weight_before(network, Y, end))
+        for end in range(98, 128)  # the last row of each window is new
+    ]
+    assert (model.calibration_.residuals.n_residuals == before.n_residuals + 30).all()
+    assert_allclose(model.calibration_.residuals.recent[-30:], expected, atol=1e-9)
+
+
+def test_errors_of_a_panel_join_in_the_order_of_time():
+    frames = {key: frame(autoregressive(60, seed=i)) for i, key in enumerate("ab")}
+    model = linear(3, 1).fit(panel({key: part[:50] for key, part in frames.items()}))
+    whole, one_by_one = copy.deepcopy(model), copy.deepcopy(model)
+    whole.update(panel({key: part[50:] for key, part in frames.items()}))
+    for row in range(50, 60):
+        one_by_one.update(panel({key: part[row : row + 1] for key, part in frames.items()}))
+    assert_allclose(
+        whole.calibration_.residuals.recent, one_by_one.calibration_.residuals.recent, atol=1e-9
+    )
+
+
+def test_series_of_a_panel_may_go_on_one_by_one_and_new_ones_may_come():
+    frames = {key: frame(autoregressive(90, seed=i)) for i, key in enumerate("abc")}
+    model = linear().fit(panel({key: frames[key][:60] for key in "ab"}))
+    model.update(panel({"b": frames["b"][60:75]}))
+    assert model.cutoff.tolist() == [frames["a"].index[59], frames["b"].index[74]]
+    model.update(panel({"c": frames["c"] * 50.0, "a": frames["a"][60:]}))
+    found = model.predict()
+    assert found.index.get_level_values(0).unique().tolist() == ["a", "b", "c"]
+    for key, end, unit in (("a", 90, 1.0), ("b", 75, 1.0), ("c", 90, 50.0)):
+        alone = model.predict(Y=panel({key: frames[key][:end] * unit}))
+        assert_frame_equal(alone, found.loc[[key]])
+
+
+def test_rows_that_are_known_already_may_come_again():
+    Y = frame(autoregressive(110))
+    model = linear().fit(Y[:100])
+    before = model.calibration_.residuals.n_residuals
+    once = copy.deepcopy(model).update(Y[100:])
+    again = model.update(Y[97:])
+    assert_frame_equal(again.predict(), once.predict())
+    assert (again.calibration_.residuals.n_residuals == before + 10).all()
+    assert (model.update(Y[100:]).calibration_.residuals.n_residuals == before + 10).all()
+
+
+def changed_law(n=400, border=200):
+    """Return a series that swings about zero and from `border` on goes back and forth slowly."""
+    shocks, values = noise(n), np.zeros(n)
+    for t in range(1, n):
+        values[t] = (-0.9 if t < border else 0.9) * values[t - 1] + 0.3 * shocks[t]
+    return frame(values[:, None])
+
+
+@pytest.mark.parametrize("make", [linear, recurrent])
+def test_a_refit_learns_a_changed_law(make):
+    Y = changed_law()
+    model = make(3, 1, max_epochs=8).fit(Y[:200])
+    kept = copy.deepcopy(model).update(Y[200:350])
+    assert_frame_equal(kept.predict(), model.predict(Y=Y[:350]))
+    model.update(Y[200:350], refit=True)
+    assert model.score(Y[350:]) > kept.score(Y[350:]) + 0.1
+    assert (
+        model.calibration_.residuals.n_residuals == kept.calibration_.residuals.n_residuals
+    ).all()
+    assert model.cutoff == Y.index[349]
+
+
+def test_a_refit_with_gaps_and_covariates_learns_on():
+    Y, X = changed_law(), frame(noise(400, 1)).add_prefix("x")
+    Y = Y + 2.0 * X.to_numpy()
+    Y.iloc[250:255] = np.nan
+    model = linear(3, 2, missing="mask").fit(Y[:200], X)
+    model.update(Y[200:350], X, refit=True)
+    assert np.isfinite(model.predict(5, X).to_numpy()).all()
+    assert model.score(Y[350:], X) > 0.1
+
+
+# -- what is refused ------------------------------------------------------------------------------
+
+REFUSED = {
+    "a gap": (lambda Y: Y[101:], "Y_new must begin right after the known rows unless"),
+    "long ago": (lambda Y: Y[:20], "Y_new must not end before the known rows begin"),
+    "other numbers": (lambda Y: Y[95:] + 1.0, "Y_new must repeat the known rows unchanged"),
+    "other columns": (lambda Y: Y[100:].add_prefix("z"), "Y_new must have the columns that fit"),
+    "infinite": (lambda Y: Y[100:] * np.inf, "Y_new must be finite"),
+    "no index": (lambda Y: Y[100:].to_numpy(), "Y_new must be like what fit saw"),
+    "off the grid": (
+        lambda Y: Y[100:].set_axis(days(10, 100) + pd.Timedelta("1h")),
+        "Y_new's index must lie on the grid",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("refit", [False, True])
+def test_rows_that_do_not_follow_are_refused_and_change_nothing(case, refit):
+    Y = frame(autoregressive(110))
+    model = linear().fit(Y[:100])
+    before = pickle.dumps(model)
+    make, message = REFUSED[case]
+    with pytest.raises(ValueError, match=f"^{message}"):
+        model.update(make(Y), refit=refit)
+    assert pickle.dumps(model) == before
+
+
+def test_an_error_in_the_midst_changes_nothing(monkeypatch):
+    Y = frame(autoregressive(160, 2))
+    model = recurrent().fit(Y[:100])
+    before = pickle.dumps(model)
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("sknas.training.nets.DerivedNet.train_step", fail)
+    with pytest.raises(MemoryError):
+        model.update(Y[100:], refit=True)
+    assert pickle.dumps(model) == before
+    with pytest.raises(MemoryError):
+        model.fit(Y)
+    assert pickle.dumps(model) == before
+
+
+def test_too_few_rows_to_learn_from_are_refused():
+    Y = frame(autoregressive(110))
+    model = linear(horizon=1).fit(Y[:100])
+    before = pickle.dumps(model)
+    with pytest.raises(
+        ValueError, match=r"^Y_new, with known rows before it, must hold at least 2 .* got 1"
+    ):
+        model.update(Y[100:101], refit=True)
+    assert pickle.dumps(model) == before
+
+
+def test_an_interrupted_refit_keeps_the_new_rows(monkeypatch):
+    Y = frame(autoregressive(160, 2))
+    model = recurrent().fit(Y[:100])
+    raise_in_training_at(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        model.update(Y[100:], refit=True)
+    assert model.cutoff == Y.index[-1]
+    assert model.search_report_.stopped_by == "interrupt"
+    assert_frame_equal(model.predict(5), model.predict(5, Y=Y))
