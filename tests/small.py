@@ -27,6 +27,8 @@ EAGER = {
     "max_nodes": 3,
     "max_epochs": 1,
 }
+# DARTS without growth: one mixed node from the first epoch to the last.
+FIXED = {**EAGER, "mode": "fixed", "max_nodes": 1, "search_epochs": 12}
 GRU = {"genotype": "gru", "linear_seed": False, "segment_length": 2}
 LOOKBACK = 6
 
@@ -76,6 +78,11 @@ def futures(n_rows=120, horizon=3, seed=0):
 def search_rows(model, column, phase="search"):
     history = model.search_history_
     return history.loc[history["phase"] == phase, column].to_numpy()
+
+
+def history(model):
+    """Return what two fits that did the same have in common."""
+    return model.search_history_.drop(columns="seconds")
 
 
 def flushes_denormals():

@@ -4,11 +4,12 @@ import importlib
 import inspect
 import pkgutil
 
+import pytest
 import torch
 
 from sknas.blocks import NetworkShape
 from sknas.blocks.objective import MeanSquared
-from sknas.edits import AddBranch, AddNode, DropEdge, DropEdgeOp, DropOp, Evidence
+from sknas.edits import AddBranch, AddDagBranch, AddNode, DropEdge, DropEdgeOp, DropOp, Evidence
 from sknas.genotype import NAMED_CELLS, Branch, Cell, Node
 from sknas.search.learner import Learner, LearningRates
 from sknas.supernet import (
@@ -128,6 +129,22 @@ def supernet(
     return net
 
 
+def two_input(relaxation=None, *, operations=OPERATIONS, skip=None):
+    """Build a settled GRU with a mixed node of two operands behind it."""
+    return supernet(branch(), relaxation=relaxation, operations=operations, auxiliary_skip=skip)
+
+
+def graph(relaxation=None, *, n_nodes=2, first="rnn", skip=None):
+    """Build DARTS's graph of mixed nodes behind its first one."""
+    net = supernet(relaxation=relaxation, auxiliary_skip=skip)
+    AddDagBranch(branch(first), n_nodes).apply(net, generator())
+    perturb(net)
+    return net
+
+
+every_backbone = pytest.mark.parametrize("build", [two_input, graph], ids=lambda b: b.__name__)
+
+
 def choices(net):
     """Return the removals of each choice that is still open, one for every candidate of it."""
     found = []
@@ -141,6 +158,6 @@ def choices(net):
     return [choice for choice in found if len(choice) > 1]
 
 
-def learner(net=None, *, weight_decay=0.1):
-    net = net or supernet(branch(), operations=OPERATIONS)
-    return Learner.start(net, LearningRates(weight=0.01, arch=0.02, weight_decay=weight_decay))
+def learner(net=None, *, weight_decay=0.1, regularizer=None, size_penalty=0.0):
+    rates = LearningRates(weight=0.01, arch=0.02, weight_decay=weight_decay)
+    return Learner.start(net or two_input(), rates, regularizer, size_penalty)

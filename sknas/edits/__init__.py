@@ -1,7 +1,7 @@
 """What can be done to a supernet: morphisms keep its function, removals measure what it costs."""
 
 from sknas.edits.base import Edit, ParameterChange, Replacement
-from sknas.edits.choices import closed_candidates, open_choices
+from sknas.edits.choices import closed_candidates, removals_by_choice
 from sknas.edits.dag import AddDagBranch, AddDagNode, DropEdgeOp
 from sknas.edits.effective_rank import effective_rank
 from sknas.edits.evidence import Evidence
@@ -51,5 +51,5 @@ __all__ = [
     "closed_candidates",
     "effective_rank",
     "newborn_gradient",
-    "open_choices",
+    "removals_by_choice",
 ]

@@ -9,11 +9,13 @@ from sknas.edits.dag import DropEdgeOp
 from sknas.edits.removals import DropEdge, DropOp
 from sknas.supernet import DagNode, MixedNode, NodePlace, SearchNode
 
-__all__ = ["closed_candidates", "open_choices"]
+__all__ = ["closed_candidates", "removals_by_choice"]
 
 
-def open_choices(place: NodePlace, node: SearchNode[Any]) -> dict[str, list[tuple[Edit, float]]]:
-    """Return the open choices of a node.
+def removals_by_choice(
+    place: NodePlace, node: SearchNode[Any]
+) -> dict[str, list[tuple[Edit, float]]]:
+    """Return the removals of a node, by the open choice that they make.
 
     Parameters
     ----------

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Generator, nn
+from torch import Generator
 
-from sknas.blocks import BranchStack, Projection
-from sknas.blocks.projection import INPUT_TERMS
+from sknas.blocks import BranchStack
 from sknas.edits.base import Edit, ParameterChange
+from sknas.edits.geometry import projections, reads_units, set_width
 from sknas.supernet import Supernet
 
-__all__ = ["Narrow", "narrow_branch", "ways_out"]
+__all__ = ["Narrow", "narrow_branch"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,7 @@ class Narrow(Edit):
     def apply(self, supernet: Supernet, generator: Generator | None = None) -> ParameterChange:
         """Narrow every layer of the branch."""
         del generator
-        branch = supernet.trunk.branches[self.branch]
-        change = narrow_branch(branch, self.keep)
-        for cell in branch.layers:
-            for node in cell.nodes:
-                node.n_inputs, node.n_hidden = cell.n_inputs, cell.n_hidden
-        return change
+        return narrow_branch(supernet.trunk.branches[self.branch], self.keep)
 
     def __str__(self) -> str:
         return f"Narrow(branch {self.branch} to {len(self.keep)})"
@@ -78,47 +72,16 @@ def narrow_branch(branch: BranchStack[Any], keep: tuple[int, ...]) -> ParameterC
         )
     change = ParameterChange()
     units = torch.tensor(keep, device=branch.heads[0].device)
+    set_width(branch, len(keep))
     for depth, cell in enumerate(branch.layers):
-        if depth:
-            cell.n_inputs = len(keep)
-        cell.n_hidden = len(keep)
-        for projection in _projections(cell):
+        for projection in projections(cell):
             n_pieces = projection.n_pieces
             # The pieces of one unit are neighbours.
             pieces = torch.arange(n_pieces, device=units.device)
             columns = (units[:, None] * n_pieces + pieces).flatten()
             for term, old in list(projection.weights.items()):
-                rows = units if _reads_units(term, depth) else None
+                rows = units if reads_units(term, depth) else None
                 projection.weights[term] = change.cut(old, (rows, columns))
             projection.bias = change.cut(projection.bias, (columns,))
         branch.heads[depth] = change.cut(branch.heads[depth], (units, None))
     return change
-
-
-def ways_out(branch: BranchStack[Any]) -> Iterator[nn.Parameter]:
-    """Iterate over the matrices that read units of a branch, a row a unit.
-
-    Parameters
-    ----------
-    branch : BranchStack
-        The branch, of a supernet or of a derived network.
-
-    Yields
-    ------
-    nn.Parameter of shape (hidden, n)
-        Weights on states, nodes, the layer below, or the weights of a head.
-    """
-    for depth, cell in enumerate(branch.layers):
-        for projection in _projections(cell):
-            for term, weight in projection.weights.items():
-                if _reads_units(term, depth):
-                    yield weight
-    yield from branch.heads
-
-
-def _projections(cell: nn.Module) -> Iterator[Projection]:
-    return (module for module in cell.modules() if isinstance(module, Projection))
-
-
-def _reads_units(term: str, depth: int) -> bool:
-    return depth > 0 or term not in INPUT_TERMS

@@ -12,10 +12,11 @@ from sknas.blocks import BranchStack, Projection
 from sknas.blocks.initialization import uniform_parameter
 from sknas.blocks.projection import INPUT_TERMS
 from sknas.edits.base import ParameterChange
+from sknas.edits.geometry import projections, reads_units, set_width
 from sknas.genotype import INPUT, STATE
 from sknas.supernet import DagNode, MixedNode, Supernet, TwoInputCell
 
-__all__ = ["Fans", "Reader", "Units", "projections", "widen_branch"]
+__all__ = ["Fans", "Reader", "Units", "widen_branch"]
 
 Branch = BranchStack[TwoInputCell]
 
@@ -158,24 +159,7 @@ class Units:
 
     def _n_rows(self, term: str, weight: Tensor) -> int:
         """Return the rows of a weight that do not belong to newborn units."""
-        reads_units = self.depth > 0 or term not in INPUT_TERMS
-        return self.n_old if reads_units else weight.shape[0]
-
-
-def projections(cell: nn.Module) -> Iterator[Projection]:
-    """Iterate over the projections of a cell.
-
-    Parameters
-    ----------
-    cell : nn.Module
-        The cell.
-
-    Returns
-    -------
-    iterator of Projection
-        In the order of registration.
-    """
-    return (module for module in cell.modules() if isinstance(module, Projection))
+        return self.n_old if reads_units(term, self.depth) else weight.shape[0]
 
 
 def widen_branch(
@@ -198,12 +182,8 @@ def widen_branch(
     """
     stack = supernet.trunk.branches[branch]
     n_new = stack.hidden_size + n_units
+    set_width(stack, n_new)
     for depth, cell in enumerate(stack.layers):
-        if depth:
-            cell.n_inputs = n_new
-        cell.n_hidden = n_new
-        for node in cell.nodes:
-            node.n_inputs, node.n_hidden = cell.n_inputs, cell.n_hidden
         for projection in projections(cell):
             _widen_projection(projection, cell.n_inputs, n_new, change, generator)
         head = stack.heads[depth]

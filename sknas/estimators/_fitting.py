@@ -22,7 +22,7 @@ from sknas.estimators._planting import (
     seed_to_train,
 )
 from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
-from sknas.estimators._stages import Outcome, Stage, Stages
+from sknas.estimators._stages import Outcome, Stage, Stages, ValidationLoss
 from sknas.exceptions import SearchWarning
 from sknas.search.inheritance import derive
 from sknas.supernet import Supernet
@@ -32,6 +32,7 @@ from sknas.training import (
     run_search,
     solve_seed,
     train_network,
+    validation_losses,
 )
 
 __all__ = ["Progress", "fit_network"]
@@ -71,24 +72,26 @@ def fit_network(
     seed = derive(supernet, generator=problem.generator)
     fit = _Fit(problem, settings, progress, start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)
+    account = stages.account
     if previous is not None:
         fit.start_from(previous)
     candidate = fit.first_candidate()
     if candidate is not None:
         fit.train(candidate)
     has_units = candidate is not None and bool(candidate.spec.genotype.branches)
-    may_narrow = has_units and stages.interruption is None and len(stages.trainings)
+    may_narrow = has_units and account.interruption is None and len(stages.trainings)
     if settings.size_penalty > 0 and may_narrow:
         fit.narrow(stages.best_trained)
     chosen = stages.choose(settings.size_penalty)
     if chosen.network is None:
         raise RuntimeError("internal error: a stage without a network was chosen.")
-    memory = stages.remember(chosen.network)
+    memory = ValidationLoss.of(validation_losses(chosen.network, problem), problem)
     judged = None
-    if settings.refit_full and stages.interruption is None:
+    if settings.refit_full and account.interruption is None:
         judged = copy.deepcopy(chosen.network)
         fit.refit_full(chosen, chosen.network)
-    return dataclasses.replace(stages.outcome(chosen, memory), judged=judged)
+    outcome = account.outcome(chosen.network, chosen.name, memory)
+    return dataclasses.replace(outcome, judged=judged)
 
 
 class _Fit:
@@ -151,16 +154,16 @@ class _Fit:
             cells,
             on_epoch=lambda row: self.progress("search", row),
         )
-        self.stages.phases.append(("search", phase))
+        self.stages.account.phases.append(("search", phase))
         n_params = phase.n_supernet_params
         told = Stage("supernet", None, phase.supernet_loss, n_params, phase.seconds)
-        self.stages.all.append(told)
+        self.stages.account.stages.append(told)
         network = phase.network
         if not (network.spec.genotype.branches or problem.shape.is_embedded):
             return None
         if settings.refit != "scratch":
             derived = Stage("derived", copy.deepcopy(network), phase.loss, network.n_params, 0.0)
-            self.stages.all.append(derived)
+            self.stages.account.stages.append(derived)
         return network
 
     def train(self, network: DerivedNetwork) -> None:
@@ -178,7 +181,7 @@ class _Fit:
             self._train("retrained", "retrain", fresh, most_fresh)
 
     def _train(self, stage: str, phase_name: str, network: DerivedNetwork, n_epochs: int) -> None:
-        if self.stages.interruption is not None:
+        if self.stages.account.interruption is not None:
             return
         phase = train_network(
             self.problem,
@@ -189,7 +192,7 @@ class _Fit:
             n_epochs=n_epochs,
             on_epoch=lambda row: self.progress(phase_name, row),
         )
-        self.stages.phases.append((phase_name, phase))
+        self.stages.account.phases.append((phase_name, phase))
         self.stages.add_training(stage, phase, phase.seconds)
 
     def narrow(self, network: DerivedNetwork) -> None:
@@ -201,7 +204,7 @@ class _Fit:
             self.settings.size_penalty,
             on_epoch=lambda row: self.progress("narrow", row),
         )
-        self.stages.phases.append(("narrow", gates))
+        self.stages.account.phases.append(("narrow", gates))
         if gates.interruption is not None:
             return
         tuned = train_network(
@@ -213,7 +216,7 @@ class _Fit:
             n_epochs=self.schedule.max_epochs,
             on_epoch=lambda row: self.progress("tune", row),
         )
-        self.stages.phases.append(("tune", tuned))
+        self.stages.account.phases.append(("tune", tuned))
         self.stages.add_training("narrowed", tuned, gates.seconds + tuned.seconds)
 
     def refit_full(self, chosen: Stage, network: DerivedNetwork) -> None:
@@ -232,4 +235,4 @@ class _Fit:
             n_epochs=max(1, chosen.phase.best_epoch if chosen.phase is not None else 0),
             on_epoch=lambda row: self.progress("refit", row),
         )
-        self.stages.phases.append(("refit", phase))
+        self.stages.account.phases.append(("refit", phase))

@@ -11,75 +11,25 @@ from sklearn.base import clone
 
 from sknas._validation import validate_parameters
 from sknas.estimators._checks import check_device, read_genotype
+from sknas.estimators._options import (
+    ARCH_REGULARIZER,
+    ARCH_SCHEDULE,
+    AUXILIARY_SKIP,
+    BACKBONE,
+    COLLAPSE_WATCH,
+    GROWTH,
+    PRUNING,
+    RELAXATION,
+    VALIDATION,
+)
 from sknas.estimators._settings import Settings, arch_fraction
 from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
-from sknas.search import (
-    AdmmRegularizer,
-    AlternateSchedule,
-    ArchRegularizer,
-    ArchSchedule,
-    CollapseWatch,
-    EffectPruning,
-    EigenvalueWatch,
-    EveryKSchedule,
-    GradMaxGrowth,
-    GrowthRule,
-    InformationSchedule,
-    MagnitudePruning,
-    NorthGrowth,
-    PeriodicGrowth,
-    PlateauGrowth,
-    ProximityRegularizer,
-    PruningRule,
-    ZeroOneRegularizer,
-)
-from sknas.search.backbone import Backbone, DagBackbone, TwoInputBackbone
-from sknas.supernet import (
-    AuxiliarySkip,
-    ClampRelaxation,
-    CosineSkip,
-    GumbelRelaxation,
-    LinearSkip,
-    Relaxation,
-    ScaledSigmoidRelaxation,
-    SigmoidRelaxation,
-    SoftmaxRelaxation,
-)
+from sknas.search import ArchSchedule
+from sknas.search.backbone import Backbone
+from sknas.supernet import Relaxation
 
 __all__ = ["resolve"]
-
-BACKBONE: dict[str, type[Backbone]] = {"two_input": TwoInputBackbone, "dag": DagBackbone}
-GROWTH: dict[str, type[GrowthRule]] = {
-    "plateau": PlateauGrowth,
-    "periodic": PeriodicGrowth,
-    "gradmax": GradMaxGrowth,
-    "north": NorthGrowth,
-}
-PRUNING: dict[str, type[PruningRule]] = {
-    "effect": EffectPruning,
-    "magnitude": MagnitudePruning,
-}
-RELAXATION: dict[str, type[Relaxation]] = {
-    "softmax": SoftmaxRelaxation,
-    "sigmoid": SigmoidRelaxation,
-    "scaled_sigmoid": ScaledSigmoidRelaxation,
-    "clamp": ClampRelaxation,
-    "gumbel": GumbelRelaxation,
-}
-ARCH_SCHEDULE: dict[str, type[ArchSchedule[Any]]] = {
-    "alternate": AlternateSchedule,
-    "every_k": EveryKSchedule,
-    "information": InformationSchedule,
-}
-ARCH_REGULARIZER: dict[str, type[ArchRegularizer]] = {
-    "proximity": ProximityRegularizer,
-    "admm": AdmmRegularizer,
-    "zero_one": ZeroOneRegularizer,
-}
-AUXILIARY_SKIP: dict[str, type[AuxiliarySkip]] = {"linear": LinearSkip, "cosine": CosineSkip}
-COLLAPSE_WATCH: dict[str, type[CollapseWatch]] = {"eigenvalue": EigenvalueWatch}
-VALIDATION = ("auto", "chronological", "shuffle", "stratified")
 
 
 def resolve(parameters: Mapping[str, Any]) -> Settings:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
@@ -18,23 +19,41 @@ from sknas.reporting import SearchReport
 from sknas.search import Move
 from sknas.training import Phase, Problem, is_clear_gain, make_probe, mean_loss, validation_losses
 
-__all__ = ["Memory", "Outcome", "Stage", "Stages", "stopped_by"]
+__all__ = ["Account", "Outcome", "Stage", "Stages", "ValidationLoss"]
 
 
 @dataclass(frozen=True)
-class Memory:
-    """What later training compares its losses with.
+class ValidationLoss:
+    """A network's mean loss on validation, which later training compares its own with.
 
     Attributes
     ----------
     loss : float
-        Validation loss of the chosen network.
+        The mean.
     error : float
         Standard error of that mean.
     """
 
     loss: float
     error: float
+
+    @classmethod
+    def of(cls, each: Tensor, problem: Problem) -> ValidationLoss:
+        """Take the mean of a network's validation losses.
+
+        Parameters
+        ----------
+        each : Tensor of shape (n_validation,)
+            Losses.
+        problem : Problem
+            Data and split.
+
+        Returns
+        -------
+        ValidationLoss
+            Their mean, and its error.
+        """
+        return cls(mean_loss(each, problem), make_probe(problem).standard_error(each))
 
 
 @dataclass(frozen=True)
@@ -53,7 +72,7 @@ class Outcome:
         Stages and moves.
     interrupt : KeyboardInterrupt or None
         The user's interrupt, to be raised again once the outcome is stored.
-    memory : Memory
+    memory : ValidationLoss
         Validation loss of the chosen network.
     judged : DerivedNetwork or None, default=None
         The chosen network as validation saw it, where training on all samples has changed it.
@@ -64,7 +83,7 @@ class Outcome:
     moves: list[Move]
     report: SearchReport
     interrupt: BaseException | None
-    memory: Memory
+    memory: ValidationLoss
     judged: DerivedNetwork | None = None
 
 
@@ -96,8 +115,71 @@ class Stage:
     phase: Phase | None = None
 
 
+@dataclass
+class Account:
+    """The stages and phases of a call of `fit` or `partial_fit` so far, each in order.
+
+    Attributes
+    ----------
+    n_epochs_before : int, default=0
+        Epochs of earlier calls.
+    stages : list of Stage
+        What the report tells of.
+    phases : list of (str, Phase)
+        Each with the name that its epochs bear in the history.
+    """
+
+    n_epochs_before: int = 0
+    stages: list[Stage] = field(default_factory=list)
+    phases: list[tuple[str, Phase]] = field(default_factory=list)
+
+    @property
+    def interruption(self) -> BaseException | None:
+        """What ended a phase early."""
+        return next((phase.interruption for _, phase in self.phases if phase.interruption), None)
+
+    def outcome(self, network: DerivedNetwork, chosen: str, memory: ValidationLoss) -> Outcome:
+        """Return what the call leaves behind.
+
+        Parameters
+        ----------
+        network : DerivedNetwork
+            The result.
+        chosen : str
+            The stage that it comes from.
+        memory : ValidationLoss
+            Its validation loss, before any training that did not validate.
+
+        Returns
+        -------
+        Outcome
+            The network and what is to be told of it.
+        """
+        rows: list[dict[str, Any]] = []
+        moves: list[Move] = []
+        notes: list[str] = []
+        for name, phase in self.phases:
+            n_before = self.n_epochs_before + len(rows)
+            moves += [dataclasses.replace(m, epoch=n_before + m.epoch) for m in phase.moves]
+            notes += [str(collapse.after(n_before)) for collapse in phase.collapses]
+            rows += [{"phase": name, **row} for row in phase.rows]
+        records = [
+            {
+                "stage": stage.name,
+                "val_loss": stage.loss,
+                "n_params": stage.n_params,
+                "seconds": stage.seconds,
+            }
+            for stage in self.stages
+        ]
+        ended = self.interruption
+        report = SearchReport.build(records, moves, chosen, _stopped_by(ended), notes)
+        interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
+        return Outcome(network, rows, moves, report, interrupt, memory)
+
+
 class Stages:
-    """The stages and phases of a fit so far, from the naive prediction and the seed on.
+    """The account of a fit, from the naive prediction and the seed on, and the choice at its end.
 
     Parameters
     ----------
@@ -107,6 +189,11 @@ class Stages:
         The linear seed.
     seconds : float
         How long it took to solve.
+
+    Attributes
+    ----------
+    account : Account
+        Stages and phases so far.
     """
 
     def __init__(self, problem: Problem, seed: DerivedNetwork, seconds: float) -> None:
@@ -114,8 +201,8 @@ class Stages:
         self._seed_losses = validation_losses(seed, problem)
         loss = mean_loss(self._seed_losses, problem)
         self.seed = Stage("seed", seed, loss, seed.n_params, seconds)
-        self.all = [Stage("naive", None, _naive_loss(problem), 0, 0.0), self.seed]
-        self.phases: list[tuple[str, Phase]] = []
+        naive = Stage("naive", None, _naive_loss(problem), 0, 0.0)
+        self.account = Account(stages=[naive, self.seed])
 
     def add_previous(self, network: DerivedNetwork) -> None:
         """Note the network that a warm start goes on from.
@@ -126,17 +213,18 @@ class Stages:
             What the fit before left.
         """
         loss = mean_loss(validation_losses(network, self.problem), self.problem)
-        self.all.append(Stage("previous", network, loss, network.n_params, 0.0))
+        self.account.stages.append(Stage("previous", network, loss, network.n_params, 0.0))
 
     @property
     def has_previous(self) -> bool:
         """Whether the fit is a warm start."""
-        return any(stage.name == "previous" for stage in self.all)
+        return any(stage.name == "previous" for stage in self.account.stages)
 
     @property
     def trainings(self) -> list[tuple[Stage, Phase]]:
         """Stages that a training led to, with that training."""
-        return [(stage, stage.phase) for stage in self.all if stage.phase is not None]
+        stages = self.account.stages
+        return [(stage, stage.phase) for stage in stages if stage.phase is not None]
 
     @property
     def best_trained(self) -> DerivedNetwork:
@@ -156,12 +244,8 @@ class Stages:
             How long the stage took.
         """
         network = phase.network
-        self.all.append(Stage(name, network, phase.loss, network.n_params, seconds, phase))
-
-    @property
-    def interruption(self) -> BaseException | None:
-        """What ended a phase early."""
-        return next((phase.interruption for _, phase in self.phases if phase.interruption), None)
+        stage = Stage(name, network, phase.loss, network.n_params, seconds, phase)
+        self.account.stages.append(stage)
 
     def choose(self, size_penalty: float) -> Stage:
         """Take the stage with the least validation loss, and the seed unless the gain is clear.
@@ -189,7 +273,7 @@ class Stages:
         Stage
             One with a network.
         """
-        offers = [stage for stage in self.all[2:] if stage.network is not None]
+        offers = [stage for stage in self.account.stages[2:] if stage.network is not None]
         if not offers:
             return self.seed
         n_most = max(stage.n_params for stage in offers)
@@ -211,7 +295,8 @@ class Stages:
 
     def _unflattered(self, best: Stage) -> Stage:
         """Return the network trained anew in place of inherited weights not clearly better."""
-        fresh = next((stage for stage in self.all if stage.name == "retrained"), None)
+        stages = self.account.stages
+        fresh = next((stage for stage in stages if stage.name == "retrained"), None)
         if fresh is None or best.name not in ("derived", "trained"):
             return best
         before, after = (
@@ -222,57 +307,6 @@ class Stages:
         is_better = is_clear_gain(before, after, self.problem, share=0.0, n_errors=1.0)
         return best if is_better else fresh
 
-    def remember(self, network: DerivedNetwork) -> Memory:
-        """Return a network's validation loss and the error of that mean.
-
-        Parameters
-        ----------
-        network : DerivedNetwork
-            What predicts.
-
-        Returns
-        -------
-        Memory
-            For later calls.
-        """
-        each = validation_losses(network, self.problem)
-        error = make_probe(self.problem).standard_error(each)
-        return Memory(mean_loss(each, self.problem), error)
-
-    def outcome(self, chosen: Stage, memory: Memory) -> Outcome:
-        """Return what the fit leaves behind.
-
-        Parameters
-        ----------
-        chosen : Stage
-            The stage whose network is the result.
-        memory : Memory
-            Its validation loss, before any further training.
-
-        Returns
-        -------
-        Outcome
-            The network and what is to be told of it.
-        """
-        if chosen.network is None:
-            raise RuntimeError("internal error: a stage without a network was chosen.")
-        rows = [{"phase": name, **row} for name, phase in self.phases for row in phase.rows]
-        moves = [move for _, phase in self.phases for move in phase.moves]
-        records = [
-            {
-                "stage": stage.name,
-                "val_loss": stage.loss,
-                "n_params": stage.n_params,
-                "seconds": stage.seconds,
-            }
-            for stage in self.all
-        ]
-        ended = self.interruption
-        notes = [note for _, phase in self.phases for note in phase.notes]
-        report = SearchReport.build(records, moves, chosen.name, stopped_by(ended), notes)
-        interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
-        return Outcome(chosen.network, rows, moves, report, interrupt, memory)
-
 
 def _n_errors(n_offers: int) -> float:
     """Return how many standard errors the best of some networks has to gain by."""
@@ -280,19 +314,8 @@ def _n_errors(n_offers: int) -> float:
     return normal.inv_cdf(1.0 - (1.0 - normal.cdf(2.0)) / n_offers)
 
 
-def stopped_by(interruption: BaseException | None) -> str:
-    """Return the report's word for what ended a fit.
-
-    Parameters
-    ----------
-    interruption : BaseException or None
-        What ended a phase early.
-
-    Returns
-    -------
-    str
-        ``"schedule"``, ``"interrupt"`` or ``"time_budget"``.
-    """
+def _stopped_by(interruption: BaseException | None) -> str:
+    """Return the report's word for what ended a call."""
     if interruption is None:
         return "schedule"
     return "interrupt" if isinstance(interruption, KeyboardInterrupt) else "time_budget"

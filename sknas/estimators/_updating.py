@@ -5,16 +5,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sknas.derived import DerivedNetwork
 from sknas.estimators._fitting import Progress
 from sknas.estimators._planting import admitted, has_room, lift_network
 from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
-from sknas.estimators._stages import Memory, Outcome, stopped_by
+from sknas.estimators._stages import Account, Outcome, Stage, ValidationLoss
 from sknas.genotype import Cell
-from sknas.reporting import SearchReport
-from sknas.search import Move
 from sknas.training import (
     Phase,
     Problem,
@@ -30,6 +28,7 @@ from sknas.training import (
 
 __all__ = ["Past", "update_network"]
 
+_PHASE = "partial"  # what all epochs of a call are named
 _SEARCH_SHARE = 3  # a call searches for a third of the epochs of a fit at most,
 _TRAIN_SHARE = 4  # and trains, before and after, for a quarter of them
 _MIN_SEARCH_EPOCHS = 4  # an epoch, a trial, and the pruning of what was tried
@@ -43,7 +42,7 @@ class Past:
 
     Parameters
     ----------
-    memory : Memory
+    memory : ValidationLoss
         Validation loss of the network when it was last trained.
     n_epochs : int
         Epochs so far.
@@ -51,7 +50,7 @@ class Past:
         Calls of `fit` and `partial_fit` so far.
     """
 
-    memory: Memory
+    memory: ValidationLoss
     n_epochs: int
     n_calls: int
 
@@ -63,9 +62,7 @@ class _Update:
     problem: Problem
     network: DerivedNetwork
     call: int
-    stages: list[dict[str, object]] = field(default_factory=list)
-    phases: list[Phase] = field(default_factory=list)
-    moves: list[Move] = field(default_factory=list)
+    account: Account
     chosen: str = ""
 
     def __post_init__(self) -> None:
@@ -78,29 +75,17 @@ class _Update:
         label = f"{name} ({self.call})"
         each = validation_losses(network, self.problem)
         loss = mean_loss(each, self.problem)
-        self.stages.append(
-            {
-                "stage": label,
-                "val_loss": loss,
-                "n_params": network.n_params,
-                "seconds": time.monotonic() - start,
-            }
-        )
+        seconds = time.monotonic() - start
+        self.account.stages.append(Stage(label, network, loss, network.n_params, seconds))
         is_better = is_clear_gain(self._each, each, self.problem, share=share, n_errors=n_errors)
         if is_better or not self.chosen:
             self.network, self.chosen, self._each = network, label, each
         return is_better
 
     @property
-    def memory(self) -> Memory:
+    def memory(self) -> ValidationLoss:
         """Validation loss of the best network, and its error."""
-        error = make_probe(self.problem).standard_error(self._each)
-        return Memory(mean_loss(self._each, self.problem), error)
-
-    @property
-    def interruption(self) -> BaseException | None:
-        """What ended the call early."""
-        return next((p.interruption for p in self.phases if p.interruption is not None), None)
+        return ValidationLoss.of(self._each, self.problem)
 
 
 def update_network(
@@ -134,18 +119,13 @@ def update_network(
         Of this call alone. Its network is `network` itself where nothing was clearly better.
     """
     schedule = _short(make_schedule(problem, settings, start))
-    update = _Update(problem, network, past.n_calls + 1)
+    update = _Update(problem, network, past.n_calls + 1, Account(past.n_epochs))
     update.consider("before", network, time.monotonic(), 0.0, 0.0)
     _train_on(update, schedule, settings, progress)
-    if update.interruption is None and _asks_for_growth(update, settings, past.memory):
-        _grow(update, schedule, settings, past, progress)
-    ended = update.interruption
-    rows = [{"phase": "partial", **row} for phase in update.phases for row in phase.rows]
-    notes = [note for phase in update.phases for note in phase.notes]
-    why = stopped_by(ended)
-    report = SearchReport.build(update.stages, update.moves, update.chosen, why, notes)
-    interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
-    return Outcome(update.network, rows, update.moves, report, interrupt, update.memory)
+    account = update.account
+    if account.interruption is None and _asks_for_growth(update, settings, past.memory):
+        _grow(update, schedule, settings, progress)
+    return account.outcome(update.network, update.chosen, update.memory)
 
 
 # -- stages -----------------------------------------------------------------------------------
@@ -169,7 +149,8 @@ def _train_on(update: _Update, schedule: Schedule, settings: Settings, progress:
         update.consider("moved", moved, begun, 0.0, 1.0)
     begun = time.monotonic()
     trained = copy.deepcopy(update.network)
-    update.phases.append(_train(update.problem, schedule, trained, progress))
+    phase = _train(update.problem, schedule, trained, progress)
+    update.account.phases.append((_PHASE, phase))
     update.consider("trained", trained, begun, 0.0, 1.0)
 
 
@@ -186,11 +167,11 @@ def _train(
         problem.train,
         validates=True,
         n_epochs=schedule.max_epochs,
-        on_epoch=lambda row: progress("partial", row),
+        on_epoch=lambda row: progress(_PHASE, row),
     )
 
 
-def _asks_for_growth(update: _Update, settings: Settings, memory: Memory) -> bool:
+def _asks_for_growth(update: _Update, settings: Settings, memory: ValidationLoss) -> bool:
     """Say whether training has ended clearly above the remembered loss, and growth is allowed."""
     is_grown = settings.genotype is None and settings.mode not in ("fixed", "random")
     if not is_grown or not settings.max_nodes or len(update.problem.validation) < _MIN_JUDGES:
@@ -200,9 +181,7 @@ def _asks_for_growth(update: _Update, settings: Settings, memory: Memory) -> boo
     return present.loss - memory.loss > max(_MIN_RISE * memory.loss, 2.0 * error)
 
 
-def _grow(
-    update: _Update, schedule: Schedule, settings: Settings, past: Past, progress: Progress
-) -> None:
+def _grow(update: _Update, schedule: Schedule, settings: Settings, progress: Progress) -> None:
     """Offer moves to the lifted network; it stays grown only if validation clearly gains."""
     problem, begun = update.problem, time.monotonic()
     supernet = lift_network(update.network, problem, settings)
@@ -215,7 +194,6 @@ def _grow(
         if not cells and not has_room(supernet, space, space.plain_cell):
             return
         cells = cells or (space.plain_cell,)
-    n_epochs_before = past.n_epochs + sum(len(phase.rows) for phase in update.phases)
     phase = run_search(
         problem,
         schedule,
@@ -223,17 +201,14 @@ def _grow(
         make_plan(schedule, settings),
         space,
         cells,
-        on_epoch=lambda row: progress("partial", row),
+        on_epoch=lambda row: progress(_PHASE, row),
     )
-    update.phases.append(phase)
+    phases = update.account.phases
+    phases.append((_PHASE, phase))
     grown = copy.deepcopy(phase.network)
-    if update.interruption is None and grown.spec.genotype != update.network.spec.genotype:
-        update.phases.append(_train(problem, schedule, grown, progress))
+    is_whole = update.account.interruption is None
+    if is_whole and grown.spec.genotype != update.network.spec.genotype:
+        phases.append((_PHASE, _train(problem, schedule, grown, progress)))
     n_errors = 2.0 if make_probe(problem).n_overlapping == 1 else 1.0
-    is_better = update.consider("grown", grown, begun, 0.005, n_errors)
-    update.moves += [
-        dataclasses.replace(
-            move, epoch=n_epochs_before + move.epoch, is_accepted=move.is_accepted and is_better
-        )
-        for move in phase.moves
-    ]
+    if not update.consider("grown", grown, begun, 0.005, n_errors):
+        phase.moves = [dataclasses.replace(move, is_accepted=False) for move in phase.moves]

@@ -11,7 +11,18 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sknas._validation import HasMethods, Interval, StrOptions
-from sknas.blocks import REGRESSION_LOSSES
+from sknas.blocks import REGRESSION_LOSSES, WINDOW_NORMS
+from sknas.estimators._options import (
+    ARCH_REGULARIZER,
+    ARCH_SCHEDULE,
+    AUXILIARY_SKIP,
+    BACKBONE,
+    COLLAPSE_WATCH,
+    GROWTH,
+    PRUNING,
+    RELAXATION,
+    VALIDATION,
+)
 from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, Relaxation
@@ -29,7 +40,7 @@ def _at_least(kind: type, low: float, closed: str = "left") -> Interval:
 
 
 CONSTRAINTS: dict[str, list[Any]] = {
-    "backbone": [StrOptions({"two_input", "dag"})],
+    "backbone": [StrOptions(set(BACKBONE))],
     "operations": [StrOptions({"default"}), list, tuple],
     "initial_genotype": [str, Genotype],
     "initial_nodes": [_at_least(Integral, 1)],
@@ -41,23 +52,20 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "embedding_size": [None, _at_least(Integral, 1)],
     "segment_length": [_AUTO, _at_least(Integral, 1)],
     "channel_mode": [StrOptions({"auto", "independent", "mixed"})],
-    "window_norm": [StrOptions({"auto", "none", "last", "revin"})],
+    "window_norm": [StrOptions({"auto", *WINDOW_NORMS})],
     "linear_seed": ["boolean"],
     "target_channels": [None, list, tuple, np.ndarray],
     "channels_first": ["boolean"],
     "mode": [StrOptions({"sequential", "interleaved", "fixed", "random"})],
-    "growth": [StrOptions({"plateau", "periodic", "gradmax", "north"}), GrowthRule],
-    "pruning": [StrOptions({"effect", "magnitude"}), PruningRule],
-    "relaxation": [
-        StrOptions({"auto", "softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel"}),
-        Relaxation,
-    ],
-    "arch_schedule": [StrOptions({"alternate", "every_k", "information"}), ArchSchedule],
+    "growth": [StrOptions(set(GROWTH)), GrowthRule],
+    "pruning": [StrOptions(set(PRUNING)), PruningRule],
+    "relaxation": [StrOptions({"auto", *RELAXATION}), Relaxation],
+    "arch_schedule": [StrOptions(set(ARCH_SCHEDULE)), ArchSchedule],
     "arch_fraction": [StrOptions({"auto", "schedule"}), Interval(Real, 0, 1, closed="neither")],
     "arch_order": [Interval(Integral, 1, 2, closed="both")],
-    "arch_regularizer": [None, StrOptions({"proximity", "admm", "zero_one"}), ArchRegularizer],
-    "auxiliary_skip": [None, StrOptions({"linear", "cosine"}), AuxiliarySkip],
-    "collapse_watch": [None, StrOptions({"eigenvalue"}), CollapseWatch],
+    "arch_regularizer": [None, StrOptions(set(ARCH_REGULARIZER)), ArchRegularizer],
+    "auxiliary_skip": [None, StrOptions(set(AUXILIARY_SKIP)), AuxiliarySkip],
+    "collapse_watch": [None, StrOptions(set(COLLAPSE_WATCH)), CollapseWatch],
     "arch_learning_rate": [_at_least(Real, 0, "neither")],
     "size_penalty": [_at_least(Real, 0)],
     "max_params": [None, _at_least(Integral, 1)],
@@ -72,10 +80,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "dropout": [_AUTO, Interval(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "validation": [
-        StrOptions({"auto", "chronological", "shuffle", "stratified"}),
-        HasMethods(["split"]),
-    ],
+    "validation": [StrOptions(set(VALIDATION)), HasMethods(["split"])],
     "refit": [StrOptions({"inherit", "scratch", "both"})],
     "refit_full": ["boolean"],
     "device": [str],

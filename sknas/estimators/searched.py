@@ -21,7 +21,7 @@ from sknas.estimators._fitting import fit_network
 from sknas.estimators._progress import ProgressBar
 from sknas.estimators._resolution import resolve
 from sknas.estimators._settings import Settings
-from sknas.estimators._stages import Memory, Outcome
+from sknas.estimators._stages import Outcome, ValidationLoss
 from sknas.estimators._updating import Past, update_network
 from sknas.estimators.parameters import CONSTRAINTS
 from sknas.reporting import GrowthEvent
@@ -89,7 +89,7 @@ class SearchedNetwork(BaseEstimator):
 
     _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = CONSTRAINTS
     _doc_link_module = "sknas"
-    _memory: Memory
+    _memory: ValidationLoss
 
     def _start_clock(self) -> float:
         """Check the parameters and return when the fit began, by the monotonic clock."""

@@ -127,7 +127,12 @@ class PeriodAxis:
     freq: pd.offsets.BaseOffset
 
     def __str__(self) -> str:
-        return f"periods of frequency {pd.PeriodIndex([], freq=self.freq).freqstr!r}"
+        return f"periods of frequency {self.freqstr!r}"
+
+    @property
+    def freqstr(self) -> str:
+        """The frequency as pandas writes that of periods."""
+        return str(pd.PeriodIndex([], freq=self.freq).freqstr)
 
     def times(self, labels: pd.PeriodIndex) -> Times:
         """Return the numbers of periods.
@@ -289,7 +294,8 @@ def axis_of(labels: pd.Index | ArrayLike, name: str) -> tuple[Axis, pd.Index]:
         return DateAxis(index.name, index.tz, index.unit), index
     if isinstance(index, pd.PeriodIndex):
         return PeriodAxis(index.name, index.freq), index
-    if isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu":
+    if pd.api.types.is_integer_dtype(index.dtype) and not index.hasnans:
+        index = index if isinstance(index.dtype, np.dtype) else index.astype(np.int64)
         return IntegerAxis(index.name, index.dtype, isinstance(index, pd.RangeIndex)), index
     raise TypeError(
         f"{name} must be a DatetimeIndex, a PeriodIndex or an index of integers; "

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sknas.forecasting._axes import Axis, RowAxis, Times, axis_of
+from sknas.forecasting._axes import Axis, DateAxis, PeriodAxis, RowAxis, Times, axis_of
 from sknas.forecasting._inference import Frequency, read_frequency
-from sknas.forecasting._rulers import Ruler, Steps, most_frequent
+from sknas.forecasting._marks import most_frequent
+from sknas.forecasting._order import check_order, check_present
+from sknas.forecasting._rulers import Ruler, Steps
 from sknas.forecasting._wording import any_of, label_text, ranges_of, rows_text
 
-__all__ = ["Calendar", "Positions", "check_order", "daylight_advice"]
+__all__ = ["Calendar", "Positions"]
 
 Positions = NDArray[np.int64]
 
@@ -133,6 +135,8 @@ class Calendar:
     @property
     def freqstr(self) -> str:
         """The frequency as pandas writes it, or the step of integers."""
+        if isinstance(self.axis, PeriodAxis):
+            return self.axis.freqstr
         return str(getattr(self.freq, "freqstr", self.freq))
 
     def __str__(self) -> str:
@@ -163,12 +167,7 @@ class Calendar:
         axis, index = axis_of(labels, name)
         if str(axis) != str(self.axis) and not (self.kind == "none" and axis.kind == "integer"):
             raise ValueError(f"{name} must hold {self.axis}; got {axis}.")
-        is_missing = index.isna()
-        if is_missing.any():
-            bad = np.flatnonzero(is_missing)
-            raise ValueError(
-                f"{name} must not have missing labels; got {rows_text(bad, index[bad])}."
-            )
+        check_present(index, np.arange(len(index)), name)
         return index
 
     def find(
@@ -231,7 +230,7 @@ class Calendar:
         rows = off if rows is None else rows[off]
         raise ValueError(
             f"{name} must lie on the grid of frequency {self.freqstr!r} (set freq if that is not "
-            f"the right one); got {rows_text(rows, index[off])} off it."
+            f"the right one); got {rows_text(rows, index[off])} off it.{_month_advice(self.freq)}"
         )
 
     def labels(self, positions: NDArray[np.integer] | ArrayLike) -> pd.Index:
@@ -313,74 +312,24 @@ class Calendar:
         return f"{' to '.join(ends)} ({last - first + 1} rows)"
 
     def _times(self, positions: Positions) -> Times:
-        if len(positions):
-            ends = [self.start + self.step * int(p) for p in (positions.min(), positions.max())]
-            if max(map(abs, ends)) >= 2**62:
-                raise ValueError(f"positions must be within int64; got {positions.max()}.")
-        return self.ruler.times(self.start + self.step * positions)
+        if not len(positions):
+            return positions
+        ends = np.array([positions.min(), positions.max()])
+        counts = [self.start + self.step * int(end) for end in ends]
+        if max(map(abs, counts)) < 2**63:
+            times = self.ruler.times(self.start + self.step * positions)
+            # A time that wrapped around belongs to another mark.
+            if (self.ruler.count(self.ruler.times(np.array(counts))) == counts).all():
+                return times
+        unit = f" of resolution {self.axis.unit!r}" if isinstance(self.axis, DateAxis) else ""
+        raise ValueError(f"positions must have labels within int64{unit}; got {ends.tolist()}.")
 
 
-def daylight_advice(index: pd.Index) -> str:
-    """Advise to name a time zone where labels at fault look like a change of the clock.
-
-    Parameters
-    ----------
-    index : pd.Index
-        Labels at fault, of a time axis without a time zone.
-
-    Returns
-    -------
-    str
-        A sentence, or nothing.
-    """
-    if not isinstance(index, pd.DatetimeIndex) or index.tz is not None or index.isna().any():
-        return ""
-    if (index == index.normalize()).all() or (index.hour > 3).any():
-        return ""
-    return (
-        " If these are local times, the clock was changed there: name the time zone with "
-        "index.tz_localize(zone, ambiguous='infer')."
-    )
-
-
-def check_order(
-    index: pd.Index, is_next: NDArray[np.bool_], rows: NDArray[np.integer], name: str
-) -> None:
-    """Raise unless no label is missing and each is behind the one before.
-
-    Parameters
-    ----------
-    index : pd.Index of length n
-        Dates, periods or integers.
-    is_next : ndarray of shape (n - 1,), dtype=bool
-        Whether a label follows one of the same series.
-    rows : ndarray of shape (n,)
-        Row numbers, for the message.
-    name : str
-        What the labels are called there.
-
-    Raises
-    ------
-    ValueError
-        If not; it names the first labels at fault.
-    """
-    is_missing = index.isna()
-    if is_missing.any():
-        bad = np.flatnonzero(is_missing)
-        text = rows_text(rows[bad], index[bad])
-        raise ValueError(f"{name} must not have missing labels; got {text}.")
-    times = index.asi8 if isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)) else index
-    times = np.asarray(times)
-    for rule, is_wrong in (
-        ("not repeat a label within a series", times[1:] == times[:-1]),
-        ("be in increasing order within a series (sort_index)", times[1:] < times[:-1]),
-    ):
-        bad = np.flatnonzero(is_wrong & is_next) + 1
-        if len(bad):
-            text = rows_text(rows[bad], index[bad])
-            raise ValueError(f"{name} must {rule}; got {text}.{daylight_advice(index[bad])}")
-    if index.dtype.kind in "iu" and int(times.max()) >= 2**62:
-        raise ValueError(f"{name} must hold integers below 2**62; got {times.max()}.")
+def _month_advice(freq: pd.offsets.BaseOffset | int) -> str:
+    """Advise to use periods where a frequency of days is likely one of months."""
+    if isinstance(freq, pd.offsets.Day) and freq.n >= 28:
+        return " Dates on another day than a month's first or last need index.to_period('M')."
+    return ""
 
 
 def _concatenated_ranges(first: Positions, stop: Positions) -> Positions:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sknas.forecasting._frames import write_panel
+from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._scales import PanelScales
 
@@ -26,60 +27,25 @@ class Forecasts:
 
     Parameters
     ----------
-    standardised : ndarray of shape (n_series, n_quantiles, n_steps, n_targets)
-        Its outputs, in units of the series.
-    quantiles : tuple of float
-        Levels of the outputs; empty for points.
+    outputs : Outputs
+        Of each series, in its units.
+    moved : ndarray of shape (n_series, n_targets)
+        How much each context moves, see `movement`.
     context : Panel
         The rows before them.
     scales : PanelScales
         Units of the context's series.
     """
 
-    standardised: Array
-    quantiles: tuple[float, ...]
+    outputs: Outputs
+    moved: Array
     context: Panel
     scales: PanelScales
 
     @property
     def points(self) -> Array:
         """Points, or medians, of shape (n_series, n_steps, n_targets), standardised."""
-        return self.standardised[:, self.quantiles.index(0.5) if self.quantiles else 0]
-
-    def levels(self, alphas: Sequence[float], name: str) -> Array:
-        """Return the network's own quantiles, between its levels by interpolation.
-
-        Parameters
-        ----------
-        alphas : sequence of float
-            Probabilities.
-        name : str
-            Which parameter asks for them.
-
-        Returns
-        -------
-        ndarray of shape (n_alphas, n_series, n_steps, n_targets)
-            Standardised.
-
-        Raises
-        ------
-        ValueError
-            If one lies outside the levels.
-        """
-        low, high = self.quantiles[0], self.quantiles[-1]
-        near = 1e-9  # (1 - 0.95) / 2 is a bit less than 0.025
-        outside = [alpha for alpha in alphas if not low - near <= alpha <= high + near]
-        if outside:
-            raise ValueError(
-                f"{name} must lie within the quantile_levels {low:g} to {high:g} of the fit; "
-                f"got quantile {outside[0]:g}."
-            )
-        by_level = self.standardised.swapaxes(0, 1)
-        place = np.interp(alphas, self.quantiles, np.arange(len(self.quantiles)))
-        below = np.floor(place).astype(int)
-        above = np.minimum(below + 1, len(self.quantiles) - 1)
-        share = (place - below)[:, None, None, None]
-        return (1.0 - share) * by_level[below] + share * by_level[above]
+        return self.outputs.points
 
     def frame(self, standardised: Array) -> Values:
         """Return numbers as the caller's kind of container, its index continued.

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sknas.forecasting._appending import append, tail
-from sknas.forecasting._calendar import Calendar, Positions, check_order, daylight_advice
+from sknas.forecasting._calendar import Calendar, Positions
 from sknas.forecasting._inference import Frequency
+from sknas.forecasting._order import check_order, daylight_advice
 from sknas.forecasting._panel import N_SHOWN, Numbers, Panel, gaps_text
 from sknas.forecasting._tables import Floats, Table, in_order_of, read_table
 from sknas.forecasting._wording import any_of, label_text
@@ -43,8 +44,8 @@ def read_panel(
     freq : str, pd.offsets.BaseOffset, int or None, default=None
         Frequency of the index; None tells it from the index.
     like : Panel or None, default=None
-        What fit saw: columns are put into its order, and the grid is its. Rows of an array are
-        taken to follow its last one.
+        What fit saw: columns are put into its order, and the grid is its, whatever `freq`. Rows of
+        an array are taken to follow its last one.
     missing : {"error", "mask"}, default="error"
         Whether missing numbers and rows are refused or become NaN.
 

@@ -13,7 +13,8 @@ from pandas.tseries import offsets
 from pandas.tseries.frequencies import to_offset
 
 from sknas.forecasting._axes import Axis, DateAxis, PeriodAxis, Times, units_per_day
-from sknas.forecasting._rulers import Scale, Steps, most_frequent, scale_of
+from sknas.forecasting._marks import Scale, most_frequent, scale_of
+from sknas.forecasting._rulers import Steps
 
 __all__ = ["Frequency", "read_frequency"]
 
@@ -150,7 +151,10 @@ def _infer_offset(
     step = _typical_step(utc, is_next)
     if step is None:
         return None
+    # Whole hours stay hours: of 24, pandas may make a day, which follows the clock on the wall.
+    hour = day // 24
     tick = to_offset(pd.Timedelta(step, unit=axis.unit))
+    tick = tick if step % hour else offsets.Hour(step // hour)
     wall = DateAxis(None, axis.tz, axis.unit, is_wall=True).times(index)
     _, n_at_that_time = most_frequent(wall % day)
     # Daylight saving makes a day an hour longer or shorter.

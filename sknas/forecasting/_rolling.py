@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sknas.blocks import NetworkShape
+from sknas.forecasting._calibration import Calibration, movement
+from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._rollout import roll_out
 from sknas.forecasting._scales import PanelScales
@@ -19,6 +22,7 @@ __all__ = ["RollingForecasts", "forecast_origins"]
 
 Array = NDArray[Any]
 _N_AT_ONCE = 2048
+_LEAST_GROUP = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,23 +39,75 @@ class RollingForecasts:
         The newest known values.
     truth : ndarray of shape (n_origins, n_steps, n_targets)
         What happened; NaN is missing.
-    outputs : ndarray of shape (n_origins, n_quantiles, n_steps, n_targets)
-        Forecasts.
-    quantiles : tuple of float
-        Levels of the outputs; empty for points.
+    moved : ndarray of shape (n_origins, n_targets)
+        How much the window before an origin moves, see `movement`.
+    outputs : Outputs
+        Forecasts of each origin.
     """
 
     times: NDArray[np.int64]
     series: Array
     last: Array
     truth: Array
-    outputs: Array
-    quantiles: tuple[float, ...]
+    moved: Array
+    outputs: Outputs
 
     @property
     def points(self) -> Array:
         """Points, or medians, of shape (n_origins, n_steps, n_targets)."""
-        return self.outputs[:, self.quantiles.index(0.5) if self.quantiles else 0]
+        return self.outputs.points
+
+    def recalibrated(self, calibration: Calibration) -> Calibration:
+        """Take in all errors, the oldest first.
+
+        Parameters
+        ----------
+        calibration : Calibration
+            From errors before these.
+
+        Returns
+        -------
+        Calibration
+            From the newest errors.
+        """
+        errors = self.truth - self.points
+        order = np.argsort(self.times, kind="stable")
+        order = order[~np.isnan(errors[order]).all(axis=(1, 2))]
+        return calibration.with_errors(errors[order], self.moved[order])
+
+    def levels_in_turn(self, calibration: Calibration, alphas: Sequence[float]) -> Array:
+        """Return quantiles as they would have been told at each origin.
+
+        Origins are taken in groups of `n_steps` (24 at least) time steps. Before each group, the
+        errors of the origins join whose steps are all known by then.
+
+        Parameters
+        ----------
+        calibration : Calibration
+            From errors before these.
+        alphas : sequence of float
+            Probabilities.
+
+        Returns
+        -------
+        ndarray of shape (n_alphas, n_origins, n_steps, n_targets)
+            Standardised.
+        """
+        points, n_steps = self.points, self.truth.shape[1]
+        errors = self.truth - points
+        found = np.empty((len(alphas), *points.shape))
+        group = (self.times - self.times.min()) // max(n_steps, _LEAST_GROUP)
+        is_told = np.zeros(len(self.times), dtype=bool)
+        for number in np.unique(group):
+            here = np.flatnonzero(group == number)
+            is_new = ~is_told & (self.times + n_steps <= self.times[here].min())
+            if is_new.any():
+                new = np.flatnonzero(is_new)
+                new = new[np.argsort(self.times[new], kind="stable")]
+                calibration = calibration.with_errors(errors[new], self.moved[new])
+                is_told |= is_new
+            found[:, here] = calibration.levels(points[here], self.moved[here], alphas)
+        return found
 
     def skill(self, smallest: float) -> float:
         """Return by what share the forecasts' error is smaller than that of the last value.
@@ -88,6 +144,7 @@ def forecast_origins(
     n_steps: int,
     *,
     begin: NDArray[np.int64],
+    stop: NDArray[np.int64],
     step: int = 1,
 ) -> RollingForecasts:
     """Forecast every window of `n_steps` rows from the rows before it.
@@ -106,8 +163,8 @@ def forecast_origins(
         Standardised covariates of the same rows.
     n_steps : int
         Steps to forecast.
-    begin : ndarray of shape (n_series,)
-        Grid position of each series' first step to forecast.
+    begin, stop : ndarray of shape (n_series,)
+        Grid positions of each series' first step to forecast, and of the row after the last one.
     step : int, default=1
         Steps between the origins of a series.
 
@@ -121,24 +178,25 @@ def forecast_origins(
     table = np.concatenate([standardised, known.astype(standardised.dtype)], axis=1)
     laid = lay_series(table, panel.starts, panel.first, lookback, n_steps)
     late = laid.times - begin[laid.series]
-    kept = (late >= 0) & (late % step == 0)
+    kept = (late >= 0) & (late % step == 0) & (laid.times + n_steps <= stop[laid.series])
     positions = laid.positions[kept]
     n_ahead = -(-n_steps // shape.horizon) * shape.horizon
     padded = np.concatenate([laid.rows, np.zeros((n_ahead, table.shape[1]), laid.rows.dtype)])
-    truths, outputs, lasts = [], [], []
+    truths, outputs, lasts, moved = [], [], [], []
     for some in np.array_split(positions, max(1, -(-len(positions) // _N_AT_ONCE))):
         rows = padded[some[:, None] + np.arange(lookback + n_ahead)]  # (n, rows, columns)
         past, around = rows[:, :lookback, :n_targets], np.nan_to_num(rows[:, :, n_targets:])
         outputs.append(roll_out(network, shape, past, around, n_steps))
         truths.append(rows[:, lookback : lookback + n_steps, :n_targets])
         lasts.append(_newest(past))
+        moved.append(movement(past))
     return RollingForecasts(
         laid.times[kept],
         laid.series[kept],
         np.concatenate(lasts),
         np.concatenate(truths),
-        np.concatenate(outputs),
-        shape.quantiles,
+        np.concatenate(moved),
+        Outputs(np.concatenate(outputs), shape.quantiles),
     )
 
 

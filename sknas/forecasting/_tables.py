@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -152,13 +153,18 @@ def _from_frame(frame: pd.DataFrame, kind: str, name: str, dtype_kinds: str) -> 
 
 def _from_array(data: ArrayLike, name: str, dtype_kinds: str) -> Table:
     is_foreign = hasattr(data, "toarray") or hasattr(data, "columns") or hasattr(data, "to_pandas")
-    if is_foreign or isinstance(data, (str, bytes, dict, set)):
+    if is_foreign or isinstance(data, (str, bytes, dict, set, NoneType)):
         came = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
         raise TypeError(
             f"{name} must be a DataFrame or Series of pandas, or a dense array of numpy; got "
             f"{came} (convert it, and set the column of time as the index)."
         )
-    array = np.ma.filled(data.astype(np.float64), np.nan) if np.ma.isMA(data) else np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} must have rows of one length; got {type(data)}.") from error
+    if np.ma.isMA(data):
+        array = np.ma.filled(data.astype(np.float64), np.nan)
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} must have 1 or 2 axes; got shape {array.shape}.")
     kind = f"{array.ndim}-D array"

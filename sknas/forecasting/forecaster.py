@@ -20,10 +20,12 @@ from sknas.estimators.losses import checked_quantiles, make_objective, median_of
 from sknas.estimators.parameters import CONSTRAINTS, document
 from sknas.estimators.searched import SearchedNetwork, all_or_nothing
 from sknas.forecasting._appending import append, known_places, tail
+from sknas.forecasting._calibration import Calibration, movement
 from sknas.forecasting._forecasts import Forecasts, Values, last_rows
 from sknas.forecasting._frames import Frame, read_panel, write_panel
 from sknas.forecasting._inference import Frequency
 from sknas.forecasting._known_reader import KnownReader
+from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._probabilities import checked_probabilities
 from sknas.forecasting._problem import PreparedPanel, make_problem, prepare_panel
@@ -31,7 +33,7 @@ from sknas.forecasting._rolling import RollingForecasts, forecast_origins
 from sknas.forecasting._rollout import roll_out
 from sknas.forecasting._scales import PanelScales, fit_panel_scales
 from sknas.forecasting._seasons import candidate_lookbacks, season_length
-from sknas.forecasting.intervals import ConformalResiduals
+from sknas.forecasting.backtesting import Backtest, run_backtest
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, Relaxation
@@ -84,8 +86,6 @@ class GrowingDARTSForecaster(SearchedNetwork):
     %(attributes)s
     lookback_ : int
         Rows that a forecast reads.
-    residuals_ : ConformalResiduals
-        Errors on the validation part, in standardised units, which intervals are made of.
 
     See Also
     --------
@@ -251,7 +251,8 @@ class GrowingDARTSForecaster(SearchedNetwork):
         self._scales, self._reader = prepared.scales, reader
         self._remember(panel, known)
         judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
-        self.residuals_ = ConformalResiduals.from_residuals(_residuals(judged, problem))
+        errors, moved = _judged(judged, problem)
+        self._calibration = Calibration.of(errors, moved, panel.n_series)
         if outcome.interrupt is not None:
             raise outcome.interrupt
         return self
@@ -430,7 +431,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         forecasts = self._forecasts(horizon, X, Y, static)
         named = []
         for one in wanted:
-            ends = self._levels(forecasts, [(1.0 - one) / 2, (1.0 + one) / 2], "coverage")
+            ends = self._levels_of(forecasts, [(1.0 - one) / 2, (1.0 + one) / 2], "coverage")
             named += [
                 ((one, side), end) for side, end in zip(("lower", "upper"), ends, strict=True)
             ]
@@ -472,16 +473,16 @@ class GrowingDARTSForecaster(SearchedNetwork):
         """
         alphas = checked_probabilities(alpha, "alpha")
         forecasts = self._forecasts(horizon, X, Y, static)
-        levels = self._levels(forecasts, alphas, "alpha")
+        levels = self._levels_of(forecasts, alphas, "alpha")
         return forecasts.table([((one,), level) for one, level in zip(alphas, levels, strict=True)])
 
-    def _levels(
-        self, forecasts: Forecasts, alphas: Sequence[float], name: str
+    def _levels_of(
+        self, forecasts: Forecasts | RollingForecasts, alphas: Sequence[float], name: str
     ) -> NDArray[np.float64]:
-        """Return quantiles (n_alphas, n_series, n_steps, n_targets), standardised."""
-        if forecasts.quantiles:
-            return forecasts.levels(alphas, name)
-        return self.residuals_.quantiles(forecasts.points, alphas)
+        """Return quantiles (n_alphas, n, n_steps, n_targets), standardised."""
+        if forecasts.outputs.quantiles:
+            return forecasts.outputs.levels(alphas, name)
+        return self._calibration.levels(forecasts.points, forecasts.moved, alphas)
 
     def _forecasts(
         self, horizon: int | None, X: Frame | None, Y: Frame | None, static: pd.DataFrame | None
@@ -505,14 +506,9 @@ class GrowingDARTSForecaster(SearchedNetwork):
         )
         scales = self._scales_of(context if around is None else around)
         past = scales.standardise(context.values, context.row_series)
-        outputs = roll_out(
-            self.module_,
-            shape,
-            last_rows(past, context.starts, self.lookback_, np.nan),
-            ahead,
-            int(n_steps),
-        )
-        return Forecasts(outputs, shape.quantiles, context, scales)
+        windows = last_rows(past, context.starts, self.lookback_, np.nan)
+        outputs = roll_out(self.module_, shape, windows, ahead, int(n_steps))
+        return Forecasts(Outputs(outputs, shape.quantiles), movement(windows), context, scales)
 
     def _scales_of(self, panel: Panel) -> PanelScales:
         """Return the units of a panel's series; of new ones, those of the rows given."""
@@ -574,12 +570,8 @@ class GrowingDARTSForecaster(SearchedNetwork):
         # Every window whose last row is new: its forecast has not been judged before.
         begin = panel.first.copy()
         begin[: self._panel.n_series] = self._panel.stop - self._shape.horizon + 1
-        rolling = self._rolling(panel, known, scales, begin)
-        errors = rolling.truth - rolling.points
-        newest = np.argsort(rolling.times, kind="stable")[-_N_RESIDUALS:]
-        newest = newest[~np.isnan(errors[newest]).all(axis=(1, 2))]
-        if len(newest):
-            self.residuals_ = self.residuals_.recalibrated(errors[newest])
+        rolling = self._rolling(panel, known, scales, self._shape.horizon, begin=begin)
+        self._calibration = rolling.recalibrated(self._calibration)
         if refit:
             settings, seed = self._resolved(), self._draw_seed()
             _, problem = self._prepared(
@@ -631,32 +623,129 @@ class GrowingDARTSForecaster(SearchedNetwork):
             begin = np.concatenate([self._panel.stop, begin[~is_seen]])
         else:
             known = self._reader.rows_of(panel, X, static)
-        rolling = self._rolling(panel, known, self._scales_of(panel), begin)
+        n_steps = self._shape.horizon
+        rolling = self._rolling(panel, known, self._scales_of(panel), n_steps, begin=begin)
         skill = rolling.skill(_MIN_ERROR)
         if np.isnan(skill):
             raise ValueError(
-                f"Y must hold horizon={self._shape.horizon} rows behind {self.lookback_} others "
-                f"to be scored; got {len(panel.values)} rows, the known ones before them included."
+                f"Y must hold horizon={n_steps} rows behind {self.lookback_} others to be scored; "
+                f"got {len(panel.values)} rows, the known ones before them included."
             )
         return skill
 
-    def _rolling(
-        self, panel: Panel, known: NDArray[Any], scales: PanelScales, begin: NDArray[np.int64]
-    ) -> RollingForecasts:
-        """Forecast from every origin of a panel, the first step of a series at `begin` or later."""
+    def backtest(
+        self,
+        Y: Frame,
+        X: Frame | None = None,
+        *,
+        static: pd.DataFrame | None = None,
+        initial: object = None,
+        step: int = 1,
+        horizon: int | None = None,
+        refit: bool | int | str = False,
+        coverage: float = 0.9,
+    ) -> Backtest:
+        """Forecast again and again as time goes on, and compare with what happened.
+
+        A clone is fitted on the first rows; this forecaster stays as it is. Each forecast reads the
+        rows before its origin and no later ones.
+
+        Parameters
+        ----------
+        Y : DataFrame, Series or array
+            All rows.
+        X : DataFrame or array, default=None
+            Covariates of all rows, as in `fit`.
+        static : DataFrame, default=None
+            Covariates of series, as in `fit`.
+        initial : int or label, default=None
+            Rows of the first fit, or the label of its last row; None is 70 % of the rows.
+        step : int, default=1
+            Rows between origins.
+        horizon : int, default=None
+            Steps of each forecast; None is the forecaster's.
+        refit : bool, int or "weights", default=False
+            Whether to fit anew, search and all, at every origin, or after as many origins as the
+            number says; or to train the first fit's genotype anew at every origin.
+        coverage : float, default=0.9
+            Nominal coverage of the intervals.
+
+        Returns
+        -------
+        Backtest
+            Its `forecasts` are a tidy frame, its `scores` a table by step.
+
+        Raises
+        ------
+        ValueError
+            If a parameter breaks its rule, or no origin has `horizon` rows behind it.
+        """
+        self._start_clock()
+        return run_backtest(
+            self,
+            Y,
+            X,
+            static,
+            initial=initial,
+            step=step,
+            horizon=horizon,
+            refit=refit,
+            coverage=coverage,
+        )
+
+    def _rolling_between(
+        self,
+        panel: Panel,
+        X: Frame | None,
+        static: pd.DataFrame | None,
+        n_steps: int,
+        first: int,
+        last: int,
+        step: int,
+        coverage: float,
+    ) -> tuple[RollingForecasts, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Forecast from the origins between two, with the ends of their intervals."""
         shape = self._shape
+        known = self._reader.rows_of(panel, X, static)
+        stop = np.minimum(panel.stop, last + n_steps)
+        begin = np.full(panel.n_series, first, dtype=np.int64)
+        scales = self._scales_of(panel)
+        rolling = self._rolling(panel, known, scales, n_steps, begin=begin, step=step, stop=stop)
+        alphas = [(1.0 - coverage) / 2, (1.0 + coverage) / 2]
+        if shape.quantiles or n_steps != shape.horizon:
+            ends = self._levels_of(rolling, alphas, "coverage")
+        else:
+            ends = rolling.levels_in_turn(self._calibration, alphas)
+        return rolling, (ends[0], ends[1])
+
+    def _rolling(
+        self,
+        panel: Panel,
+        known: NDArray[Any],
+        scales: PanelScales,
+        n_steps: int,
+        *,
+        begin: NDArray[np.int64],
+        step: int = 1,
+        stop: NDArray[np.int64] | None = None,
+    ) -> RollingForecasts:
+        """Forecast from every origin of a panel, the steps between `begin` and `stop`."""
+        shape = self._shape
+        stop = panel.stop if stop is None else stop
         return forecast_origins(
-            self.module_, shape, scales, panel, known, shape.horizon, begin=begin
+            self.module_, shape, scales, panel, known, n_steps, begin=begin, stop=stop, step=step
         )
 
 
 @torch.no_grad()
-def _residuals(network: DerivedNetwork, problem: Problem) -> NDArray[np.float64]:
-    """Return errors (n, horizon, n_targets) on an even selection of the validation windows."""
+def _judged(network: DerivedNetwork, problem: Problem) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return errors (n, horizon, n_targets) and movement (n, n_targets) of validation windows."""
+    shape = problem.shape
     step = max(1, -(-len(problem.validation) // _N_RESIDUALS))
-    parts = []
+    errors, moved = [], []
     for index in problem.validation[::step].split(_N_BATCH):
         past, target, _ = (values.cpu().double() for values in problem.data.take(index))
-        point = median_of(network(past).numpy(), problem.shape.quantiles)
-        parts.append((target.numpy() - point).swapaxes(1, 2))
-    return np.concatenate(parts)
+        point = median_of(network(past).numpy(), shape.quantiles)
+        errors.append((target.numpy() - point).swapaxes(1, 2))
+        moved.append(movement(past[:, : shape.n_targets].numpy().swapaxes(1, 2)))
+    return np.concatenate(errors), np.concatenate(moved)

@@ -12,7 +12,7 @@ from sknas.supernet import DagNode, MixedNode, Supernet
 
 __all__ = ["Choice", "open_choices"]
 
-Memory = Mapping[nn.Parameter, dict[str, Tensor]]
+KeptTensors = Mapping[nn.Parameter, dict[str, Tensor]]
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Choice:
         return best.view_as(worth) * self.is_open
 
 
-def open_choices(supernet: Supernet, memory: Memory | None = None) -> list[Choice]:
+def open_choices(supernet: Supernet, memory: KeptTensors | None = None) -> list[Choice]:
     """List what is undecided: operations, sources of operands, and pairs of a graph's nodes.
 
     Parameters
@@ -96,7 +96,9 @@ def open_choices(supernet: Supernet, memory: Memory | None = None) -> list[Choic
     return choices
 
 
-def _operations_and_edges(cell: tuple[int, int], node: MixedNode, memory: Memory) -> list[Choice]:
+def _operations_and_edges(
+    cell: tuple[int, int], node: MixedNode, memory: KeptTensors
+) -> list[Choice]:
     choices = []
     if len(node.operations) > 1:
         births = node.births.detach().abs()
@@ -112,7 +114,7 @@ def _operations_and_edges(cell: tuple[int, int], node: MixedNode, memory: Memory
     return choices
 
 
-def _pairs(cell: tuple[int, int], node: DagNode, memory: Memory) -> Choice:
+def _pairs(cell: tuple[int, int], node: DagNode, memory: KeptTensors) -> Choice:
     """Return the one choice of a graph's node, with a row of zeros for ``none``."""
     weights = node.mixing_weights()
     none = torch.zeros_like(weights[:1])

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sknas.blocks import BranchStack, Projection
+from sknas.blocks import BranchStack
 from sknas.derived import DerivedNetwork
-from sknas.edits.narrowing import narrow_branch, ways_out
+from sknas.edits.geometry import projections, ways_out
+from sknas.edits.narrowing import narrow_branch
 
 __all__ = ["ChannelGates", "narrow_network"]
 
@@ -126,6 +127,5 @@ def narrow_network(network: DerivedNetwork, keep: list[tuple[int, ...]]) -> None
 
 
 def _n_weights_of_units(branch: BranchStack[Any]) -> int:
-    projections = [m for m in branch.layers.modules() if isinstance(m, Projection)]
-    weights = [p for projection in projections for p in projection.parameters()]
+    weights = [p for part in projections(branch.layers) for p in part.parameters()]
     return sum(p.numel() for p in (*weights, *branch.heads))

@@ -239,6 +239,21 @@ class Collapse:
     back_to: int
     rise: float
 
+    def after(self, n_epochs: int) -> Collapse:
+        """Return the same collapse in a history in which so many epochs came before.
+
+        Parameters
+        ----------
+        n_epochs : int
+            Epochs before the search.
+
+        Returns
+        -------
+        Collapse
+            With later epochs.
+        """
+        return Collapse(n_epochs + self.epoch, n_epochs + self.back_to, self.rise)
+
     def __str__(self) -> str:
         return (
             f"epoch {self.epoch}: the architecture loss became {self.rise:.3g} times as sharp; "

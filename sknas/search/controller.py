@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 
 from torch import Generator
 
-from sknas.edits import AddBranch, Edit, Evidence
+from sknas.edits import Edit, Evidence
 from sknas.genotype import Cell
 from sknas.search.collapse_watch import Watcher
+from sknas.search.first_branch import FirstBranch
 from sknas.search.incumbent import Incumbent, Lineage
 from sknas.search.learner import Learner
 from sknas.search.plan import Plan
 from sknas.search.probe import Probe
-from sknas.search.proposal import Proposal
 from sknas.search.pruning_round import prune_round
-from sknas.search.race import Race
 from sknas.search.readings import cell_ranks, newborn_score, size_columns
 from sknas.search.space import SearchSpace
 from sknas.search.state import CellRank, Move, SearchState
@@ -69,7 +68,6 @@ class Controller:
 
     def __post_init__(self) -> None:
         self.epoch = 0
-        self._lineage = Lineage()
         self._lineages: dict[int, Lineage] = {}
         self._losses: list[float] = []
         self._best: Learner | None = None
@@ -85,17 +83,17 @@ class Controller:
             del start.trunk.branches[:]
         seed_loss = self.probe.loss(start)
         self.incumbent = Incumbent(start, seed_loss)
-        self._cell = self.space.plain_cell
-        self._proposal: Proposal | None = None
-        self._race: Race | None = None
-        if self.cells:
-            self._seed = self.learner.snapshot()
-            if self.plan.mode == "random":
-                self._start_race(self.cells)
-            else:
-                self._propose()
-        elif self.plan.mode == "interleaved" and not self.learner.supernet.is_settled:
-            self._proposal = self._proposal_of(self.learner, self.plan.n_mixed_start_epochs)
+        self._opening = FirstBranch(
+            self.learner,
+            self.plan,
+            self.space,
+            self.probe,
+            self.generator,
+            self.cells,
+            seed_loss,
+            self.moves,
+        )
+        self.learner, self._lineage = self._opening.learner, self._opening.lineage
 
     @property
     def lineage(self) -> Lineage:
@@ -128,10 +126,8 @@ class Controller:
         self._losses.append(loss)
         if fallback is not None:
             self._fall_back(fallback)
-        if self._proposal is not None:
-            self._end_proposal_epoch(loss)
-        elif self._race is not None:
-            self._end_race_epoch(loss)
+        if not self._opening.is_over:
+            self._end_opening_epoch(loss)
         else:
             if fallback is None:
                 self._judge()
@@ -145,21 +141,21 @@ class Controller:
         return is_over
 
     def _validate(self) -> float:
-        supernet = self.learner.supernet
+        supernet, race = self.learner.supernet, self._opening.race
         with self.learner.average.swapped_in():
             each = self.probe.each(supernet)
             loss = self.probe.mean(each)
             lineage = self._lineage
-            if self._race is not None:
-                lineage = Lineage(self._race.current_best)
+            if race is not None:
+                lineage = Lineage(race.current_best)
             lineage = lineage.followed_by(loss, supernet.n_params)
-            if self._race is None:
+            if race is None:
                 self._lineage = self._lineages[self.epoch] = lineage
             # A move has to be accepted before what it led to may be the result.
             holder = self if self._trial is None else self._trial
             if supernet.is_settled and loss < holder.incumbent.loss:
                 holder.incumbent = Incumbent(copy.deepcopy(supernet), loss, lineage)
-        if self._race is None and loss < min(self._losses, default=math.inf):
+        if race is None and loss < min(self._losses, default=math.inf):
             self._best, self._best_each = self.learner.averaged_snapshot(), each
         return loss
 
@@ -182,9 +178,10 @@ class Controller:
         """Return the state to go back to if a mixed phase has collapsed; it may be pruned soon."""
         if self.watcher is None:
             return None
-        is_open = self._race is None and bool(self.learner.supernet.free_arch_parameters())
-        if self._proposal is not None:
-            is_open = is_open and self._proposal.n_open_epochs_left > 0
+        opening = self._opening
+        is_open = opening.race is None and bool(self.learner.supernet.free_arch_parameters())
+        if opening.proposal is not None:
+            is_open = is_open and opening.proposal.n_open_epochs_left > 0
         if is_open and self._rounds_left is None:
             return self.watcher.look(self.learner, self.epoch)
         self.watcher.rest()
@@ -195,10 +192,25 @@ class Controller:
         self.learner = learner
         if self.watcher is not None:
             self._lineage = self._lineages[self.watcher.collapses[-1].back_to]
-        if self._proposal is not None:
-            self._proposal.cut_short(learner)
-        else:
+        if self._opening.is_over:
             self._rounds_left = 1
+        else:
+            self._opening.go_back(learner)
+
+    def _end_opening_epoch(self, loss: float) -> None:
+        """Let the opening go on; what comes next begins with the losses that speak for it."""
+        opening, was_racing = self._opening, self._opening.race is not None
+        has_ended = opening.end_epoch(loss)
+        self.learner = opening.learner
+        if not has_ended:
+            return
+        self._losses, self._best = list(opening.losses), None
+        if self.cells:
+            self._lineage = opening.lineage
+        if was_racing:
+            with self.learner.average.swapped_in():
+                self._best_each = self.probe.each(self.learner.supernet)
+            self._grow()
 
     def _ranks(self, learner: Learner) -> list[CellRank]:
         return cell_ranks(learner.supernet, self.evidence, self.space.hidden_size)
@@ -206,9 +218,7 @@ class Controller:
     def _is_over(self) -> bool:
         if self.epoch >= self.plan.n_epochs:
             return True
-        if self._proposal is not None or self._race is not None:
-            return False
-        if self._trial is not None or self._rounds_left:
+        if not self._opening.is_over or self._trial is not None or self._rounds_left:
             return False
         if not self.learner.supernet.is_settled:
             return False
@@ -226,82 +236,13 @@ class Controller:
         self._prune_once()
         self._validate()
 
-    # -- the first branch ---------------------------------------------------------------------
-
-    def _propose(self) -> None:
-        """Let a mixed branch find one more contender, where there is room and time for it."""
-        edit = self.space.mixed_start()
-        learner = self._seed.snapshot()
-        before = self.probe.outputs(learner.supernet)
-        learner.apply(edit, self.generator)
-        n_params = learner.supernet.n_params
-        if not self.space.fits(n_params) or self.plan.n_proposal_epochs == 0:
-            self._start_race(self.cells)
-            return
-        change = float((self.probe.outputs(learner.supernet) - before).abs().max())
-        seed_loss = self.incumbent.loss
-        self.moves.append(Move(0, edit, n_params, change, seed_loss, seed_loss, is_accepted=False))
-        self.learner = learner
-        self._proposal = self._proposal_of(learner, self.plan.n_proposal_epochs)
-
-    def _proposal_of(self, learner: Learner, n_epochs: int) -> Proposal:
-        seed_loss, may_give_up = self.incumbent.loss, bool(self.cells)
-        return Proposal(
-            learner, self.plan, n_epochs, self.probe, self.generator, seed_loss, may_give_up
-        )
-
-    def _end_proposal_epoch(self, loss: float) -> None:
-        proposal = self._proposal
-        if proposal is None:
-            return
-        proposal.end_epoch(loss)
-        if not proposal.is_over:
-            return
-        self._proposal = None
-        self._losses, self._best = [], None
-        if self.cells:
-            self.moves[0] = dataclasses.replace(self.moves[0], loss_after=min(proposal.losses))
-            found = proposal.cell
-            is_new = found is not None and found not in self.cells
-            self._start_race([found, *self.cells] if found is not None and is_new else self.cells)
-
-    def _start_race(self, cells: Sequence[Cell]) -> None:
-        seed_loss = self.probe.loss(self._seed.supernet)
-        self._lineage = Lineage(seed_loss, self._seed.supernet.n_params)
-        self._race = Race.start(
-            self._seed,
-            [AddBranch(self.space.branch(cell)) for cell in cells],
-            self.plan.n_epochs,
-            self.generator,
-            self.probe.outputs,
-            seed_loss,
-            is_whole_search=self.plan.mode == "random",
-        )
-        self.learner = self._race.current
-
-    def _end_race_epoch(self, loss: float) -> None:
-        race = self._race
-        if race is None:
-            return
-        race.end_epoch(loss)
-        self.learner = race.current
-        if race.is_over:
-            self.moves += race.moves
-            self._cell = race.winning_cell
-            self._losses = list(race.winner_losses)
-            self._lineage = Lineage(min(self._losses), self.learner.supernet.n_params)
-            with self.learner.average.swapped_in():
-                self._best_each = self.probe.each(self.learner.supernet)
-            self._race = None
-            self._grow()
-
     # -- moves --------------------------------------------------------------------------------
 
     def _possible(self) -> tuple[Edit, ...]:
         is_done = self._n_refusals >= self.plan.growth.max_refusals
         if is_done or self.plan.mode in ("fixed", "random"):
             return ()
-        edits = self.space.possible_edits(self.learner.supernet, self._cell)
+        edits = self.space.possible_edits(self.learner.supernet, self._opening.cell)
         return tuple(
             edit for edit in edits if not any(no.is_version_of(edit) for no in self._refused)
         )

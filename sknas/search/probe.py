@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sknas.blocks import Objective, WindowData
 from sknas.blocks.window_data import losses, outputs
-from sknas.edits import Edit, open_choices
+from sknas.edits import Edit, removals_by_choice
 from sknas.search.state import Removal
 from sknas.supernet import Supernet
 
@@ -179,7 +179,7 @@ def measure_removals(
 
     removals = []
     for place, node in supernet.nodes():
-        for name, choice in open_choices(place, node).items():
+        for name, choice in removals_by_choice(place, node).items():
             removals += [Removal(edit, (place, name), size, *effect(edit)) for edit, size in choice]
     return removals
 

@@ -10,6 +10,7 @@ from torch import Generator
 from sknas.blocks import Projection
 from sknas.blocks.initialization import uniform_parameter
 from sknas.edits import Edit, Evidence, Narrow, effective_rank, newborn_gradient
+from sknas.edits.geometry import projections
 from sknas.ops import get_op
 from sknas.search.state import CellRank
 from sknas.supernet import MixedNode, Supernet
@@ -102,9 +103,8 @@ def _reborn(supernet: Supernet, width_at_birth: int) -> Supernet:
         if branch.hidden_size > width_at_birth:
             Narrow(place, tuple(range(width_at_birth))).apply(reborn)
     for _, _, cell in reborn.cells():
-        for module in cell.modules():
-            if isinstance(module, Projection):
-                _draw(module, generator)
+        for projection in projections(cell):
+            _draw(projection, generator)
     for _, node in reborn.nodes():
         if isinstance(node, MixedNode):
             _make_identities(node)

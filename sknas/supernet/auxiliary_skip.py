@@ -31,9 +31,9 @@ class AuxiliarySkip(BaseEstimator, ABC):
     the operand itself, since the input needs weights to enter. A settled node that gets a further
     candidate has no such skip: it would change what the network computes.
 
-    Attributes
+    Parameters
     ----------
-    start : float
+    start : float, default=1.0
         Weight of the skip at a node's birth.
     """
 
@@ -108,17 +108,17 @@ class SkipPath:
     ----------
     rule : AuxiliarySkip
         How its weight falls; it is not changed.
-    share : float, default=0.0
+    progress : float, default=0.0
         Share of the time for which the node is mixed that is over.
     """
 
     rule: AuxiliarySkip
-    share: float = 0.0
+    progress: float = 0.0
 
     @property
     def weight(self) -> float:
         """Weight of the skip now."""
-        return self.rule.weight(self.share)
+        return self.rule.weight(self.progress)
 
     def advance(self, n_epochs_left: int) -> None:
         """Go on by one epoch, so that the weight is zero in the last one.
@@ -129,5 +129,7 @@ class SkipPath:
             Epochs to come before candidates are removed. It may turn out other than it was
             expected before; the rest of the way is then divided anew.
         """
-        rest = 1.0 - self.share
-        self.share = 1.0 if n_epochs_left <= 1 else min(1.0, self.share + rest / n_epochs_left)
+        rest = 1.0 - self.progress
+        self.progress = (
+            1.0 if n_epochs_left <= 1 else min(1.0, self.progress + rest / n_epochs_left)
+        )

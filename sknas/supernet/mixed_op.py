@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
 
 from sknas.blocks import Projection
 from sknas.blocks.modules import ModuleDict
-from sknas.genotype import INPUT, STATE
+from sknas.genotype import INPUT
 from sknas.ops import get_op
+from sknas.supernet.node_plan import SLOTS, NodePlan
 from sknas.supernet.relaxation import Relaxation, edge_weights
 from sknas.supernet.search_node import SearchNode
 
-__all__ = ["MixedNode", "NodePlan", "sampling"]
+__all__ = ["MixedNode"]
 
-SLOTS = ("left", "right")
 _CHAIN_BIAS = 1.0
 _EDGE_TEMPERATURE = (1.0, 0.1)
-
-
-@dataclass(frozen=True)
-class NodePlan:
-    """What a node computes once a forward pass, before the loop over time.
-
-    Attributes
-    ----------
-    gates : Tensor of shape (n_candidates,)
-        Mixing weight times birth scalar.
-    edges : Tensor of shape (2, n_hidden_sources)
-        Weights of the sources that change with time, for the left and the right operand.
-    hidden_weight : Tensor of shape (n_sides * hidden, n_pieces * hidden) or None
-        All candidates' weights on the operands side by side; None where nothing is projected.
-    sides : tuple of int
-        The operands (0 left, 1 right) that have a hidden source at all.
-    sources : tuple of str
-        Names of the hidden sources, in the order of `edges`.
-    direct : tuple of (str or None, str or None), or None
-        The operands themselves where each comes from at most one source, so that nothing mixes.
-    skip : float
-        Weight of the auxiliary skip.
-    """
-
-    gates: Tensor
-    edges: Tensor
-    hidden_weight: Tensor | None
-    sides: tuple[int, ...]
-    sources: tuple[str, ...]
-    direct: tuple[str | None, str | None] | None
-    skip: float
 
 
 class MixedNode(SearchNode[NodePlan]):
@@ -301,9 +268,13 @@ class MixedNode(SearchNode[NodePlan]):
         is_direct = all(len(self.open_sources(slot)) <= 1 for slot in (0, 1))
         direct = (next(iter(left), None), next(iter(right), None)) if is_direct else None
         return NodePlan(
+            tuple(self.operations),
             self.mixing_weights() * self.births,
             self.edge_mixing_weights()[:, columns],
             weight,
+            sum(projection.n_pieces for projection in projections) * self.n_hidden,
+            self.n_hidden,
+            tuple(self._entry_sides()),
             sides,
             tuple(hidden),
             direct,
@@ -311,63 +282,8 @@ class MixedNode(SearchNode[NodePlan]):
         )
 
     def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: NodePlan) -> Tensor:
-        """Return the node's value at one time step.
-
-        Parameters
-        ----------
-        values : mapping of str to Tensor of shape (batch, hidden)
-            The sources' values.
-        entering : Tensor of shape (batch, n_pieces * hidden) or None
-            The part that comes from x, for every projection and entry.
-        plan : NodePlan
-            What `plan` computed.
-
-        Returns
-        -------
-        Tensor of shape (batch, hidden)
-            The gated sum of the candidates, and the skip.
-        """
-        operands = self._operands(values, plan)
-        value = self._mixture(operands, entering, plan)
-        return torch.add(value, operands[0], alpha=plan.skip) if plan.skip else value
-
-    def _mixture(self, operands: list[Tensor], entering: Tensor | None, plan: NodePlan) -> Tensor:
-        """Return the gated sum of the candidates; what enters is added to the operands."""
-        if entering is None:
-            return self._combine(operands, operands[0], plan.gates)
-        n_pieces = sum(projection.n_pieces for projection in self.projections.values())
-        n_projected = n_pieces * self.n_hidden
-        projected = entering[:, :n_projected]
-        if plan.hidden_weight is not None:
-            hidden = torch.cat([operands[slot] for slot in plan.sides], dim=1)
-            projected = torch.addmm(projected, hidden, plan.hidden_weight)
-        pieces = entering[:, n_projected:].split(self.n_hidden, dim=1)
-        for side, piece in zip(self._entry_sides(), pieces, strict=False):
-            operands[SLOTS.index(side)] = operands[SLOTS.index(side)] + piece
-        return self._combine(operands, projected, plan.gates)
-
-    def _combine(self, operands: Sequence[Tensor], projected: Tensor, gates: Tensor) -> Tensor:
-        left, right = operands
-        outputs, column = [], 0
-        for name in self.operations:
-            op = get_op(name)
-            own = projected
-            if op.has_projection:
-                width = op.n_projections * self.n_hidden
-                own = projected[:, column : column + width]
-                column += width
-            outputs.append(op.combine(left, right, own))
-        if len(outputs) == 1:
-            return gates * outputs[0]
-        return torch.tensordot(gates, torch.stack(outputs), dims=1)  # (batch, hidden)
-
-    def _operands(self, values: Mapping[str, Tensor], plan: NodePlan) -> list[Tensor]:
-        if plan.direct is not None:
-            zero = torch.zeros_like(values[STATE])
-            return [zero if name is None else values[name] for name in plan.direct]
-        stacked = torch.stack([values[name] for name in plan.sources])  # (sources, batch, hidden)
-        mixed = torch.tensordot(plan.edges, stacked, dims=1)  # (2, batch, hidden)
-        return [mixed[0], mixed[1]]
+        """Return the gated sum of the candidates, and the skip; see `NodePlan.value`."""
+        return plan.value(values, entering)
 
     def _ordered_projections(self) -> list[Projection]:
         return [self.projections[name] for name in self.operations if name in self.projections]
@@ -401,26 +317,3 @@ class MixedNode(SearchNode[NodePlan]):
 
 def _n_weights(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
-
-
-@contextmanager
-def sampling(network: nn.Module, generator: Generator) -> Iterator[None]:
-    """Let the mixed nodes of a network draw their gates, for the duration of the context.
-
-    Outside of it every gate is free of noise.
-
-    Parameters
-    ----------
-    network : nn.Module
-        The network in training.
-    generator : torch.Generator
-        Source of the draws; untouched by relaxations without noise.
-    """
-    nodes = [module for module in network.modules() if isinstance(module, SearchNode)]
-    for node in nodes:
-        node.sampler = generator
-    try:
-        yield
-    finally:
-        for node in nodes:
-            node.sampler = None

@@ -23,7 +23,7 @@ from sknas.search.arch_schedule import ArchClock
 from sknas.search.averaging import WeightAverage
 from sknas.search.bilevel import VirtualStep, arch_step, weight_step
 from sknas.search.controller import Controller
-from sknas.supernet.mixed_op import sampling
+from sknas.supernet.sampling import sampling
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
 
 __all__ = ["DerivedNet", "Dropout", "Feed", "SearchFeed", "SearchNet"]

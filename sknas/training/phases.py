@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sknas.blocks import Trunk
 from sknas.derived import DerivedNetwork
 from sknas.genotype import Cell, Genotype
+from sknas.search.collapse_watch import Collapse
 from sknas.search.controller import Controller
 from sknas.search.inheritance import derive
 from sknas.search.learner import Learner, LearningRates
@@ -77,8 +78,8 @@ class Phase:
         Epoch of the best validation loss.
     interruption : BaseException or None
         What ended the phase early: the time budget, or the user's interrupt.
-    notes : list of str
-        What else is to be told.
+    collapses : list of Collapse
+        What the search went back from; their epochs are those of this phase.
     """
 
     network: DerivedNetwork
@@ -90,7 +91,7 @@ class Phase:
     n_supernet_params: int = 0
     best_epoch: int = 0
     interruption: BaseException | None = None
-    notes: list[str] = field(default_factory=list)
+    collapses: list[Collapse] = field(default_factory=list)
 
 
 def plant_seed(
@@ -256,7 +257,7 @@ def run_search(
         controller.lineage.loss,
         controller.lineage.n_params,
         interruption=interruption,
-        notes=[] if controller.watcher is None else list(map(str, controller.watcher.collapses)),
+        collapses=[] if controller.watcher is None else controller.watcher.collapses,
     )
 
 

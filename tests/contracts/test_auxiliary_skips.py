@@ -12,7 +12,6 @@ from sklearn.base import clone
 import sknas.supernet
 from sknas.blocks import REGRESSION_LOSSES, WindowData
 from sknas.edits import (
-    AddDagBranch,
     AddDagNode,
     AddHadamard,
     AddMixedBranch,
@@ -45,11 +44,13 @@ from tests.tiny import (
     batch,
     branch,
     choices,
+    every_backbone,
     generator,
+    graph,
     members,
     normal,
-    perturb,
     supernet,
+    two_input,
     windows,
 )
 
@@ -57,20 +58,6 @@ EVERY = [cls() for cls in members(AuxiliarySkip, sknas.supernet)]
 every_skip = pytest.mark.parametrize("skip", EVERY, ids=str)
 MIXED = NodePlace(0, 0, 4)  # the mixed node behind the GRU's four
 SHARES = st.floats(0, 1)
-
-
-def two_input(skip=None):
-    return supernet(branch(), operations=OPERATIONS, auxiliary_skip=skip)
-
-
-def graph(skip=None):
-    net = supernet(auxiliary_skip=skip)
-    AddDagBranch(branch("rnn"), 2).apply(net, generator())
-    perturb(net)
-    return net
-
-
-every_backbone = pytest.mark.parametrize("build", [two_input, graph], ids=lambda b: b.__name__)
 
 
 # -- how it falls ---------------------------------------------------------------------------------
@@ -127,7 +114,7 @@ def test_a_skip_is_described_by_its_parameters(skip):
 @every_skip
 @pytest.mark.parametrize("n_faded", [0, 1, 3])
 def test_a_node_adds_the_weight_times_its_first_operand(skip, n_faded):
-    net = two_input(skip)
+    net = two_input(skip=skip)
     for _ in range(n_faded):
         net.fade_skips(4)
     cell = net.cell(0, 0)
@@ -141,7 +128,7 @@ def test_a_node_adds_the_weight_times_its_first_operand(skip, n_faded):
 @every_skip
 @pytest.mark.parametrize("drops", [(), ("s0", "s1")])
 def test_a_node_of_the_graph_adds_the_weight_times_the_mean_of_its_open_sources(skip, drops):
-    net = graph(skip)
+    net = graph(skip=skip)
     net.fade_skips(5)
     for source in drops[:1]:
         for name in net.node(NodePlace(0, 0, 2)).operations:
@@ -160,18 +147,18 @@ def test_a_node_of_the_graph_adds_the_weight_times_the_mean_of_its_open_sources(
 
 @every_backbone
 def test_without_a_skip_and_at_its_end_the_output_is_the_same_to_the_last_bit(build):
-    plain, faded, ended = build(), build(LinearSkip()), build(LinearSkip())
+    plain, faded, ended = build(), build(skip=LinearSkip()), build(skip=LinearSkip())
     faded.fade_skips(1)
     ended.end_skips()
     past = windows()
     assert torch.equal(plain(past), faded(past))
     assert torch.equal(plain(past), ended(past))
-    assert not torch.equal(plain(past), build(LinearSkip())(past))
+    assert not torch.equal(plain(past), build(skip=LinearSkip())(past))
 
 
 @every_backbone
 def test_the_skip_has_no_parameters_and_is_no_candidate(build):
-    plain, skipping = build(), build(LinearSkip())
+    plain, skipping = build(), build(skip=LinearSkip())
     assert [p.shape for p in plain.parameters()] == [p.shape for p in skipping.parameters()]
     assert plain.n_candidates == skipping.n_candidates
     assert plain.n_params == skipping.n_params
@@ -194,7 +181,7 @@ def test_only_newborn_nodes_of_several_candidates_have_one():
 
 
 def test_a_later_newborn_begins_anew():
-    net = two_input(LinearSkip())
+    net = two_input(skip=LinearSkip())
     net.fade_skips(2)
     AddNode(0, 0, OPERATIONS).apply(net)
     assert [node.skip_weight for _, node in net.nodes()][-2:] == [0.5, 1.0]
@@ -204,7 +191,7 @@ def test_a_later_newborn_begins_anew():
 
 
 def test_a_node_of_one_operation_has_none_though_sources_are_open_and_gets_none_again():
-    net = two_input(LinearSkip())
+    net = two_input(skip=LinearSkip())
     assert net.node(MIXED).skip_weight == 1.0
     for name in OPERATIONS[1:]:
         assert net.node(MIXED).skip_weight == 1.0
@@ -218,7 +205,7 @@ def test_a_node_of_one_operation_has_none_though_sources_are_open_and_gets_none_
 
 
 def test_a_settled_node_of_the_graph_has_none():
-    net = graph(LinearSkip())
+    net = graph(skip=LinearSkip())
     place = NodePlace(0, 0, 2)
     while isinstance(net.node(place), DagNode):
         assert net.node(place).skip_weight == 1.0
@@ -229,7 +216,7 @@ def test_a_settled_node_of_the_graph_has_none():
 
 @every_backbone
 def test_a_genotype_knows_nothing_of_it_and_its_network_predicts_the_same(build):
-    net = build(LinearSkip())
+    net = build(skip=LinearSkip())
     past = windows()
     while not net.is_settled:
         drops = [drop for choice in choices(net) for drop in choice]
@@ -248,25 +235,25 @@ def test_a_round_of_pruning_takes_it_away_first(build):
     rates = LearningRates(0.01, 0.02, 0.0)
     pruned = []
     for skip in (None, LinearSkip()):
-        one = Learner.start(build(skip), rates)
+        one = Learner.start(build(skip=skip), rates)
         probe = Probe(WindowData(*batch()), torch.arange(12), REGRESSION_LOSSES["mse"]())
         state = SearchState(1, 9, (), n_rounds_left=3)
         prune_round(one, probe, MagnitudePruning(), state, generator())
         assert one.supernet.skip_weight == 0.0
         pruned.append(one.supernet(windows()))
-    assert not build(LinearSkip()).is_settled
+    assert not build(skip=LinearSkip()).is_settled
     assert torch.equal(*pruned)
 
 
 def test_copies_fade_apart():
-    net = two_input(LinearSkip())
+    net = two_input(skip=LinearSkip())
     twin = copy.deepcopy(net)
     twin.fade_skips(2)
     assert (net.skip_weight, twin.skip_weight) == (1.0, 0.5)
 
 
 def test_closing_a_source_leaves_the_rest_of_the_operand_to_the_skip():
-    net = two_input(LinearSkip())
+    net = two_input(skip=LinearSkip())
     DropEdge(MIXED, "left", "x").apply(net)
     cell = net.cell(0, 0)
     inputs = normal(3, 5, cell.n_inputs, seed=3)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sknas.edits import Narrow, Widen
-from sknas.edits.narrowing import ways_out
+from sknas.edits.geometry import ways_out
 from sknas.search.discretization import discretize
 from sknas.search.inheritance import derive
 from tests.tiny import (

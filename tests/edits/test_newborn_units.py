@@ -24,7 +24,8 @@ from sknas.edits import (
 )
 from sknas.edits.base import ParameterChange
 from sknas.edits.effective_rank import RANK_TOLERANCE
-from sknas.edits.units import Units, projections, widen_branch
+from sknas.edits.geometry import projections
+from sknas.edits.units import Units, widen_branch
 from sknas.genotype import Branch, Cell, Node
 from sknas.supernet import NodePlace, SoftmaxRelaxation, Supernet
 from tests.tiny import (

@@ -8,8 +8,7 @@ import pytest
 import sknas.estimators.base as base
 from sknas.search import EveryKSchedule, InformationSchedule
 from tests.small import (
-    EAGER,
-    FEW,
+    FIXED,
     LOOKBACK,
     classifier,
     futures,
@@ -21,7 +20,7 @@ from tests.small import (
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
-FIXED = {**EAGER, "mode": "fixed", "operations": FEW, "max_nodes": 1, "search_epochs": 6}
+SHORT = {**FIXED, "search_epochs": 6}
 N_OPEN = 3  # epochs of it in which nothing is pruned yet
 
 
@@ -116,7 +115,7 @@ def test_by_default_it_is_a_quarter_whatever_the_schedule(parts):
 
 def test_the_history_shows_how_many_samples_are_held_out_while_something_is_undecided():
     models = [
-        regressor(**FIXED, arch_schedule=InformationSchedule(frequency=2), arch_fraction=share).fit(
+        regressor(**SHORT, arch_schedule=InformationSchedule(frequency=2), arch_fraction=share).fit(
             X, Y
         )
         for share in ("auto", "schedule", 0.7)

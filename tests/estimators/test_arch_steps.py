@@ -18,17 +18,12 @@ from sknas.search import (
     ProximityRegularizer,
     ZeroOneRegularizer,
 )
-from tests.small import EAGER, FEW, N_EPOCH_STEPS, product, regressor, search_rows
+from tests.small import EAGER, FIXED, N_EPOCH_STEPS, history, product, regressor, search_rows
 from tests.tiny import members
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
-FIXED = {**EAGER, "mode": "fixed", "operations": FEW, "max_nodes": 1, "search_epochs": 12}
 N_OPEN = 8  # epochs of it in which nothing is pruned yet
-
-
-def history(model):
-    return model.search_history_.drop(columns="seconds")
 
 
 # -- the schedule ---------------------------------------------------------------------------------

@@ -8,17 +8,19 @@ import pytest
 
 from sknas.ops import DAG_OPERATIONS
 from sknas.supernet import CosineSkip, LinearSkip
-from tests.small import EAGER, FEW, product, regressor, search_rows
+from tests.small import EAGER, FEW, FIXED, history, product, regressor, search_rows
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
-FIXED = {**EAGER, "mode": "fixed", "max_nodes": 2, "search_epochs": 12}
-DAG = {**FIXED, "backbone": "dag", "operations": "default", "pruning": "magnitude", "max_nodes": 3}
-BACKBONES = pytest.mark.parametrize("parameters", [FIXED, DAG], ids=["two_input", "dag"])
-
-
-def history(model):
-    return model.search_history_.drop(columns="seconds")
+TWO_NODES = {**FIXED, "max_nodes": 2}
+DAG = {
+    **TWO_NODES,
+    "backbone": "dag",
+    "operations": "default",
+    "pruning": "magnitude",
+    "max_nodes": 3,
+}
+BACKBONES = pytest.mark.parametrize("parameters", [TWO_NODES, DAG], ids=["two_input", "dag"])
 
 
 @BACKBONES
@@ -74,20 +76,21 @@ def test_a_proposal_fades_it_over_its_open_epochs():
 @pytest.mark.parametrize(("name", "skip"), [("linear", LinearSkip()), ("cosine", CosineSkip())])
 def test_the_name_of_a_skip_means_it_with_its_defaults(name, skip):
     before = joblib.hash(skip)
-    twins = [regressor(**FIXED, auxiliary_skip=given).fit(X, Y) for given in (name, skip)]
+    twins = [regressor(**TWO_NODES, auxiliary_skip=given).fit(X, Y) for given in (name, skip)]
     assert history(twins[0]).equals(history(twins[1]))
     assert joblib.hash(skip) == before
 
 
 def test_a_skip_that_starts_at_zero_is_none():
     none, idle = (
-        regressor(**FIXED, auxiliary_skip=given).fit(X, Y) for given in (None, LinearSkip(start=0))
+        regressor(**TWO_NODES, auxiliary_skip=given).fit(X, Y)
+        for given in (None, LinearSkip(start=0))
     )
     assert history(none).equals(history(idle))
 
 
 def test_a_skips_start_can_be_set_from_outside_and_is_checked():
-    model = regressor(**FIXED, auxiliary_skip=CosineSkip())
+    model = regressor(**TWO_NODES, auxiliary_skip=CosineSkip())
     model.set_params(auxiliary_skip__start=0.25)
     weights = search_rows(model.fit(X, Y), "skip_weight")
     assert weights[0] == 0.25

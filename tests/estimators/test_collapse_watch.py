@@ -1,25 +1,23 @@
 """The curvature of the architecture loss is in the history, and a collapse ends the mixing."""
 
+import re
+
 import joblib
 import numpy as np
 import pytest
 
 from sknas.datasets import make_linear_law
 from sknas.search import EigenvalueWatch, PeriodicGrowth
-from tests.small import EAGER, classifier, data_for, product, regressor, search_rows
+from tests.small import EAGER, FIXED, classifier, data_for, history, product, regressor, search_rows
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
-FIXED = {**EAGER, "mode": "fixed", "max_nodes": 1, "search_epochs": 14, "linear_seed": False}
-DAG = {**FIXED, "backbone": "dag", "operations": "default", "pruning": "magnitude", "max_nodes": 2}
-BACKBONES = pytest.mark.parametrize("parameters", [FIXED, DAG], ids=["two_input", "dag"])
+LONGER = {**FIXED, "search_epochs": 14, "linear_seed": False}
+DAG = {**LONGER, "backbone": "dag", "operations": "default", "pruning": "magnitude", "max_nodes": 2}
+BACKBONES = pytest.mark.parametrize("parameters", [LONGER, DAG], ids=["two_input", "dag"])
 CALM = EigenvalueWatch(every=2, ratio=1e9)
 # Heads start at zero, so that any curvature is a rise at first.
 EAGER_WATCH = EigenvalueWatch(every=1, window=1, ratio=1.000001, lag=2, warmup=3)
-
-
-def history(model):
-    return model.search_history_.drop(columns="seconds")
 
 
 @BACKBONES
@@ -83,14 +81,14 @@ def test_a_collapsed_proposal_still_proposes_its_cell():
 
 
 def test_classes_are_watched_too():
-    watched = classifier(**FIXED, collapse_watch=CALM).fit(*data_for(classifier))
+    watched = classifier(**LONGER, collapse_watch=CALM).fit(*data_for(classifier))
     assert np.isfinite(search_rows(watched, "arch_curvature")).any()
 
 
 def test_the_name_of_a_watch_means_it_with_its_defaults_and_it_stays_as_it_was():
     watch = EigenvalueWatch()
     before = joblib.hash(watch)
-    twins = [regressor(**FIXED, collapse_watch=given).fit(X, Y) for given in ("eigenvalue", watch)]
+    twins = [regressor(**LONGER, collapse_watch=given).fit(X, Y) for given in ("eigenvalue", watch)]
     assert history(twins[0]).equals(history(twins[1]))
     assert joblib.hash(watch) == before
     assert np.isfinite(search_rows(twins[0], "arch_curvature")).any()
@@ -125,3 +123,22 @@ def test_growth_in_a_partial_fit_is_watched_and_has_its_skips():
     model.partial_fit(*first).partial_fit(second[0], second[1] + second[0][:, 0] * second[0][:, 1])
     assert 1.0 in search_rows(model, "skip_weight", "partial")
     assert np.isfinite(search_rows(model, "arch_curvature", "partial")).any()
+
+
+def test_the_notes_of_a_partial_fit_count_epochs_as_the_history_does():
+    watch = EigenvalueWatch(every=1, window=1, ratio=0.01, lag=1, warmup=1)
+    model = regressor(max_nodes=3, search_epochs=60, max_epochs=8, collapse_watch=watch)
+    first, second = (make_linear_law(200, 3, random_state=seed) for seed in (0, 1))
+    n_notes = len(model.partial_fit(*first).search_report_.notes)
+    model.partial_fit(second[0], second[1] + second[0][:, 0] * second[0][:, 1])
+    later = model.search_report_.notes[n_notes:]
+    assert later
+    rows = model.search_history_.set_index("epoch")
+    for note in later:
+        epoch, rise, back_to = re.search(
+            r"epoch (\d+): .* became (\S+) times .* to epoch (\d+)", note
+        ).groups()
+        epoch, back_to = int(epoch), int(back_to)
+        assert rows.loc[epoch, "phase"] == "partial"
+        curvature = rows["arch_curvature"]
+        assert curvature[epoch] / curvature[back_to] == pytest.approx(float(rise), rel=0.01)

@@ -271,11 +271,35 @@ def test_narrowing_removes_units_behind_the_table():
     assert "narrow" not in set(linear.search_history_.phase)
 
 
-@pytest.mark.parametrize("refit", ["inherit", "scratch"])
-def test_both_ways_of_refitting_and_a_last_round_on_all_samples(refit):
+@pytest.mark.parametrize(
+    ("refit", "expected"),
+    [
+        ("inherit", ["derived", "trained"]),
+        ("scratch", ["retrained"]),
+        ("both", ["derived", "trained", "retrained"]),
+    ],
+)
+def test_every_way_of_refitting_learns_the_text_and_a_last_round_takes_all_of_it(refit, expected):
     X, y = next_words()
-    model = classifier(**CODED, **EAGER, refit=refit, refit_full=True).fit(X, y)
-    assert np.isfinite(model.predict_proba(X)).all()
+    search = {"initial_genotype": "highway", "max_nodes": 2, "search_epochs": 8, "max_epochs": 6}
+    settings = {**LEARNS, **search, "refit": refit}
+    model = classifier(**settings).fit(X, y)
+    full = classifier(**settings, refit_full=True).fit(X, y)
+    for one, phases in ((model, set()), (full, {"refit"})):
+        losses = one.search_report_.stages.val_loss
+        assert list(losses.index[3:]) == expected
+        assert (losses[expected] < 0.9 * losses["seed"]).all()
+        assert one.search_report_.chosen in expected
+        ways = {"trained": "train", "retrained": "retrain"}
+        phases |= {"search"} | {phase for stage, phase in ways.items() if stage in expected}
+        assert set(one.search_history_.phase) == phases
+    n_epochs = len(model.search_history_)
+    assert_array_equal(full.search_history_.val_loss[:n_epochs], model.search_history_.val_loss)
+    held_out = slice(-len(X) // 5, None)  # what only the last round has trained on
+    likelihoods = [one.predict_proba(X[held_out]) for one in (model, full)]
+    places = np.searchsorted(model.classes_, y[held_out])[:, None]
+    before, after = (np.log(np.take_along_axis(p, places, axis=1)).mean() for p in likelihoods)
+    assert after > before
 
 
 # -- many classes ----------------------------------------------------------------------------

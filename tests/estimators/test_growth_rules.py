@@ -48,10 +48,10 @@ def test_gradmax_makes_another_move_than_plateau_and_tells_by_what_score():
 @pytest.mark.parametrize("max_nodes", [1, 3])
 def test_gradmax_scores_moves_from_one_state_in_falling_order(max_nodes):
     # Every move is refused, so that all are tried from the same state, the next best in turn.
-    model = fit(is_flat_at_once(GradMaxGrowth), max_nodes=max_nodes, search_epochs=14)
+    model = fit(is_flat_at_once(GradMaxGrowth), max_nodes=max_nodes, search_epochs=20)
     scores = [event.score for event in moves(model)]
+    assert len(scores) > 1
     assert scores == sorted(scores, reverse=True)
-    assert len(scores) > 1 or max_nodes == 1
 
 
 def test_where_only_width_can_grow_its_units_begin_by_gradmax():

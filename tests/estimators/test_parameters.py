@@ -1,10 +1,12 @@
 """Parameters are keywords, checked, documented and the same in both estimators."""
 
 import inspect
+import re
 
 import pytest
 
 from sknas import GrowingDARTSClassifier, GrowingDARTSRegressor
+from sknas._validation import StrOptions
 
 
 @pytest.mark.parametrize("estimator", [GrowingDARTSRegressor, GrowingDARTSClassifier])
@@ -19,12 +21,29 @@ def test_every_parameter_is_keyword_only_checked_and_documented(estimator):
         estimator("two_input")
 
 
+@pytest.mark.parametrize("estimator", [GrowingDARTSRegressor, GrowingDARTSClassifier])
+def test_the_strings_that_a_parameter_takes_are_those_that_its_documentation_names(estimator):
+    n_checked = 0
+    for name, constraints in estimator._parameter_constraints.items():
+        options = {o for c in constraints if isinstance(c, StrOptions) for o in c.options}
+        if not options or name not in inspect.signature(estimator).parameters:
+            continue
+        section = re.search(
+            rf"^    {name} : (.*?)(?=^    \w+ : |\Z)", estimator.__doc__, re.M | re.S
+        )
+        kind = section[1].replace("\\\n", "").split(", default=")[0]
+        assert set(re.findall(r'"(\w+)"', section[1])) >= options, name
+        assert set(re.findall(r'"(\w+)"', kind)) in (set(), options), name
+        n_checked += 1
+    assert n_checked > 15
+
+
 def test_the_two_estimators_share_their_parameters_and_defaults():
     first, second = (
         inspect.signature(estimator).parameters
         for estimator in (GrowingDARTSRegressor, GrowingDARTSClassifier)
     )
-    assert set(first) - set(second) == {"target_channels", "loss"}
+    assert set(first) - set(second) == {"target_channels", "loss", "quantile_levels"}
     assert set(second) - set(first) == {"class_weight"}
     for name in set(first) & set(second):
         assert first[name].default == second[name].default

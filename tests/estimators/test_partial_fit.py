@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-import sknas.estimators.base as base
 from sknas.datasets import make_linear_law, make_product
+from sknas.estimators import searched
 from tests.faults import raise_in_training_at
 from tests.oracles.windows import looped_windows
 from tests.small import (
@@ -244,13 +244,13 @@ def test_rows_of_zero_weight_teach_nothing():
 def seen_windows(monkeypatch, model, X, y):
     """Return the windows that a call trains on."""
     seen = []
-    whole = base.update_network
+    whole = searched.update_network
 
     def recording(problem, *args):
         seen.append(problem.data.past.numpy().copy())
         return whole(problem, *args)
 
-    monkeypatch.setattr(base, "update_network", recording)
+    monkeypatch.setattr(searched, "update_network", recording)
     model.partial_fit(X, y)
     return seen[0]
 

@@ -47,3 +47,11 @@ def panel(parts):
     is_deep = isinstance(next(iter(parts)), tuple)
     names = ["region", "shop", "time"] if is_deep else ["shop", "time"]
     return pd.concat(parts, names=names)
+
+
+def weighted_error(model, Y, end):
+    """Return the error of the forecast at row `end`, over how much the rows before it move."""
+    scale = model._scales.scale[0]
+    error = (Y[end : end + 3].to_numpy() - model.predict(Y=Y[:end]).to_numpy()) / scale
+    steps = np.abs(np.diff(Y[end - model.lookback_ : end].to_numpy(), axis=0)) / scale
+    return error / (steps.mean(axis=0) + 0.3 * model._calibration.typical)

@@ -1,5 +1,6 @@
 """A calendar numbers labels as pandas walks them, and names those that do not fit."""
 
+import pickle
 import time
 
 import numpy as np
@@ -31,10 +32,6 @@ def dates(freq, n, *, tz=None, day=0, unit="us"):
     return pd.date_range(start, periods=n, freq=freq, tz=tz, unit=unit, name="time")
 
 
-def without(index, *rows):
-    return index.delete(list(rows))._with_freq(None)
-
-
 # -- there and back -------------------------------------------------------------------------------
 
 
@@ -64,11 +61,11 @@ def test_dates_are_numbered_and_continued_as_pandas_does(freq, tz, n, day, unit)
 def test_an_inferred_frequency_numbers_labels_as_the_true_one_does(freq, tz, n, day, unit, seed):
     full = dates(freq, n, tz=tz, day=day, unit=unit)
     gaps = np.sort(np.random.default_rng(seed).choice(np.arange(1, n - 1), n // 8, replace=False))
-    index = pd.DatetimeIndex(np.delete(full, gaps), name="time")
-    assume(not freq.endswith("B") or n > 14)  # without a label beside a weekend they may be days
-    assume(
-        freq != "24h" or tz in (None, "UTC")
-    )  # as long as the clock is not changed, they are days
+    index = full.delete(gaps)
+    # Without a weekend passed by, business days may be days.
+    assume(not freq.endswith("B") or n > 14)
+    # As long as the clock is not changed, 24 hours are a day.
+    assume(freq != "24h" or tz in (None, "UTC"))
     assume(freq[:2] not in BUSINESS_MONTHS or not (index.is_month_start | index.is_month_end).all())
     calendar = Calendar.of(index)
     assert calendar.position(index).tolist() == np.delete(np.arange(n), gaps).tolist()
@@ -106,6 +103,13 @@ def test_integers_keep_their_step_and_ranges_stay_ranges(start, step, n, is_rang
     assert Calendar.of(gapped, step).missing(gapped).tolist() == [start + 2 * step]
 
 
+def test_nullable_integers_are_integers():
+    index = pd.Index([2, 4, 6], dtype="Int64", name="t")
+    assert Calendar.of(index).labels([3]).tolist() == [8]
+    with pytest.raises(TypeError, match="got Index of dtype Int64"):
+        Calendar.of(pd.Index([2, 4, None], dtype="Int64"))
+
+
 def test_rows_of_an_array_are_their_own_positions():
     calendar = Calendar.of_rows()
     assert calendar.position(np.array([0, 4])).tolist() == [0, 4]
@@ -126,7 +130,8 @@ def test_holidays_among_business_days_are_gaps_and_custom_ones_are_none():
 
 
 def test_hours_are_not_lost_when_the_clock_is_changed():
-    index = pd.date_range("2021-03-27", "2021-11-01", freq="h", tz="Europe/Berlin")._with_freq(None)
+    hours = pd.date_range("2021-03-27", "2021-11-01", freq="h", tz="Europe/Berlin")
+    index = pd.DatetimeIndex(hours, freq=None)
     calendar = Calendar.of(index)
     assert calendar.freqstr == "h"
     assert not len(calendar.missing(index))
@@ -163,7 +168,8 @@ def test_the_majority_tells_the_phase_so_that_the_first_label_can_be_the_one_at_
 
 
 def test_a_million_hours_take_well_under_a_second():
-    index = pd.date_range("1900", periods=1_000_000, freq="h", tz="Europe/Berlin")._with_freq(None)
+    hours = pd.date_range("1900", periods=1_000_000, freq="h", tz="Europe/Berlin")
+    index = pd.DatetimeIndex(hours, freq=None)
     began = time.process_time()
     calendar = Calendar.of(index)
     positions = calendar.position(index)
@@ -179,7 +185,7 @@ HOURS = pd.date_range("2020-01-01", periods=48, freq="h")
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        (HOURS[:2]._with_freq(None), r"freq must be given .* 3 labels .*got None"),
+        (pd.DatetimeIndex(HOURS[:2], freq=None), r"freq must be given .* 3 labels .*got None"),
         (pd.Index([4]), r"freq must be given .* 3 labels"),
         (pd.DatetimeIndex([]), "index must have at least one label; got none"),
         (pd.DatetimeIndex([*HOURS, *HOURS[:1]]), r"increasing order .*row 48 \(2020-01-01\)"),
@@ -191,7 +197,7 @@ HOURS = pd.date_range("2020-01-01", periods=48, freq="h")
         (pd.Index([0, 5, 10, 13, 15, 20, 25]), r"grid of frequency '5'.*row 3 \(13\) off"),
         (pd.Index([0, 1, 3, 7, 12, 20]), r"freq must be given where most steps"),
         (pd.DatetimeIndex(["2020-01-15", "2020-02-15", "2020-03-15", "2020-04-15"]),
-         r"'31D'.*row 2 \(2020-03-15\)"),
+         r"'31D'.*row 2 \(2020-03-15\).*to_period"),
         (pd.Index([0.0, 1.0, 2.0]), "index must be a DatetimeIndex.*dtype float64"),
         (pd.Index(["2020-01-01", "2020-01-02"]), "pd.to_datetime"),
         (pd.Index([HOURS[0].tz_localize("UTC"), HOURS[1].tz_localize("Asia/Tokyo")], dtype=object),
@@ -217,7 +223,7 @@ def test_at_most_five_labels_are_shown():
 @pytest.mark.parametrize(
     ("index", "freq", "message"),
     [
-        (HOURS, "nonsense", "freq must be a frequency of pandas.*got 'nonsense'"),
+        (HOURS, "every day", "freq must be a frequency of pandas.*got 'every day'"),
         (HOURS, 3, "freq must be a frequency of pandas.*got 3"),
         (HOURS, pd.DateOffset(months=1), "freq must be a frequency with fixed marks"),
         (HOURS, "-1h", "freq must be a frequency with fixed marks"),
@@ -251,9 +257,28 @@ def test_positions_of_labels_of_another_kind_are_refused(labels, message):
         Calendar.of(HOURS).position(labels)
 
 
-def test_a_label_beyond_what_fits_an_integer_is_refused():
-    with pytest.raises(ValueError, match="within int64"):
-        Calendar.of(pd.RangeIndex(0, 10, 2**40)).labels([2**40])
+@pytest.mark.parametrize(
+    ("index", "last"),
+    [
+        (pd.RangeIndex(0, 10, 2**40), 2**23 - 1),
+        (pd.date_range("2262-01-01", periods=3, freq="h", unit="ns"), 2420),
+        (pd.date_range("2200", periods=3, freq="YS", unit="ns"), 62),
+        (pd.date_range("2262-01-01", periods=3, freq="B", unit="ns"), 71),
+    ],
+)
+def test_a_label_beyond_what_pandas_can_hold_is_refused(index, last):
+    calendar = Calendar.of(index)
+    assert calendar.labels([last])[0] > index[0]
+    with pytest.raises(ValueError, match=r"positions must have labels within int64.*got \[0, "):
+        calendar.labels([0, last + 10])
+
+
+@pytest.mark.parametrize("freq", ["h", "C", "B", "QE-FEB", "WOM-3FRI"])
+def test_a_calendar_survives_pickling(freq):
+    calendar = Calendar.of(dates(freq, 5, tz="Europe/Berlin"))
+    again = pickle.loads(pickle.dumps(calendar))
+    assert again == calendar
+    assert again.labels(np.arange(9)).equals(calendar.labels(np.arange(9)))
 
 
 def test_series_are_told_apart_where_another_begins():

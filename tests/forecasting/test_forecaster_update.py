@@ -10,7 +10,16 @@ from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 
 from tests.faults import raise_in_training_at
-from tests.forecasting.makers import autoregressive, days, frame, linear, noise, panel, recurrent
+from tests.forecasting.makers import (
+    autoregressive,
+    days,
+    frame,
+    linear,
+    noise,
+    panel,
+    recurrent,
+    weighted_error,
+)
 
 
 @pytest.mark.parametrize("make", [linear, recurrent])
@@ -29,16 +38,13 @@ def test_the_next_forecast_is_that_of_all_rows(make, size):
 def test_errors_on_new_rows_join_those_of_validation(size):
     Y = frame(autoregressive(130, 2))
     model = linear().fit(Y[:100])
-    before, network = model.residuals_, linear().fit(Y[:100])
+    before, fitted = model._calibration.residuals, linear().fit(Y[:100])
     for end in range(100 + size, 131, size):
         model.update(Y[end - size : end])
-    scale = network._scales.scale[0]
-    expected = [
-        (Y[end : end + 3].to_numpy() - network.predict(Y=Y[:end]).to_numpy()) / scale
-        for end in range(98, 128)  # the last row of each window is new
-    ]
-    assert (model.residuals_.n_residuals == before.n_residuals + 30).all()
-    assert_allclose(model.residuals_.recent[-30:], expected, atol=1e-9)
+    # The last row of each window is new.
+    expected = [weighted_error(fitted, Y, end) for end in range(98, 128)]
+    assert (model._calibration.residuals.n_residuals == before.n_residuals + 30).all()
+    assert_allclose(model._calibration.residuals.recent[-30:], expected, atol=1e-9)
 
 
 def test_errors_of_a_panel_join_in_the_order_of_time():
@@ -48,7 +54,9 @@ def test_errors_of_a_panel_join_in_the_order_of_time():
     whole.update(panel({key: part[50:] for key, part in frames.items()}))
     for row in range(50, 60):
         one_by_one.update(panel({key: part[row : row + 1] for key, part in frames.items()}))
-    assert_allclose(whole.residuals_.recent, one_by_one.residuals_.recent, atol=1e-9)
+    assert_allclose(
+        whole._calibration.residuals.recent, one_by_one._calibration.residuals.recent, atol=1e-9
+    )
 
 
 def test_series_of_a_panel_may_go_on_one_by_one_and_new_ones_may_come():
@@ -67,12 +75,12 @@ def test_series_of_a_panel_may_go_on_one_by_one_and_new_ones_may_come():
 def test_rows_that_are_known_already_may_come_again():
     Y = frame(autoregressive(110))
     model = linear().fit(Y[:100])
-    before = model.residuals_.n_residuals
+    before = model._calibration.residuals.n_residuals
     once = copy.deepcopy(model).update(Y[100:])
     again = model.update(Y[97:])
     assert_frame_equal(again.predict(), once.predict())
-    assert (again.residuals_.n_residuals == before + 10).all()
-    assert (model.update(Y[100:]).residuals_.n_residuals == before + 10).all()
+    assert (again._calibration.residuals.n_residuals == before + 10).all()
+    assert (model.update(Y[100:])._calibration.residuals.n_residuals == before + 10).all()
 
 
 def changed_law(n=400, border=200):
@@ -91,7 +99,9 @@ def test_a_refit_learns_a_changed_law(make):
     assert_frame_equal(kept.predict(), model.predict(Y=Y[:350]))
     model.update(Y[200:350], refit=True)
     assert model.score(Y[350:]) > kept.score(Y[350:]) + 0.1
-    assert (model.residuals_.n_residuals == kept.residuals_.n_residuals).all()
+    assert (
+        model._calibration.residuals.n_residuals == kept._calibration.residuals.n_residuals
+    ).all()
     assert model.cutoff == Y.index[349]
 
 

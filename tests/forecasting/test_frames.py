@@ -318,7 +318,8 @@ def broken(column=0, row=3, value=np.nan):
 REFUSED = {
     "empty": (frame(0), r"Y must have at least one row and one column; got shape \(0, 2\)"),
     "no columns": (frame()[[]], r"got shape \(10, 0\)"),
-    "strings": (frame().assign(b="x"), "Y must hold real numbers; got dtype str.* in column 'b'"),
+    "strings": (frame().assign(b="x"),
+                "Y must hold real numbers; got dtype (str|object).* in column 'b'"),
     "objects": (frame().astype(object), "Y must hold real numbers; got dtype object in column 'a'"),
     "booleans": (frame() > 0, "got dtype bool in column 'a'"),
     "nullable booleans": ((frame() > 0).astype("boolean"), "got dtype boolean in column 'a'"),
@@ -331,6 +332,8 @@ REFUSED = {
     "sparse": (frame().astype(pd.SparseDtype(float)), "Y must be dense.*column 'a'"),
     "matrix": (scipy.sparse.eye(3), "Y must be a DataFrame.*dense.*got scipy"),
     "polars": (pl.DataFrame({"a": [1.0]}), r"got polars.DataFrame \(convert it"),
+    "nothing": (None, "Y must be a DataFrame.*got builtins.NoneType"),
+    "ragged": ([[1.0, 2.0], [3.0]], "Y must have rows of one length; got <class 'list'>"),
     "dict": ({"a": [1.0]}, "got builtins.dict"),
     "3-D": (np.zeros((2, 2, 2)), r"Y must have 1 or 2 axes; got shape \(2, 2, 2\)"),
     "array of strings": (np.array(["a"]), "Y must hold real numbers; got dtype <U1"),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sknas.blocks import REGRESSION_LOSSES
-from sknas.edits.narrowing import ways_out
+from sknas.edits.geometry import ways_out
 from sknas.search.channels import ChannelGates, narrow_network
 from sknas.search.inheritance import derive
 from tests.tiny import CELLS, batch, branch, generator, normal, supernet, windows

@@ -11,12 +11,10 @@ from sklearn.base import clone
 
 import sknas.search
 from sknas.blocks import REGRESSION_LOSSES, WindowData
-from sknas.edits import AddDagBranch
 from sknas.search import CollapseWatch, EigenvalueWatch, MagnitudePruning, PlateauGrowth
 from sknas.search.bilevel import arch_step, weight_step
 from sknas.search.collapse_watch import Collapse, Watcher, arch_hessian
 from sknas.search.controller import Controller
-from sknas.search.learner import Learner, LearningRates
 from sknas.search.plan import Plan
 from sknas.search.probe import Probe
 from sknas.search.pruning_round import prune_round
@@ -27,12 +25,13 @@ from tests.tiny import (
     OPERATIONS,
     RELAXATIONS,
     batch,
-    branch,
+    every_backbone,
     evidence,
     generator,
+    learner,
     members,
     perturb,
-    supernet,
+    two_input,
 )
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
@@ -41,24 +40,6 @@ every_watch = pytest.mark.parametrize("watch", EVERY, ids=str)
 every_relaxation = pytest.mark.parametrize("relaxation", RELAXATIONS, ids=str)
 # Powers of two, so that sums and ratios of them are exact enough to compare.
 MEASURES = st.lists(st.sampled_from([2.0**i for i in range(-3, 4)]), min_size=1, max_size=14)
-
-
-def two_input(relaxation=None, skip=None):
-    return supernet(branch(), relaxation=relaxation, operations=OPERATIONS, auxiliary_skip=skip)
-
-
-def graph(relaxation=None, skip=None):
-    net = supernet(relaxation=relaxation, auxiliary_skip=skip)
-    AddDagBranch(branch("rnn"), 2).apply(net, generator())
-    perturb(net)
-    return net
-
-
-every_backbone = pytest.mark.parametrize("build", [two_input, graph], ids=lambda b: b.__name__)
-
-
-def learner(net):
-    return Learner.start(net, LearningRates(weight=0.01, arch=0.02, weight_decay=0.0))
 
 
 def state(net):
@@ -99,7 +80,7 @@ def differences(net, samples, step=1e-5):
 @every_backbone
 @every_relaxation
 def test_the_hessian_is_that_of_differences_of_gradients(relaxation, build):
-    net = build(relaxation, LinearSkip())
+    net = build(relaxation, skip=LinearSkip())
     net.set_progress(0.4)
     with torch.no_grad():  # away from the ends of a clamp, where there is no second derivative
         for _, node in net.nodes():

@@ -1,20 +1,19 @@
 """What weights cost: a parameter-weighted sum of gates, and what a removal saves of it."""
 
 import copy
-import dataclasses
 
 import pytest
 import torch
 
 from sknas.blocks import REGRESSION_LOSSES, WindowData
-from sknas.edits import AddDagBranch, DropOp
+from sknas.edits import DropOp
 from sknas.ops import DEFAULT_OPERATIONS
 from sknas.search import EffectPruning, MagnitudePruning, Removal, SearchState
 from sknas.search.bilevel import VirtualStep, arch_step
-from sknas.search.learner import Learner, LearningRates
 from sknas.search.probe import Probe, measure_removals
 from sknas.supernet import NodePlace
-from tests.tiny import CELLS, RELAXATIONS, batch, branch, generator, perturb, supernet
+from tests import tiny
+from tests.tiny import RELAXATIONS, batch, branch, supernet
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
 PENALTY = 3.0
@@ -22,23 +21,18 @@ every_relaxation = pytest.mark.parametrize("relaxation", RELAXATIONS, ids=str)
 
 
 def two_input(relaxation=None):
-    return supernet(branch(), relaxation=relaxation, operations=DEFAULT_OPERATIONS)
+    return tiny.two_input(relaxation, operations=DEFAULT_OPERATIONS)
 
 
 def graph(relaxation=None):
-    net = supernet(relaxation=relaxation)
-    frame = dataclasses.replace(branch("rnn"), layers=(CELLS["highway"],))
-    AddDagBranch(frame, 3).apply(net, generator())
-    perturb(net)
-    return net
+    return tiny.graph(relaxation, n_nodes=3, first="highway")
 
 
 every_network = pytest.mark.parametrize("make", [two_input, graph])
 
 
 def learner(net, size_penalty=PENALTY):
-    rates = LearningRates(weight=0.01, arch=0.02, weight_decay=0.1)
-    return Learner.start(net, rates, None, size_penalty)
+    return tiny.learner(net, size_penalty=size_penalty)
 
 
 def open_nodes(net):

@@ -38,7 +38,7 @@ from sknas.supernet import (
     SigmoidRelaxation,
     SoftmaxRelaxation,
 )
-from sknas.supernet.mixed_op import sampling
+from sknas.supernet.sampling import sampling
 from tests.oracles.highway_dag import highway, node_value
 from tests.tiny import (
     batch,

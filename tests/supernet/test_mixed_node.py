@@ -19,7 +19,7 @@ from sknas.supernet import (
     SoftmaxRelaxation,
     TwoInputCell,
 )
-from sknas.supernet.mixed_op import sampling
+from sknas.supernet.sampling import sampling
 from tests.oracles.mixed_node import cell_states, node_value
 from tests.small import flushes_denormals
 from tests.tiny import CELLS, OPERATIONS, branch, generator, normal, perturb, supernet, windows

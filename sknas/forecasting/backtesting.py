@@ -1,0 +1,230 @@
+"""Rolling origin: forecast again and again as time goes on, and compare with what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from sknas.forecasting._frames import Frame, read_panel, write_panel
+from sknas.forecasting._panel import Panel
+from sknas.forecasting._seasons import season_length
+from sknas.forecasting.metrics import mase
+from sknas.forecasting.scores import score_table
+
+if TYPE_CHECKING:
+    from sknas.forecasting.forecaster import GrowingDARTSForecaster
+
+__all__ = ["Backtest", "run_backtest"]
+
+Array = NDArray[Any]
+_DEFAULT_SHARE = 0.7
+_UNIT_HISTORY = np.array([[0.0], [1.0]])  # whose naive error is one
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Forecasts of a rolling origin, and their scores.
+
+    Attributes
+    ----------
+    forecasts : pandas.DataFrame
+        A row a forecast: the levels of a panel's keys, ``cutoff`` (the last row that was known),
+        ``step``, ``time``, ``target``, ``truth``, ``forecast``, ``lower``, ``upper``.
+    scores : pandas.DataFrame
+        MAE, MSE, RMSE, MASE, RSE, CORR, coverage and width by step, and over all of them.
+    coverage : float
+        Nominal coverage of the intervals.
+    n_fits : int
+        How often the forecaster was fitted.
+    """
+
+    forecasts: pd.DataFrame
+    scores: pd.DataFrame
+    coverage: float
+    n_fits: int
+
+    def __str__(self) -> str:
+        """Return the scores as text."""
+        return self.scores.to_string(float_format=lambda value: f"{value:.4g}")
+
+
+def run_backtest(
+    forecaster: GrowingDARTSForecaster,
+    Y: Frame,
+    X: Frame | None,
+    static: pd.DataFrame | None,
+    *,
+    initial: object,
+    step: int,
+    horizon: int | None,
+    refit: bool | int | str,
+    coverage: float,
+) -> Backtest:
+    """Fit on the first rows and forecast the others, as `GrowingDARTSForecaster.backtest` says.
+
+    Parameters
+    ----------
+    forecaster : GrowingDARTSForecaster
+        Whose clones are fitted.
+    Y, X, static, initial, step, horizon, refit, coverage
+        As in that method.
+
+    Returns
+    -------
+    Backtest
+        Forecasts and scores.
+    """
+    n_steps = forecaster.horizon if horizon is None else horizon
+    _check_step("horizon", n_steps)
+    _check_step("step", step)
+    if not 0.0 < coverage < 1.0:
+        raise ValueError(f"coverage must be in (0, 1); got {coverage!r}.")
+    panel = read_panel(Y, freq=forecaster.freq, missing=forecaster.missing)
+    border = _border(panel, initial)
+    origins = np.arange(border, int(panel.stop.max()) - n_steps + 1, step)
+    if not len(origins):
+        raise ValueError(
+            f"initial must leave horizon={n_steps} rows to forecast; got {initial!r} for a Y of "
+            f"{int(panel.lengths.max())} rows."
+        )
+    parts: list[_Part] = []
+    fitted = None
+    for first, last in _groups(origins, refit):
+        genotype = fitted if refit == "weights" else None
+        fitted = _fitted(forecaster, panel, first, X, static, genotype)
+        rolling, ends = fitted._rolling_between(
+            panel, X, static, int(n_steps), first, last, step, coverage
+        )
+        scales = fitted._scales_of(panel)
+        values = [
+            scales.restore(part, rolling.series) for part in (rolling.truth, rolling.points, *ends)
+        ]
+        parts.append(_Part(rolling.times, rolling.series, values))
+    return _summary(panel, parts, border, coverage)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one fit forecast: truth, points, lower and upper ends, in the units of the data."""
+
+    times: Array
+    series: Array
+    values: list[Array]
+
+
+def _check_step(name: str, value: object) -> None:
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1 row; got {value!r}.")
+
+
+def _border(panel: Panel, initial: object) -> int:
+    """Return the grid position of the first row that the first fit does not see."""
+    first, stop = int(panel.first.min()), int(panel.stop.max())
+    if initial is None:
+        return first + max(1, int(_DEFAULT_SHARE * (stop - first)))
+    if isinstance(initial, Integral):
+        _check_step("initial", initial)
+        return first + int(initial)
+    known, label = panel.calendar.labels([first]), pd.Index([initial])
+    if isinstance(initial, str) and isinstance(known, pd.DatetimeIndex):
+        label = pd.DatetimeIndex([initial], tz=known.tz)
+    elif isinstance(initial, str) and isinstance(known, pd.PeriodIndex):
+        label = pd.PeriodIndex([initial], freq=known.freq)
+    return int(panel.calendar.position(label, name="initial")[0]) + 1
+
+
+def _groups(origins: Array, refit: bool | int | str) -> Iterator[tuple[int, int]]:  # noqa: FBT001
+    """Yield the first and the last of the origins that one fit serves."""
+    if isinstance(refit, str):
+        if refit != "weights":
+            raise ValueError(
+                f"refit must be a boolean, a number of origins or 'weights'; got {refit!r}."
+            )
+        every = 1
+    elif isinstance(refit, bool):
+        every = 1 if refit else len(origins)
+    else:
+        _check_step("refit", refit)
+        every = refit
+    for group in np.split(origins, np.arange(every, len(origins), every)):
+        yield int(group[0]), int(group[-1])
+
+
+def _fitted(
+    forecaster: GrowingDARTSForecaster,
+    panel: Panel,
+    origin: int,
+    X: Frame | None,
+    static: pd.DataFrame | None,
+    like: GrowingDARTSForecaster | None,
+) -> GrowingDARTSForecaster:
+    """Fit a clone on the rows before an origin; of the genotype of another one, if given."""
+    fresh: GrowingDARTSForecaster = clone(forecaster)
+    if like is not None:
+        fresh.set_params(genotype=like.genotype_, lookback=like.lookback_)
+    is_past = panel.row_positions < origin
+    keys = panel.row_keys
+    past = write_panel(
+        panel.values[is_past],
+        None if keys is None else keys[is_past],
+        panel.row_positions[is_past],
+        panel,
+    )
+    return fresh.fit(past, X, static=static)
+
+
+def _summary(panel: Panel, parts: list[_Part], border: int, coverage: float) -> Backtest:
+    """Put the parts behind one another, and score them."""
+    times = np.concatenate([part.times for part in parts])
+    series = np.concatenate([part.series for part in parts])
+    values = [np.concatenate(of_each) for of_each in zip(*(p.values for p in parts), strict=True)]
+    truth, points, lower, upper = values
+    scores = score_table(truth, points, interval=(lower, upper))
+    unit = _naive_errors(panel, border, season_length(panel.calendar.freqstr))[series][:, None]
+    history = np.repeat(_UNIT_HISTORY, truth.shape[2], axis=1)
+    rows = [slice(step, step + 1) for step in range(truth.shape[1])] + [slice(None)]
+    scaled = [mase(truth[:, row] / unit, points[:, row] / unit, history) for row in rows]
+    scores.insert(scores.columns.get_loc("rmse") + 1, "mase", scaled)
+    return Backtest(_tidy(panel, times, series, values), scores, coverage, len(parts))
+
+
+def _naive_errors(panel: Panel, border: int, season: int) -> Array:
+    """Return the mean absolute seasonal difference of each series' rows before the border."""
+    found = np.full((panel.n_series, panel.values.shape[1]), np.nan)
+    for number in range(panel.n_series):
+        rows = panel.values[panel.starts[number] : panel.starts[number + 1]]
+        rows = rows[: max(0, border - int(panel.first[number]))]
+        if len(rows) > season:
+            differences = np.abs(rows[season:] - rows[:-season])
+            known = ~np.isnan(differences)
+            total = np.where(known, differences, 0.0).sum(axis=0)
+            n_known = known.sum(axis=0)
+            found[number] = np.where(total > 0, total / np.maximum(n_known, 1), np.nan)
+    return found
+
+
+def _tidy(panel: Panel, times: Array, series: Array, values: list[Array]) -> pd.DataFrame:
+    """Return a row an origin, step and target."""
+    n_origins, n_steps, n_targets = values[0].shape
+    steps = np.arange(n_steps)
+    sizes = {"origin": n_steps * n_targets, "step": n_targets}
+    columns: dict[Any, Any] = {}
+    if panel.keys is not None:
+        keys = panel.keys[series].repeat(sizes["origin"])
+        for level in range(keys.nlevels):
+            columns[keys.names[level] or f"series_{level}"] = keys.get_level_values(level)
+    at = (times[:, None] + steps).ravel().repeat(n_targets)
+    columns["cutoff"] = panel.calendar.labels(times.repeat(sizes["origin"]) - 1)
+    columns["step"] = np.tile(steps.repeat(n_targets) + 1, n_origins)
+    columns["time"] = panel.calendar.labels(at)
+    columns["target"] = np.tile(np.asarray(panel.columns), n_origins * n_steps)
+    names = ("truth", "forecast", "lower", "upper")
+    columns |= {name: part.ravel() for name, part in zip(names, values, strict=True)}
+    return pd.DataFrame(columns)
