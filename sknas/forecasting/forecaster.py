@@ -251,7 +251,8 @@ class GrowingDARTSForecaster(SearchedNetwork):
         self._scales, self._reader = prepared.scales, reader
         self._remember(panel, known)
         judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
-        errors, moved = _judged(judged, problem)
+        with torch_runtime():
+            errors, moved = _judged(judged, problem)
         self._calibration = Calibration.of(errors, moved, panel.n_series)
         if outcome.interrupt is not None:
             raise outcome.interrupt
@@ -298,6 +299,12 @@ class GrowingDARTSForecaster(SearchedNetwork):
             may_miss = self.missing == "mask" or is_short
         else:
             horizon, may_miss = before.shape.horizon, before.shape.has_missing
+            if quantiles != before.shape.quantiles:
+                raise ValueError(
+                    "loss and quantile_levels must be those of the fit to learn on from it, with "
+                    f"quantiles {list(before.shape.quantiles)}; got loss={self.loss!r} with "
+                    f"quantiles {list(quantiles)}."
+                )
         prepared = prepare_panel(
             panel,
             known,

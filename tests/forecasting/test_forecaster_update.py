@@ -160,6 +160,17 @@ def test_an_error_in_the_midst_changes_nothing(monkeypatch):
     assert pickle.dumps(model) == before
 
 
+@pytest.mark.parametrize("change", [{"loss": "mse"}, {"quantile_levels": (0.1, 0.5, 0.9)}])
+def test_a_refit_by_another_loss_is_refused(change):
+    Y = frame(autoregressive(160))
+    model = linear(loss="quantile", quantile_levels=(0.2, 0.5, 0.8)).fit(Y[:100])
+    before = pickle.dumps(model.set_params(**change))
+    with pytest.raises(ValueError, match=r"^loss and quantile_levels must be those of the fit"):
+        model.update(Y[100:], refit=True)
+    assert pickle.dumps(model) == before
+    assert model.update(Y[100:]).cutoff == Y.index[-1]
+
+
 def test_too_few_rows_to_learn_from_are_refused():
     Y = frame(autoregressive(110))
     model = linear(horizon=1).fit(Y[:100])
