@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["candidate_lookbacks", "season_length"]
 
 _SEASONS = {"h": 24, "B": 5, "C": 5, "D": 7, "W": 52, "M": 12, "Q": 4, "min": 60, "s": 60}
+_MINUTES_A_DAY, _FEW_MINUTES = 1440, 5
 _MULTIPLES = (1, 2, 4, 8, 14)
 _PLAIN = (8, 16, 32, 64, 128)
 _LONGEST = 512
@@ -22,14 +23,16 @@ def season_length(freq: str) -> int:
     Returns
     -------
     int
-        A day of hours, a week of days, a year of weeks, months or quarters; 1 where none is known.
+        A day of hours or of steps of 5 minutes and more, an hour of shorter ones, a week of days,
+        a year of weeks, months or quarters; 1 where none is known.
     """
     count, name = freq.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"), freq
     name = name[len(count) :].split("-")[0]
     for ending in ("E", "S"):
         name = name[: -len(ending)] if name not in _SEASONS and name.endswith(ending) else name
-    season = _SEASONS.get(name, 1)
     every = int(count) if count.isdigit() else 1
+    is_day_long = name == "min" and every >= _FEW_MINUTES
+    season = _MINUTES_A_DAY if is_day_long else _SEASONS.get(name, 1)
     return season // every if season % every == 0 and season > every else 1
 
 

@@ -254,7 +254,8 @@ class GrowingDARTSForecaster(SearchedNetwork):
         self._scales, self._reader = prepared.scales, reader
         self._remember(panel, known)
         judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
-        errors, moved = _judged(judged, problem)
+        with torch_runtime():
+            errors, moved = _judged(judged, problem)
         self.calibration_ = Calibration.of(errors, moved, panel.n_series)
         if outcome.interrupt is not None:
             raise outcome.interrupt
@@ -301,6 +302,12 @@ class GrowingDARTSForecaster(SearchedNetwork):
             may_miss = self.missing == "mask" or is_short
         else:
             horizon, may_miss = before.shape.horizon, before.shape.has_missing
+            if quantiles != before.shape.quantiles:
+                raise ValueError(
+                    "loss and quantile_levels must be those of the fit to learn on from it, with "
+                    f"quantiles {list(before.shape.quantiles)}; got loss={self.loss!r} with "
+                    f"quantiles {list(quantiles)}."
+                )
         prepared = prepare_panel(
             panel,
             known,
@@ -626,14 +633,13 @@ class GrowingDARTSForecaster(SearchedNetwork):
             begin = np.concatenate([self._panel.stop, begin[~is_seen]])
         else:
             known = self._reader.rows_of(panel, X, static)
-        rolling = self._rolling(
-            panel, known, self._scales_of(panel), self._shape.horizon, begin=begin
-        )
+        n_steps = self._shape.horizon
+        rolling = self._rolling(panel, known, self._scales_of(panel), n_steps, begin=begin)
         skill = rolling.skill(_MIN_ERROR)
         if np.isnan(skill):
             raise ValueError(
-                f"Y must hold horizon={self._shape.horizon} rows behind {self.lookback_} others "
-                f"to be scored; got {len(panel.values)} rows, the known ones before them included."
+                f"Y must hold horizon={n_steps} rows behind {self.lookback_} others to be scored; "
+                f"got {len(panel.values)} rows, the known ones before them included."
             )
         return skill
 

@@ -130,6 +130,23 @@ def test_columns_may_come_in_another_order_and_go_back_to_the_first():
     assert_frame_equal(model.predict(Y=Y[["y1", "y0"]]), model.predict())
 
 
+@pytest.mark.parametrize("kind", ["frame", "series", "array", "panel"])
+def test_the_history_is_what_a_forecast_reads(kind):
+    Y = frame(autoregressive(60, 2))
+    other = {"frame": Y, "series": Y["y0"], "array": Y.to_numpy(), "panel": panel({"a": Y})}[kind]
+    model = linear().fit(other)
+    assert_array_equal(model.predict(5, Y=model.history_), model.predict(5))
+
+
+def test_keys_may_be_categories_and_numbers():
+    parts = {key: frame(autoregressive(60, seed=key)) for key in (3, 1, 2)}
+    model = linear().fit(panel(parts))
+    Y = panel(parts).reset_index().astype({"shop": "category"}).set_index(["shop", "time"])
+    found = linear().fit(Y)
+    assert_array_equal(found.predict(), model.predict())
+    assert_array_equal(found.predict(Y=panel(parts)), model.predict())
+
+
 # -- horizons -------------------------------------------------------------------------------------
 
 

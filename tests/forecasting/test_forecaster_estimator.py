@@ -104,11 +104,12 @@ def test_a_grid_search_over_time_finds_the_better_lookback():
     assert grid.score(seasonal(230)[200:]) > 0.5
 
 
-@pytest.mark.parametrize("freq", ["MS", "D"])
-def test_auto_picks_a_lookback_that_sees_the_season(freq):
-    season = {"MS": 12, "D": 7}[freq]
+@pytest.mark.parametrize(
+    ("freq", "season"), [("h", 24), ("15min", 96), ("1min", 60), ("D", 7), ("B", 5), ("MS", 12)]
+)
+def test_auto_picks_a_lookback_that_sees_the_season(freq, season):
     pattern = noise(season, 1)
-    Y = frame(np.tile(pattern, (40, 1)) + 0.1 * noise(40 * season, 1, seed=1), freq=freq)
+    Y = frame(np.tile(pattern, (20, 1)) + 0.1 * noise(20 * season, 1, seed=1), freq=freq)
     model = linear("auto", 4).fit(Y)
     assert model.lookback_ >= season
     assert model.lookback_ % season == 0

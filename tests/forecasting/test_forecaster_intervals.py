@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binom
 
 from sknas.exceptions import CalibrationWarning
-from tests.forecasting.makers import autoregressive, frame, linear, panel, recurrent, weight_before
+from tests.forecasting.makers import autoregressive, frame, linear, panel, recurrent, weighted_error
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -89,12 +89,7 @@ def test_errors_are_those_of_the_validation_windows():
     model = linear(6, 3).fit(Y)
     n_windows = 100 - 6 - 3 + 1
     n_validation = -(-n_windows // 5)
-    scale = model._scales.scale[0]
-    expected = [
-        (Y[end : end + 3].to_numpy() - model.predict(Y=Y[:end]).to_numpy())
-        / (scale * weight_before(model, Y, end))
-        for end in range(98 - n_validation, 98)
-    ]
+    expected = [weighted_error(model, Y, end) for end in range(98 - n_validation, 98)]
     assert_allclose(model.calibration_.residuals.recent, expected, atol=1e-9)
 
 
@@ -125,3 +120,14 @@ def test_a_probability_asked_for_twice_is_refused():
 def test_one_probability_may_come_as_any_number(one):
     model = linear().fit(frame(autoregressive(100)))
     assert list(model.predict_quantiles(alpha=one).columns) == [("y0", 0.5)]
+
+
+def test_a_column_that_never_moves_has_an_interval_of_no_width():
+    Y = frame(autoregressive(120, 2))
+    Y["y0"] = 0.1
+    model = linear(channel_mode="independent").fit(Y)
+    bounds = model.predict_interval(coverage=0.8)
+    assert_allclose(bounds["y0"], 0.1, atol=1e-6)
+    assert np.isfinite(model.predict_interval(9, coverage=0.8).to_numpy()).all()
+    assert (bounds["y1"][0.8]["upper"] - bounds["y1"][0.8]["lower"] > 0.1).all()
+    assert np.isfinite(model.score(frame(autoregressive(20, 2), 120)))

@@ -76,17 +76,33 @@ def test_a_trained_network_follows_units_of_columns():
 
 
 @pytest.mark.parametrize("make", [linear, recurrent])
-def test_rows_before_the_lookback_and_after_the_cutoff_change_nothing(make):
-    Y = frame(autoregressive(100, 2))
-    model = make().fit(Y[:80])
+def test_rows_before_the_lookback_change_nothing(make):
+    Y = frame(autoregressive(80, 2))
+    model = make().fit(Y)
     other = Y.copy()
     other.iloc[:74] = 1e3
-    assert_array_equal(model.predict(9, Y=other[:80]), model.predict(9))
-    # A score's windows begin one step apart, so a change of the last row leaves all others alone.
+    assert_array_equal(model.predict(9, Y=other), model.predict(9))
+    other.iloc[74] += 1.0
+    assert not np.array_equal(model.predict(9, Y=other), model.predict(9))
+
+
+@pytest.mark.parametrize("share_missing", [0.0, 0.2])
+@pytest.mark.parametrize("make", [linear, recurrent])
+def test_rows_after_an_origin_change_nothing_before_it(make, share_missing):
+    Y = frame(autoregressive(110, 2))
+    Y = Y.mask(np.random.default_rng(0).random(Y.shape) < share_missing)
     other = Y.copy()
-    other.iloc[-1] += 1e3
-    given = model.predict(Y=Y[:99]), model.predict(Y=other[:99])
-    assert_array_equal(*given)
+    other.iloc[95:] += 100.0
+    other.iloc[97] = 7.0
+    tables = [
+        make(missing="mask").backtest(rows, initial=80, coverage=0.5).forecasts
+        for rows in (Y, other)
+    ]
+    told = ["forecast", "lower", "upper"]
+    is_before = tables[0]["cutoff"] < Y.index[95]
+    assert_array_equal(tables[0].loc[is_before, told], tables[1].loc[is_before, told])
+    assert is_before.sum() == 2 * 3 * 16  # origins from row 80 to row 95
+    assert not np.array_equal(tables[0].loc[~is_before, told], tables[1].loc[~is_before, told])
 
 
 def test_the_scale_is_that_of_rows_before_validation():

@@ -13,7 +13,7 @@ from tests.forecasting.makers import autoregressive, days, frame, linear, noise,
 few = settings(max_examples=25)
 
 
-def parts(lengths, begins=None, n_targets=1, coef=0.8):
+def parts(lengths, begins=None, n_targets=1, coef=-0.8):
     begins = [0] * len(lengths) if begins is None else begins
     return {
         "pqrstuv"[i]: frame(autoregressive(n, n_targets, coef, seed=i), begin)

@@ -18,7 +18,7 @@ from tests.forecasting.makers import (
     noise,
     panel,
     recurrent,
-    weight_before,
+    weighted_error,
 )
 
 
@@ -38,15 +38,11 @@ def test_the_next_forecast_is_that_of_all_rows(make, size):
 def test_errors_on_new_rows_join_those_of_validation(size):
     Y = frame(autoregressive(130, 2))
     model = linear().fit(Y[:100])
-    before, network = model.calibration_.residuals, linear().fit(Y[:100])
+    before, fitted = model.calibration_.residuals, linear().fit(Y[:100])
     for end in range(100 + size, 131, size):
         model.update(Y[end - size : end])
-    scale = network._scales.scale[0]
-    expected = [
-        (Y[end : end + 3].to_numpy() - network.predict(Y=Y[:end]).to_numpy())
-        / (scale * weight_before(network, Y, end))
-        for end in range(98, 128)  # the last row of each window is new
-    ]
+    # The last row of each window is new.
+    expected = [weighted_error(fitted, Y, end) for end in range(98, 128)]
     assert (model.calibration_.residuals.n_residuals == before.n_residuals + 30).all()
     assert_allclose(model.calibration_.residuals.recent[-30:], expected, atol=1e-9)
 
@@ -162,6 +158,17 @@ def test_an_error_in_the_midst_changes_nothing(monkeypatch):
     with pytest.raises(MemoryError):
         model.fit(Y)
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("change", [{"loss": "mse"}, {"quantile_levels": (0.1, 0.5, 0.9)}])
+def test_a_refit_by_another_loss_is_refused(change):
+    Y = frame(autoregressive(160))
+    model = linear(loss="quantile", quantile_levels=(0.2, 0.5, 0.8)).fit(Y[:100])
+    before = pickle.dumps(model.set_params(**change))
+    with pytest.raises(ValueError, match=r"^loss and quantile_levels must be those of the fit"):
+        model.update(Y[100:], refit=True)
+    assert pickle.dumps(model) == before
+    assert model.update(Y[100:]).cutoff == Y.index[-1]
 
 
 def test_too_few_rows_to_learn_from_are_refused():
