@@ -129,8 +129,9 @@ class SktimeGrowingDARTSForecaster(BaseForecaster):
         params = self.get_params(deep=False)
         if params["horizon"] is None:
             params["horizon"] = 1 if fh is None else int(self._places(fh).max()) + 1
-        self.forecaster_ = GrowingDARTSForecaster(**params).fit(y, X)
         self._waiting: _Rows | None = None
+        self.forecaster_ = GrowingDARTSForecaster(**params)
+        self.forecaster_.fit(y, X)
         return self
 
     def _predict(self, fh: ForecastingHorizon, X: pd.DataFrame | None) -> pd.DataFrame:
@@ -178,9 +179,7 @@ class SktimeGrowingDARTSForecaster(BaseForecaster):
                 f"counts from the cutoff {self.cutoff[0]}."
             )
         places = self._places(fh)
-        rows = forecast(int(places.max()) + 1, X, **wanted).iloc[places]
-        rows.index = fh.to_absolute_index(self.cutoff)
-        return rows
+        return forecast(int(places.max()) + 1, X, **wanted).iloc[places]
 
     def _places(self, fh: ForecastingHorizon) -> pd.Index:
         """Return the steps of a horizon, counted from 0 right after the cutoff."""

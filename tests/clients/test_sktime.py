@@ -135,6 +135,16 @@ def test_missing_values_are_masked_where_the_parameter_says_so():
     assert np.abs(forecast - y[108:]).mean() < 0.5 * np.abs(y[108:] - y.iloc[107]).mean()
 
 
+def test_dates_with_gaps_have_the_frequency_that_the_parameter_gives():
+    y = monthly()
+    y.index = pd.date_range("2010-01-01", periods=120, freq="MS")
+    full = SktimeGrowingDARTSForecaster(lookback=12, missing="mask", **LINEAR).fit(y, fh=[1, 14])
+    gaps = SktimeGrowingDARTSForecaster(lookback=12, missing="mask", freq="MS", **LINEAR)
+    forecast = gaps.fit(y.drop(y.index[[30, 31, 60]]), fh=[1, 14]).predict()
+    assert forecast.index.equals(full.predict().index)
+    assert np.abs(forecast - full.predict()).max() < 0.3
+
+
 # -- going on --------------------------------------------------------------------------------------
 
 
