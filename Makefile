@@ -15,7 +15,7 @@ PIP_INSTALL := PIP_CONSTRAINT="$(CURDIR)/constraints.txt" $(BIN)/python -m pip i
 	--disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv venv-dev demo test readme lint format layers types docs notebooks clean
+.PHONY: help .venv venv-dev demo test sktime readme lint format layers types docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[.a-z-]+:.*##' Makefile | sed -E 's/^([.a-z-]+):.*## /\1\t/' | sort | expand -t 12
@@ -35,11 +35,23 @@ venv-dev: .venv/.installed-dev  ## .venv with the documentation and development 
 	$(PIP_INSTALL) --editable ".[dev,docs,export,plot,test]"
 	@touch $@
 
+.venv-sktime/.installed: pyproject.toml constraints.txt constraints-sktime.txt
+	test -x .venv-sktime/bin/python || $(PYTHON) -m venv .venv-sktime
+	awk -F== 'NR == FNR { other[$$1]; print; next } !($$1 in other)' \
+		constraints-sktime.txt constraints.txt > .venv-sktime/constraints.txt
+	PIP_CONSTRAINT="$(CURDIR)/.venv-sktime/constraints.txt" .venv-sktime/bin/python -m pip install \
+		--quiet --disable-pip-version-check --constraint .venv-sktime/constraints.txt \
+		--editable ".[sktime]" hypothesis pytest pytest-timeout
+	@touch $@
+
 demo: .venv/.installed  ## search, train and forecast on a small series
 	$(BIN)/python benchmarks/demo.py
 
 test: .venv/.installed  ## the whole test suite, slow tests included
 	$(TEST_ENV) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+
+sktime: .venv-sktime/.installed  ## the adapter against sktime's own checks, in .venv-sktime
+	$(TEST_ENV) .venv-sktime/bin/python -m pytest tests/clients/test_sktime.py $(ARGS)
 
 readme: .venv/.installed  ## run the README's code blocks
 	$(TEST_ENV) $(BIN)/python -m pytest tests/test_readme.py

@@ -145,7 +145,7 @@ class DerivedCell(RecurrentCell[_Step]):
         if not keys:
             return [_Step({}, state_weight, state_keys, state_widths)] * len(inputs)
         flat = torch.addmm(torch.cat(biases), inputs.flatten(0, 1), torch.cat(weights, dim=1))
-        flat = flat.view(*inputs.shape[:2], -1)  # (n_steps, batch, n_pieces * hidden)
+        flat = flat.view(*inputs.shape[:2], flat.shape[1])  # (n_steps, batch, n_pieces * hidden)
         widths = [weight.shape[1] for weight in weights]
         return [
             _Step(

@@ -200,6 +200,13 @@ def named(name, **settings):
 
 
 @pytest.mark.parametrize("channel_mode", ["independent", "mixed"])
+@pytest.mark.parametrize("name", NAMED_CELLS)
+def test_no_window_is_mapped_to_no_forecast(name, channel_mode):
+    network = build(named(name, channel_mode=channel_mode))
+    assert network(windows(n=0)).shape == (0, *network(windows()).shape[1:])
+
+
+@pytest.mark.parametrize("channel_mode", ["independent", "mixed"])
 @pytest.mark.parametrize("window_norm", ["none", "last", "revin"])
 @pytest.mark.parametrize("name", NAMED_CELLS)
 def test_a_padded_sequence_is_predicted_as_the_same_sequence_alone(name, window_norm, channel_mode):
