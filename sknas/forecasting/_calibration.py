@@ -17,9 +17,7 @@ Array = NDArray[Any]
 _WINDOW = 1000  # newest windows whose errors count, a series
 _MOST = 5000  # of a panel
 _TYPICAL_SHARE = 0.3
-_LEAST_MOVEMENT = (
-    1e-7  # of a series that does not move: its errors are rounding, not to be blown up
-)
+_LEAST_MOVEMENT = 1e-6  # windows of one step, or that do not move, are of no help
 
 
 def movement(past: Array) -> Array:
@@ -83,7 +81,8 @@ class Calibration:
         Calibration
             From all these errors.
         """
-        typical = np.maximum(moved.mean(axis=0), _LEAST_MOVEMENT)
+        usual = moved.mean(axis=0)
+        typical = np.where(usual > _LEAST_MOVEMENT, usual, 1.0)
         window = min(_WINDOW * n_series, _MOST)
         weight = moved + _TYPICAL_SHARE * typical
         residuals = ConformalResiduals.from_residuals(errors / weight[:, None], n_kept=2 * window)
@@ -102,7 +101,7 @@ class Calibration:
         Calibration
             From the newest errors.
         """
-        scaled = errors / self._weight(moved)[:, None]
+        scaled = errors / self.weight(moved)[:, None]
         return replace(self, residuals=self.residuals.recalibrated(scaled, window=self.window))
 
     def levels(self, points: Array, moved: Array, alphas: Sequence[float]) -> Array:
@@ -123,8 +122,20 @@ class Calibration:
             Standardised, ascending with alpha.
         """
         offsets = self.residuals.quantiles(np.zeros(points.shape[1:]), alphas)
-        around: Array = points + self._weight(moved)[:, None] * offsets[:, None]
+        around: Array = points + self.weight(moved)[:, None] * offsets[:, None]
         return around
 
-    def _weight(self, moved: Array) -> Array:
+    def weight(self, moved: Array) -> Array:
+        """Return what errors are divided by.
+
+        Parameters
+        ----------
+        moved : ndarray of shape (n, n_targets)
+            Movement of the windows before them.
+
+        Returns
+        -------
+        ndarray of shape (n, n_targets)
+            Positive.
+        """
         return moved + _TYPICAL_SHARE * self.typical

@@ -54,7 +54,7 @@ class Outputs:
             If one lies outside the levels.
         """
         low, high = self.quantiles[0], self.quantiles[-1]
-        near = 1e-9  # (1 - 0.95) / 2 is a bit more than 0.025
+        near = 1e-9  # (1 - 0.95) / 2 is a bit less than 0.025
         outside = [alpha for alpha in alphas if not low - near <= alpha <= high + near]
         if outside:
             raise ValueError(

@@ -72,8 +72,11 @@ class RollingForecasts:
         """
         errors = self.truth - self.points
         order = np.argsort(self.times, kind="stable")
-        order = order[~np.isnan(errors[order]).all(axis=(1, 2))]
-        return calibration.with_errors(errors[order], self.moved[order])
+        errors = (self.truth - self.points)[order]
+        is_known = ~np.isnan(errors).all(axis=(1, 2))
+        if not is_known.any():
+            return calibration
+        return calibration.with_errors(errors[is_known], self.moved[order][is_known])
 
     def levels_in_turn(self, calibration: Calibration, alphas: Sequence[float]) -> Array:
         """Return quantiles as they would have been told at each origin.

@@ -86,8 +86,15 @@ def run_backtest(
     _check_step("step", step)
     if not 0.0 < coverage < 1.0:
         raise ValueError(f"coverage must be in (0, 1); got {coverage!r}.")
-    panel = read_panel(Y, freq=forecaster.freq, missing=forecaster.missing)
-    border = _border(panel, initial)
+    is_fitted = initial is None and hasattr(forecaster, "module_")
+    if is_fitted:
+        panel = forecaster._read_on(Y)
+        border = int(forecaster._panel.stop.max())
+    else:
+        panel = read_panel(Y, freq=forecaster.freq, missing=forecaster.missing)
+        border = _border(panel, initial)
+    if border <= panel.first.min():
+        raise ValueError(f"initial must lie within the rows of Y; got {initial!r}.")
     origins = np.arange(border, int(panel.stop.max()) - n_steps + 1, step)
     if not len(origins):
         raise ValueError(
@@ -95,10 +102,15 @@ def run_backtest(
             f"{int(panel.lengths.max())} rows."
         )
     parts: list[_Part] = []
-    fitted = None
+    n_fits = 0
+    fitted = forecaster if is_fitted else None
     for first, last in _groups(origins, refit):
-        genotype = fitted if refit == "weights" else None
-        fitted = _fitted(forecaster, panel, first, X, static, genotype)
+        if not is_fitted or parts:
+            like = fitted if refit == "weights" else None
+            fitted = _fitted(forecaster, panel, first, X, static, like)
+            n_fits += 1
+        if fitted is None:
+            raise RuntimeError("internal error: a backtest without a fit.")
         rolling, ends = fitted._rolling_between(
             panel, X, static, int(n_steps), first, last, step, coverage
         )
@@ -107,7 +119,7 @@ def run_backtest(
             scales.restore(part, rolling.series) for part in (rolling.truth, rolling.points, *ends)
         ]
         parts.append(_Part(rolling.times, rolling.series, values))
-    return _summary(panel, parts, border, coverage)
+    return _summary(panel, parts, border, coverage, n_fits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +192,9 @@ def _fitted(
     return fresh.fit(past, X, static=static)
 
 
-def _summary(panel: Panel, parts: list[_Part], border: int, coverage: float) -> Backtest:
+def _summary(
+    panel: Panel, parts: list[_Part], border: int, coverage: float, n_fits: int
+) -> Backtest:
     """Put the parts behind one another, and score them."""
     times = np.concatenate([part.times for part in parts])
     series = np.concatenate([part.series for part in parts])
@@ -192,7 +206,7 @@ def _summary(panel: Panel, parts: list[_Part], border: int, coverage: float) -> 
     rows = [slice(step, step + 1) for step in range(truth.shape[1])] + [slice(None)]
     scaled = [mase(truth[:, row] / unit, points[:, row] / unit, history) for row in rows]
     scores.insert(scores.columns.get_loc("rmse") + 1, "mase", scaled)
-    return Backtest(_tidy(panel, times, series, values), scores, coverage, len(parts))
+    return Backtest(_tidy(panel, times, series, values), scores, coverage, n_fits)
 
 
 def _naive_errors(panel: Panel, border: int, season: int) -> Array:

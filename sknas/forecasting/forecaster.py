@@ -86,6 +86,9 @@ class GrowingDARTSForecaster(SearchedNetwork):
     %(attributes)s
     lookback_ : int
         Rows that a forecast reads.
+    calibration_ : Calibration
+        What intervals are made of: errors on the validation part and on later rows, each over how
+        much its series moved before.
 
     See Also
     --------
@@ -253,7 +256,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
         with torch_runtime():
             errors, moved = _judged(judged, problem)
-        self._calibration = Calibration.of(errors, moved, panel.n_series)
+        self.calibration_ = Calibration.of(errors, moved, panel.n_series)
         if outcome.interrupt is not None:
             raise outcome.interrupt
         return self
@@ -489,7 +492,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         """Return quantiles (n_alphas, n, n_steps, n_targets), standardised."""
         if forecasts.outputs.quantiles:
             return forecasts.outputs.levels(alphas, name)
-        return self._calibration.levels(forecasts.points, forecasts.moved, alphas)
+        return self.calibration_.levels(forecasts.points, forecasts.moved, alphas)
 
     def _forecasts(
         self, horizon: int | None, X: Frame | None, Y: Frame | None, static: pd.DataFrame | None
@@ -578,7 +581,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         begin = panel.first.copy()
         begin[: self._panel.n_series] = self._panel.stop - self._shape.horizon + 1
         rolling = self._rolling(panel, known, scales, self._shape.horizon, begin=begin)
-        self._calibration = rolling.recalibrated(self._calibration)
+        self.calibration_ = rolling.recalibrated(self.calibration_)
         if refit:
             settings, seed = self._resolved(), self._draw_seed()
             _, problem = self._prepared(
@@ -654,19 +657,22 @@ class GrowingDARTSForecaster(SearchedNetwork):
     ) -> Backtest:
         """Forecast again and again as time goes on, and compare with what happened.
 
-        A clone is fitted on the first rows; this forecaster stays as it is. Each forecast reads the
-        rows before its origin and no later ones.
+        A clone is fitted on the first rows; this forecaster stays as it is. Or, where it is fitted
+        and `initial` is None, its present fit forecasts what follows its last known rows. Each
+        forecast reads the rows before its origin and no later ones, and its interval the errors
+        that were known by then.
 
         Parameters
         ----------
         Y : DataFrame, Series or array
             All rows.
         X : DataFrame or array, default=None
-            Covariates of all rows, as in `fit`.
+            Covariates of all rows.
         static : DataFrame, default=None
-            Covariates of series, as in `fit`.
+            Covariates of the series of a panel.
         initial : int or label, default=None
-            Rows of the first fit, or the label of its last row; None is 70 % of the rows.
+            Rows of the first fit, or the label of its last row; None is the present fit, or, where
+            there is none, 70 % of the rows.
         step : int, default=1
             Rows between origins.
         horizon : int, default=None
@@ -700,6 +706,16 @@ class GrowingDARTSForecaster(SearchedNetwork):
             coverage=coverage,
         )
 
+    def _read_on(self, Y: Frame) -> Panel:
+        """Read rows that hold the known ones, or directly follow them."""
+        panel = read_panel(Y, like=self._panel, missing=self.missing)
+        place = known_places(panel, self._panel)
+        is_seen = place >= 0
+        follows = panel.first[is_seen] == self._panel.stop[place[is_seen]]
+        if is_seen.any() and follows.all():
+            return append(self._panel, panel, missing=self.missing)
+        return panel
+
     def _rolling_between(
         self,
         panel: Panel,
@@ -722,7 +738,7 @@ class GrowingDARTSForecaster(SearchedNetwork):
         if shape.quantiles or n_steps != shape.horizon:
             ends = self._levels_of(rolling, alphas, "coverage")
         else:
-            ends = rolling.levels_in_turn(self._calibration, alphas)
+            ends = rolling.levels_in_turn(self.calibration_, alphas)
         return rolling, (ends[0], ends[1])
 
     def _rolling(

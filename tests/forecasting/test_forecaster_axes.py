@@ -176,8 +176,8 @@ def test_the_horizon_of_the_fit_stays_whatever_is_set_later():
     model = linear(horizon=3).fit(Y[:50])
     model.set_params(horizon=5)
     assert len(model.predict()) == 3
-    before = model._calibration.residuals.n_residuals
-    assert (model.update(Y[50:])._calibration.residuals.n_residuals > before).all()
+    before = model.calibration_.residuals.n_residuals
+    assert (model.update(Y[50:]).calibration_.residuals.n_residuals > before).all()
 
 
 @pytest.mark.parametrize("horizon", [0, -1, 1.5, "3", True])

@@ -76,7 +76,7 @@ def test_a_pickle_is_small_and_gives_the_same_bytes(make):
     later = frame(autoregressive(3020, 2))[3000:]
     assert_frame_equal(loaded.update(later).predict(), model.update(later).predict())
     n_residuals = (
-        model._calibration.residuals.recent.nbytes + model._calibration.residuals.older.nbytes
+        model.calibration_.residuals.recent.nbytes + model.calibration_.residuals.older.nbytes
     )
     n_weights = 8 * model.n_params_
     assert len(pickle.dumps(model)) < n_residuals + n_weights + 20_000  # the rows take 48,000

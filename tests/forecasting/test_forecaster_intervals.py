@@ -80,7 +80,7 @@ def test_a_refit_on_all_rows_leaves_the_errors_those_of_validation():
     ]
     assert_allclose(widths[1], widths[0])
     assert_array_equal(
-        models[1]._calibration.residuals.recent, models[0]._calibration.residuals.recent
+        models[1].calibration_.residuals.recent, models[0].calibration_.residuals.recent
     )
 
 
@@ -90,7 +90,7 @@ def test_errors_are_those_of_the_validation_windows():
     n_windows = 100 - 6 - 3 + 1
     n_validation = -(-n_windows // 5)
     expected = [weighted_error(model, Y, end) for end in range(98 - n_validation, 98)]
-    assert_allclose(model._calibration.residuals.recent, expected, atol=1e-9)
+    assert_allclose(model.calibration_.residuals.recent, expected, atol=1e-9)
 
 
 def test_too_few_errors_are_told():

@@ -44,16 +44,16 @@ def test_forecasts_are_finite_whatever_is_missing(make, window_norm):
     model = make(missing="mask", window_norm=window_norm).fit(Y.drop(Y.index[80:85]))
     for n_steps in (1, 3, 9):
         assert np.isfinite(model.predict(n_steps).to_numpy()).all()
-    assert np.isfinite(model._calibration.residuals.recent).any()
+    assert np.isfinite(model.calibration_.residuals.recent).any()
     nothing = Y.copy()
     nothing.iloc[-10:] = np.nan
     assert np.isfinite(model.predict(9, Y=nothing).to_numpy()).all()
     assert np.isfinite(model.score(Y))
     later = frame(np.full((3, 2), np.nan), 121)  # behind a gap of a row
     later.iloc[0, 0] = 1.0
-    before = model._calibration.residuals.n_residuals.sum()
+    before = model.calibration_.residuals.n_residuals.sum()
     assert np.isfinite(model.update(later).predict().to_numpy()).all()
-    assert model._calibration.residuals.n_residuals.sum() > before
+    assert model.calibration_.residuals.n_residuals.sum() > before
 
 
 def test_a_gap_is_a_row_of_missing_values():

@@ -38,13 +38,13 @@ def test_the_next_forecast_is_that_of_all_rows(make, size):
 def test_errors_on_new_rows_join_those_of_validation(size):
     Y = frame(autoregressive(130, 2))
     model = linear().fit(Y[:100])
-    before, fitted = model._calibration.residuals, linear().fit(Y[:100])
+    before, fitted = model.calibration_.residuals, linear().fit(Y[:100])
     for end in range(100 + size, 131, size):
         model.update(Y[end - size : end])
     # The last row of each window is new.
     expected = [weighted_error(fitted, Y, end) for end in range(98, 128)]
-    assert (model._calibration.residuals.n_residuals == before.n_residuals + 30).all()
-    assert_allclose(model._calibration.residuals.recent[-30:], expected, atol=1e-9)
+    assert (model.calibration_.residuals.n_residuals == before.n_residuals + 30).all()
+    assert_allclose(model.calibration_.residuals.recent[-30:], expected, atol=1e-9)
 
 
 def test_errors_of_a_panel_join_in_the_order_of_time():
@@ -55,7 +55,7 @@ def test_errors_of_a_panel_join_in_the_order_of_time():
     for row in range(50, 60):
         one_by_one.update(panel({key: part[row : row + 1] for key, part in frames.items()}))
     assert_allclose(
-        whole._calibration.residuals.recent, one_by_one._calibration.residuals.recent, atol=1e-9
+        whole.calibration_.residuals.recent, one_by_one.calibration_.residuals.recent, atol=1e-9
     )
 
 
@@ -75,12 +75,12 @@ def test_series_of_a_panel_may_go_on_one_by_one_and_new_ones_may_come():
 def test_rows_that_are_known_already_may_come_again():
     Y = frame(autoregressive(110))
     model = linear().fit(Y[:100])
-    before = model._calibration.residuals.n_residuals
+    before = model.calibration_.residuals.n_residuals
     once = copy.deepcopy(model).update(Y[100:])
     again = model.update(Y[97:])
     assert_frame_equal(again.predict(), once.predict())
-    assert (again._calibration.residuals.n_residuals == before + 10).all()
-    assert (model.update(Y[100:])._calibration.residuals.n_residuals == before + 10).all()
+    assert (again.calibration_.residuals.n_residuals == before + 10).all()
+    assert (model.update(Y[100:]).calibration_.residuals.n_residuals == before + 10).all()
 
 
 def changed_law(n=400, border=200):
@@ -100,7 +100,7 @@ def test_a_refit_learns_a_changed_law(make):
     model.update(Y[200:350], refit=True)
     assert model.score(Y[350:]) > kept.score(Y[350:]) + 0.1
     assert (
-        model._calibration.residuals.n_residuals == kept._calibration.residuals.n_residuals
+        model.calibration_.residuals.n_residuals == kept.calibration_.residuals.n_residuals
     ).all()
     assert model.cutoff == Y.index[349]
 

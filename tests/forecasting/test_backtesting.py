@@ -1,0 +1,152 @@
+"""A backtest is what a user would get who forecasts, waits and forecasts again."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from pandas.testing import assert_frame_equal
+
+from sknas import GrowingDARTSForecaster
+from sknas.forecasting import mase
+from tests.forecasting.makers import autoregressive, frame, linear, panel
+
+COLUMNS = ["cutoff", "step", "time", "target", "truth", "forecast", "lower", "upper"]
+
+
+def wide(backtest, value="forecast"):
+    """Return one value by origin, with a column a step and target."""
+    return backtest.forecasts.pivot(index="cutoff", columns=["step", "target"], values=value)
+
+
+@pytest.fixture(scope="module", name="Y")
+def rows():
+    return frame(autoregressive(160, 2))
+
+
+def test_forecasts_are_those_of_a_fit_that_is_given_one_origin_after_the_other(Y):
+    found = linear(6, 3).backtest(Y, initial=100, step=5)
+    model = linear(6, 3).fit(Y[:100])
+    for end in range(100, 158, 5):
+        rows = found.forecasts[found.forecasts.cutoff == Y.index[end - 1]]
+        expected = model.predict(Y=Y[:end])
+        assert_allclose(rows.forecast, expected.to_numpy().ravel())
+        assert_allclose(rows.truth, Y[end : end + 3].to_numpy().ravel())
+        assert rows.time.tolist() == expected.index.repeat(2).tolist()
+        assert rows.step.tolist() == [1, 1, 2, 2, 3, 3]
+    assert found.n_fits == 1
+    assert list(found.forecasts) == COLUMNS
+    assert found.forecasts.cutoff.nunique() == 12
+
+
+def test_intervals_use_the_errors_known_at_their_origin_and_no_later_ones(Y):
+    changed = Y.copy()
+    changed.iloc[140:] += 50.0
+    plain, other = (linear(6, 3).backtest(given, initial=100) for given in (Y, changed))
+    known = plain.forecasts.cutoff < Y.index[140]
+    for end in ("forecast", "lower", "upper"):
+        assert_allclose(plain.forecasts[end][known], other.forecasts[end][known])
+    # Later on the errors have come in.
+    widths = [(found.forecasts.upper - found.forecasts.lower)[~known] for found in (plain, other)]
+    assert widths[1].iloc[-1] > 2 * widths[0].iloc[-1]
+
+
+def test_a_fit_again_sees_the_rows_until_then(Y):
+    found = linear(6, 2).backtest(Y, initial=100, step=10, refit=2)
+    origins = range(100, 159, 10)
+    assert found.n_fits == 3
+    for place, end in enumerate(origins):
+        n_seen = origins[place - place % 2]
+        expected = linear(6, 2).fit(Y[:n_seen]).predict(Y=Y[:end])
+        rows = found.forecasts[found.forecasts.cutoff == Y.index[end - 1]]
+        assert_allclose(rows.forecast, expected.to_numpy().ravel())
+
+
+def test_weights_alone_are_fitted_again_where_that_is_asked_for(Y):
+    model = GrowingDARTSForecaster(
+        lookback=6, horizon=2, hidden_size=4, search_epochs=2, max_epochs=1, random_state=0
+    )
+    found = model.backtest(Y, initial=120, step=20, refit="weights")
+    assert found.n_fits == 2
+    first = model.fit(Y[:120])
+    again = GrowingDARTSForecaster(
+        lookback=6,
+        horizon=2,
+        hidden_size=4,
+        search_epochs=2,
+        max_epochs=1,
+        random_state=0,
+        genotype=first.genotype_,
+    ).fit(Y[:140])
+    rows = found.forecasts[found.forecasts.cutoff == Y.index[139]]
+    assert_allclose(rows.forecast, again.predict().to_numpy().ravel())
+
+
+def test_a_fitted_forecaster_is_tested_as_it_is_on_rows_that_follow_or_hold_its_own(Y):
+    model = linear(6, 3).fit(Y[:100])
+    whole, rest = model.backtest(Y), model.backtest(Y[100:])
+    assert whole.n_fits == rest.n_fits == 0
+    assert_frame_equal(whole.forecasts, rest.forecasts)
+    assert whole.forecasts.cutoff.min() == Y.index[99]
+    assert_frame_equal(model.predict(), linear(6, 3).fit(Y[:100]).predict())
+
+
+def test_scores_are_those_of_the_forecasts(Y):
+    found = linear(6, 3).backtest(Y, initial=100, coverage=0.8)
+    rows, history = found.forecasts, Y[:100].to_numpy()
+    for step, part in [*rows.groupby("step"), ("all", rows)]:
+        error = part.forecast - part.truth
+        assert found.scores.mae[step] == pytest.approx(error.abs().mean())
+        assert found.scores.mse[step] == pytest.approx((error**2).mean())
+        inside = (part.truth >= part.lower) & (part.truth <= part.upper)
+        assert found.scores.coverage[step] == pytest.approx(inside.mean())
+        shape = (-1, part.step.nunique(), 2)
+        truth, forecast = (part[name].to_numpy().reshape(shape) for name in ("truth", "forecast"))
+        assert found.scores.mase[step] == pytest.approx(mase(truth, forecast, history, season=7))
+    assert "mae" in str(found)
+
+
+def test_a_longer_horizon_rolls_out(Y):
+    found = linear(6, 2).backtest(Y, initial=100, step=20, horizon=7)
+    model = linear(6, 2).fit(Y[:100])
+    rows = found.forecasts[found.forecasts.cutoff == Y.index[119]]
+    assert_allclose(rows.forecast, model.predict(7, Y=Y[:120]).to_numpy().ravel())
+    assert (rows.lower < rows.upper).all()
+
+
+def test_series_of_a_panel_are_tested_at_the_same_times():
+    frames = {
+        key: frame(autoregressive(90, seed=i))[:stop]
+        for i, (key, stop) in enumerate({"a": 90, "b": 80, "c": 60}.items())
+    }
+    found = linear(6, 2).backtest(panel(frames), initial=70, step=5)
+    cutoffs = found.forecasts.groupby(found.forecasts.columns[0]).cutoff.agg(["min", "max"])
+    assert list(cutoffs.index) == ["a", "b"]  # the third one ends before
+    index = frames["a"].index
+    assert (cutoffs["min"] == index[69]).all()
+    assert cutoffs["max"].tolist() == [index[84], index[74]]
+
+
+def test_covariates_of_all_rows_are_read():
+    rng = np.random.default_rng(0)
+    X = frame(rng.normal(size=(160, 1)))
+    Y = pd.DataFrame({"y": 3.0 * X.to_numpy()[:, 0]}, index=X.index)
+    found = linear(5, 2).backtest(Y, X, initial=130)
+    assert found.scores.mae["all"] < 0.02
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("initial", 159, "initial must leave horizon=3 rows"),
+        ("initial", 0, "initial must be an integer of at least 1 row"),
+        ("step", 0, "step must be an integer of at least 1 row; got 0"),
+        ("horizon", 2.5, "horizon must be an integer of at least 1 row; got 2.5"),
+        ("refit", "always", "refit must be a boolean, a number of origins or 'weights'"),
+        ("refit", 0, "refit must be an integer of at least 1"),
+        ("coverage", 1.0, r"coverage must be in \(0, 1\)"),
+        ("initial", "1987-01-01", "initial must lie within the rows of Y"),
+    ],
+)
+def test_what_cannot_be_is_refused(Y, parameter, value, message):
+    with pytest.raises(ValueError, match=message):
+        linear(6, 3).backtest(Y, **{parameter: value})
