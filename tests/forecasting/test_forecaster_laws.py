@@ -49,6 +49,7 @@ def test_a_season_on_a_line_goes_on():
 def test_a_forecast_moves_with_the_level_of_its_context(make):
     Y = autoregressive(120, 2)
     model = make().fit(Y)
+    assert model.search_report_.chosen == ("seed" if make is linear else "trained")
     moved = np.array([1000.0, -50.0])
     assert_allclose(model.predict(8, Y=Y + moved), model.predict(8, Y=Y) + moved, atol=1e-8)
 
