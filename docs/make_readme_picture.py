@@ -1,4 +1,4 @@
-"""Draw the picture of the README's first example, by running it: python docs/make_readme_picture.py."""
+"""Draw the picture of the README's first example, by running that."""
 
 import re
 from pathlib import Path
