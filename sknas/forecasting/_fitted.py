@@ -1,0 +1,258 @@
+"""What a fitted forecaster keeps, and how it makes problems and forecasts of frames."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from sknas.blocks import NetworkShape
+from sknas.derived import DerivedNetwork, NetworkSpec
+from sknas.estimators.losses import checked_quantiles, make_objective, median_of
+from sknas.estimators.searched import SearchedNetwork
+from sknas.forecasting._appending import append, known_places, tail
+from sknas.forecasting._calibration import movement
+from sknas.forecasting._forecasts import Forecasts, last_rows
+from sknas.forecasting._frames import Frame, read_panel
+from sknas.forecasting._outputs import Outputs
+from sknas.forecasting._panel import Panel
+from sknas.forecasting._problem import PreparedPanel, make_problem, prepare_panel
+from sknas.forecasting._rolling import RollingForecasts, forecast_origins
+from sknas.forecasting._rollout import roll_out
+from sknas.forecasting._scales import PanelScales, fit_panel_scales
+from sknas.forecasting._seasons import candidate_lookbacks, season_length
+from sknas.training import Problem, seed_loss, torch_runtime
+
+__all__ = ["FittedForecaster", "judged_errors"]
+
+_N_RESIDUALS = 2000
+_N_BATCH = 256
+
+
+class FittedForecaster(SearchedNetwork):
+    """The machinery of `GrowingDARTSForecaster`, below its parameters and public methods."""
+
+    lookback: int | str
+    horizon: int
+    missing: str
+    channel_mode: str
+    window_norm: str
+    loss: str
+    quantile_levels: Sequence[float]
+    validation_fraction: float
+    batch_size: int | str
+    device: str
+
+    # -- problems -------------------------------------------------------------------------------
+
+    def _choose_lookback(
+        self, panel: Panel, known: NDArray[Any], arch_fraction: float, seed: int
+    ) -> tuple[PreparedPanel, Problem]:
+        """Prepare the panel for the given lookback, or the one whose linear model is best."""
+        lengths: Sequence[int] = (
+            candidate_lookbacks(
+                season_length(panel.calendar.freqstr), self.horizon, int(panel.lengths.max())
+            )
+            if isinstance(self.lookback, str)
+            else (int(self.lookback),)
+        )
+        made = [self._prepared(panel, known, n, arch_fraction, seed, None) for n in lengths]
+        if len(made) == 1:
+            return made[0]
+        # All are judged on the same steps.
+        border = max(prepared.laid.times[prepared.outer.validation].min() for prepared, _ in made)
+        losses = []
+        for prepared, problem in made:
+            is_common = prepared.laid.times[prepared.outer.validation] >= border
+            judges = problem.validation[torch.from_numpy(is_common)]
+            with torch_runtime():
+                losses.append(seed_loss(dataclasses.replace(problem, validation=judges)))
+        return made[int(np.argmin(losses))]
+
+    def _prepared(
+        self,
+        panel: Panel,
+        known: NDArray[Any],
+        lookback: int,
+        arch_fraction: float,
+        seed: int,
+        before: NetworkSpec | None,
+    ) -> tuple[PreparedPanel, Problem]:
+        """Return the windows of a panel; in the units and modes of an earlier network, if given."""
+        quantiles = checked_quantiles(self.loss, self.quantile_levels)
+        horizon = self.horizon
+        if before is None:
+            is_short = bool((panel.lengths < lookback + horizon).any())
+            may_miss = self.missing == "mask" or is_short
+        else:
+            horizon, may_miss = before.shape.horizon, before.shape.has_missing
+            if quantiles != before.shape.quantiles:
+                raise ValueError(
+                    "loss and quantile_levels must be those of the fit to learn on from it, with "
+                    f"quantiles {list(before.shape.quantiles)}; got loss={self.loss!r} with "
+                    f"quantiles {list(quantiles)}."
+                )
+        prepared = prepare_panel(
+            panel,
+            known,
+            lookback=lookback,
+            horizon=horizon,
+            quantiles=quantiles,
+            validation_fraction=self.validation_fraction,
+            arch_fraction=arch_fraction,
+            may_miss=may_miss,
+            scales=None if before is None else self._scales_of(panel),
+            name="Y" if before is None else "Y_new, with known rows before it,",
+        )
+        mode = self.channel_mode if before is None else before.channel_mode
+        norm = self.window_norm if before is None else before.window_norm
+        problem = make_problem(
+            prepared,
+            make_objective(self.loss, quantiles),
+            window_norm="last" if norm == "auto" else norm,
+            channel_mode="independent" if mode == "auto" else mode,
+            batch_size=self.batch_size,
+            seed=seed,
+            device=self.device,
+        )
+        return prepared, problem
+
+    def _remember(self, panel: Panel, known: NDArray[Any]) -> None:
+        """Keep rows that forecasts read, of those too whose horizon is not over."""
+        n_kept = self.lookback_ + self._shape.horizon - 1
+        kept = panel.row_positions >= (panel.stop - n_kept)[panel.row_series]
+        self._panel, self._known = tail(panel, n_kept), known[kept]
+        if self._scales.center.shape[0] != panel.n_series:
+            raise RuntimeError("internal error: a series without a scale.")
+
+    @property
+    def _shape(self) -> NetworkShape:
+        """Sizes of the fitted network, whatever parameters have been set since."""
+        shape: NetworkShape = self.module_.spec.shape
+        return shape
+
+    # -- forecasts ------------------------------------------------------------------------------
+
+    def _forecasts(
+        self, horizon: int | None, X: Frame | None, Y: Frame | None, static: pd.DataFrame | None
+    ) -> Forecasts:
+        check_is_fitted(self)
+        shape = self._shape
+        n_steps = shape.horizon if horizon is None else horizon
+        if isinstance(n_steps, bool) or not isinstance(n_steps, Integral) or n_steps < 1:
+            raise ValueError(f"horizon must be an integer of at least 1 step; got {horizon!r}.")
+        n_ahead = -(-int(n_steps) // shape.horizon) * shape.horizon
+        if Y is None:
+            context, around = self._panel, None
+        else:
+            given = read_panel(Y, like=self._panel, missing=self.missing)
+            context, around = tail(given, self.lookback_), given
+        known, n_earlier = (
+            (self._known, 0) if around is None else (None, len(around.values) - len(context.values))
+        )
+        ahead = self._reader.around(
+            context, known, X, static, self.lookback_, int(n_steps), n_ahead, n_earlier
+        )
+        scales = self._scales_of(context if around is None else around)
+        past = scales.standardise(context.values, context.row_series)
+        windows = last_rows(past, context.starts, self.lookback_, np.nan)
+        outputs = roll_out(self.module_, shape, windows, ahead, int(n_steps))
+        return Forecasts(Outputs(outputs, shape.quantiles), movement(windows), context, scales)
+
+    def _levels_of(
+        self, forecasts: Forecasts | RollingForecasts, alphas: Sequence[float], name: str
+    ) -> NDArray[np.float64]:
+        """Return quantiles (n_alphas, n, n_steps, n_targets), standardised."""
+        if forecasts.outputs.quantiles:
+            return forecasts.outputs.levels(alphas, name)
+        return self.calibration_.levels(forecasts.points, forecasts.moved, alphas)
+
+    def _scales_of(self, panel: Panel) -> PanelScales:
+        """Return the units of a panel's series; of new ones, those of the rows given."""
+        if panel.keys is None or self._panel.keys is None:
+            return self._scales
+        found = self._panel.keys.get_indexer(panel.keys)
+        center, scale = self._scales.center[found].copy(), self._scales.scale[found].copy()
+        if (found < 0).any():
+            measured = fit_panel_scales(panel.values, panel.starts, panel.lengths)
+            center[found < 0], scale[found < 0] = (
+                measured.center[found < 0],
+                measured.scale[found < 0],
+            )
+        return PanelScales(center, scale)
+
+    # -- many origins ---------------------------------------------------------------------------
+
+    def _read_on(self, Y: Frame) -> Panel:
+        """Read rows that hold the known ones, or directly follow them."""
+        panel = read_panel(Y, like=self._panel, missing=self.missing)
+        place = known_places(panel, self._panel)
+        is_seen = place >= 0
+        follows = panel.first[is_seen] == self._panel.stop[place[is_seen]]
+        if is_seen.any() and follows.all():
+            return append(self._panel, panel, missing=self.missing)
+        return panel
+
+    def _rolling_between(
+        self,
+        panel: Panel,
+        X: Frame | None,
+        static: pd.DataFrame | None,
+        n_steps: int,
+        first: int,
+        last: int,
+        step: int,
+        coverage: float,
+    ) -> tuple[RollingForecasts, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Forecast from the origins between two, with the ends of their intervals."""
+        shape = self._shape
+        known = self._reader.rows_of(panel, X, static)
+        stop = np.minimum(panel.stop, last + n_steps)
+        begin = np.full(panel.n_series, first, dtype=np.int64)
+        scales = self._scales_of(panel)
+        rolling = self._rolling(panel, known, scales, n_steps, begin=begin, step=step, stop=stop)
+        alphas = [(1.0 - coverage) / 2, (1.0 + coverage) / 2]
+        if shape.quantiles or n_steps != shape.horizon:
+            ends = self._levels_of(rolling, alphas, "coverage")
+        else:
+            ends = rolling.levels_in_turn(self.calibration_, alphas)
+        return rolling, (ends[0], ends[1])
+
+    def _rolling(
+        self,
+        panel: Panel,
+        known: NDArray[Any],
+        scales: PanelScales,
+        n_steps: int,
+        *,
+        begin: NDArray[np.int64],
+        step: int = 1,
+        stop: NDArray[np.int64] | None = None,
+    ) -> RollingForecasts:
+        """Forecast from every origin of a panel, the steps between `begin` and `stop`."""
+        shape = self._shape
+        stop = panel.stop if stop is None else stop
+        return forecast_origins(
+            self.module_, shape, scales, panel, known, n_steps, begin=begin, stop=stop, step=step
+        )
+
+
+@torch.no_grad()
+def judged_errors(network: DerivedNetwork, problem: Problem) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return errors (n, horizon, n_targets) and movement (n, n_targets) of validation windows."""
+    shape = problem.shape
+    step = max(1, -(-len(problem.validation) // _N_RESIDUALS))
+    errors, moved = [], []
+    for index in problem.validation[::step].split(_N_BATCH):
+        past, target, _ = (values.cpu().double() for values in problem.data.take(index))
+        point = median_of(network(past).numpy(), shape.quantiles)
+        errors.append((target.numpy() - point).swapaxes(1, 2))
+        moved.append(movement(past[:, : shape.n_targets].numpy().swapaxes(1, 2)))
+    return np.concatenate(errors), np.concatenate(moved)
