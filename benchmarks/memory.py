@@ -3,10 +3,10 @@
     python benchmarks/memory.py --rows 1000000
     python benchmarks/memory.py --smoke
 
-A table of float32 noise around daily waves, 16 columns; a GRU reads 336 rows to forecast 24, for one
-epoch. Windows are views and batches are gathered, so that the peak is that of some copies of the
-table and of a batch, not of the windows, which here would be 336 times the table. The figures are
-those of the process: its peak less what it held before the table was made.
+A table of float32 noise around daily waves, 16 columns; a GRU reads 336 rows to forecast 24, for
+one epoch. Windows are views and batches are gathered, so that the peak is that of some copies of
+the table and of a batch, not of the windows, which here would be 336 times the table. The figures
+are those of the process: its peak less what it held before the table was made.
 """
 
 from __future__ import annotations
