@@ -1,6 +1,7 @@
 """Intervals of a forecaster beside those of a naive one: do they hold the truth as often as said?
 
     python benchmarks/intervals.py --seeds 3
+    python benchmarks/intervals.py --tasks stock_close-1 --batch 16
     python benchmarks/intervals.py --smoke
 
 Series are cut in time; the test part is the last fifth. The forecaster
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _data import data_folder, pollution, stock_close
-from _table import keep, summarise, timed
+from _table import keep, merged, summarise, timed
 
 from sknas import GrowingDARTSForecaster
 
@@ -82,6 +83,7 @@ def rows_of(task: str, options: argparse.Namespace) -> list[dict[str, Any]]:
             lookback=lookback,
             horizon=horizon,
             genotype=None if options.genotype == "search" else options.genotype,
+            batch_size=options.batch,
             random_state=seed,
         )
         fitted, seconds = timed(lambda model=model: model.fit(Y[:n_before]))
@@ -100,12 +102,15 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--genotype", default="gru", help="a name, or 'search'")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=64, help="windows a gradient step")
     parser.add_argument("--smoke", action="store_true", help="few rows, one seed, no file")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.smoke:
         options.seeds, options.genotype = 1, "linear"
     rows = [row for task in options.tasks for row in rows_of(task, options)]
+    if not options.smoke:
+        rows = merged("intervals", rows, ["task", "nominal", "method", "seed"])
     table = summarise(rows, ["task", "nominal", "method"], ["coverage", "width", "cpu_seconds"])
     if options.smoke:
         print(table.to_string())
