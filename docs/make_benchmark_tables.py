@@ -17,7 +17,7 @@ def written(value: object) -> str:
         if math.isnan(value):
             return ""
         return f"{value:.4f}" if abs(value) < 10 else f"{value:.0f}"
-    return str(value)
+    return str(value).strip()  # an indent would be a quotation
 
 
 def table(rows: list[dict[str, object]]) -> str:
