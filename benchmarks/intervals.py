@@ -2,6 +2,7 @@
 
     python benchmarks/intervals.py --seeds 3
     python benchmarks/intervals.py --tasks stock_close-1 --batch 16
+    python benchmarks/intervals.py --tasks exchange_rate-96 national_illness-24 --genotype linear
     python benchmarks/intervals.py --smoke
 
 Series are cut in time; the test part is the last fifth. The forecaster
@@ -39,10 +40,17 @@ def numbered_stocks() -> pd.DataFrame:
     return frame.set_axis(pd.RangeIndex(len(frame)))
 
 
+def numbers(name: str) -> pd.DataFrame:
+    """Return the numeric columns of a series on which nothing was settled, by number of the row."""
+    return pd.read_csv(data_folder() / f"{name}.csv").select_dtypes("number")
+
+
 TASKS = {  # series, lookback, horizon; the last fifth is the test part
     "etth1-24": (etth1, 96, 24),
     "pollution-1": (pollution, 24, 1),
     "stock_close-1": (numbered_stocks, 24, 1),
+    "exchange_rate-96": (lambda: numbers("exchange_rate"), 96, 96),
+    "national_illness-24": (lambda: numbers("national_illness"), 36, 24),
 }
 
 

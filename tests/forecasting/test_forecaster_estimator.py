@@ -121,6 +121,14 @@ def test_auto_picks_a_lookback_that_sees_the_season(freq, season):
     assert errors[0] < 0.5 * errors[1]
 
 
+def test_auto_takes_short_windows_too_where_the_last_row_says_all():
+    models = [
+        GrowingDARTSForecaster(horizon=2, max_nodes=0).fit(frame(autoregressive(200, seed=seed)))
+        for seed in range(4)
+    ]
+    assert min(model.lookback_ for model in models) == 7  # the shortest of 7, 14 and 28
+
+
 def test_auto_copes_with_a_handful_of_rows():
     for n in range(3, 30):
         model = linear("auto", 1).fit(autoregressive(n))
