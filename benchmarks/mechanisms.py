@@ -18,23 +18,36 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from _data import Windows, chronological, etth1, pollution, stock_close
 from _table import errors, keep, merged, summarise, timed
+from teacher import N_TRAIN, samples, teacher
 
 from sknas import Genotype, GrowingDARTSRegressor
 from sknas.estimators._preparation import default_segment_length
 from sknas.ops import DEFAULT_OPERATIONS
 from sknas.search import EigenvalueWatch
 
-TASKS: dict[str, Callable[[], Windows]] = {
-    "etth1-24": lambda: etth1(96, 24),
-    "etth1-96": lambda: etth1(96, 96),
-    "pollution": lambda: chronological(pollution(), 24, 1),
-    "stock_close": lambda: chronological(stock_close(), 24, 1),
+
+def from_teacher(seed: int) -> Windows:
+    """Return noise sequences and what the recurrent teacher of this number makes of each."""
+    X, y = samples(teacher(seed), seed)
+    y = y[:, None, None]
+    return Windows(X[:N_TRAIN], y[:N_TRAIN], X[N_TRAIN:], y[N_TRAIN:], 0.2)
+
+
+# The windows of a task, given a seed: real series are the same whatever the seed.
+Task = Callable[[int], Windows]
+TASKS: dict[str, Task] = {
+    "etth1-24": lambda _: etth1(96, 24),
+    "etth1-96": lambda _: etth1(96, 96),
+    "pollution": lambda _: chronological(pollution(), 24, 1),
+    "stock_close": lambda _: chronological(stock_close(), 24, 1),
+    "teachers": from_teacher,
 }
 MIXED = {
     "initial_genotype": "linear",
@@ -43,6 +56,7 @@ MIXED = {
 }
 SEARCHES: dict[str, dict[str, Any]] = {
     "default": {},
+    "default, refit": {"refit": "both"},
     "three mixed nodes": MIXED,
     "  softmax": {**MIXED, "relaxation": "softmax"},
     "  scaled_sigmoid": {**MIXED, "relaxation": "scaled_sigmoid"},
@@ -59,6 +73,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "grown from one": {**MIXED, "initial_nodes": 1},
     "grown, then pruned": {**MIXED, "initial_nodes": 1, "mode": "sequential"},
     "full size (DARTS)": {"mode": "fixed", "max_nodes": 3},
+    "no line, grown": {**MIXED, "initial_nodes": 1, "linear_seed": False},
+    "no line, full size": {"mode": "fixed", "max_nodes": 3, "linear_seed": False},
     "graph (DARTS)": {
         "backbone": "dag",
         "mode": "fixed",
@@ -128,39 +144,52 @@ def record(windows: Windows, method: str, seed: int, parameters: dict[str, Any])
     return row
 
 
-def fixed_rows(windows: Windows, options: argparse.Namespace) -> list[dict[str, Any]]:
+def thinned(task: Task, n_windows: int) -> Task:
+    """Return the same task with an even selection of so many training windows, at most."""
+
+    @cache
+    def read(seed: int) -> Windows:
+        windows = task(seed)
+        step = max(1, -(-len(windows.X) // n_windows))
+        return dataclasses.replace(windows, X=windows.X[::step], y=windows.y[::step])
+
+    return read
+
+
+def fixed_rows(task: Task, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return the rows of ridge, fixed cells and random genotypes."""
-    lookback, horizon = windows.X.shape[1], windows.y.shape[1]
-    rows = [record(windows, "ridge (the seed)", 0, {"genotype": "linear"})]
     # A fixed cell has the epochs of a search and of the training after it.
     budget = {"max_epochs": 2 * options.epochs}
+    rows = []
     for seed in range(options.seeds):
-        for name in ("gru", "lstm"):
-            rows.append(record(windows, name, seed, {"genotype": name, **budget}))
+        for name in ("linear", "gru", "lstm"):
+            rows.append(record(task(seed), name, seed, {"genotype": name, **budget}))
     for draw in range(options.random):
+        windows = task(draw)
+        lookback, (horizon, n_targets) = windows.X.shape[1], windows.y.shape[1:]
         genotype = Genotype.random(
             draw,
             operations=DEFAULT_OPERATIONS,
             n_nodes=3,
             segment_length=default_segment_length(lookback, horizon),
-            channel_mode="independent",
+            channel_mode="independent" if n_targets == windows.X.shape[2] else "mixed",
         )
         rows.append(record(windows, "random genotypes", draw, {"genotype": genotype, **budget}))
     return rows
 
 
-def rows_of(windows: Windows, options: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
+def rows_of(task: Task, options: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows of a task, method by method."""
     budget = {"search_epochs": options.epochs, "max_epochs": options.epochs}
     pilot = {"search_epochs": N_PILOT_EPOCHS, "max_epochs": 1}
-    _, cost = fitted(windows, 0, {**MIXED, **pilot})
+    _, cost = fitted(task(0), 0, {**MIXED, **pilot})
     if options.methods is None:
-        yield fixed_rows(windows, options)
+        yield fixed_rows(task, options)
     for method in options.methods or SEARCHES:
         parameters = SEARCHES[method]
-        epochs = n_epochs(windows, parameters, cost, options.epochs)
+        epochs = n_epochs(task(0), parameters, cost, options.epochs)
         searched = {**budget, **parameters, "search_epochs": epochs}
-        yield [record(windows, method, seed, searched) for seed in range(options.seeds)]
+        yield [record(task(seed), method, seed, searched) for seed in range(options.seeds)]
 
 
 def main() -> None:
@@ -178,11 +207,10 @@ def main() -> None:
         options.seeds, options.random, options.epochs, options.windows = 1, 1, N_PILOT_EPOCHS, 300
     name = "mechanisms-smoke" if options.smoke else "mechanisms"
     for task in options.tasks:
-        windows = TASKS[task]()
-        step = max(1, -(-len(windows.X) // options.windows))
-        windows = dataclasses.replace(windows, X=windows.X[::step], y=windows.y[::step])
+        read = thinned(TASKS[task], options.windows)
+        windows = read(0)
         print(f"{task}: {len(windows.X)} windows, {len(windows.X_test)} to test", flush=True)
-        for rows in rows_of(windows, options):
+        for rows in rows_of(read, options):
             keep_so_far(name, [{"task": task, **row} for row in rows])
 
 

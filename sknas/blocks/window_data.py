@@ -116,8 +116,12 @@ def outputs(
     Tensor of shape (n, targets, horizon), or of what `reduce` returns
         Outputs.
     """
-    batches = (network(past[part]) for part in index.split(batch_size))
-    return torch.cat([batch if reduce is None else reduce(batch) for batch in batches])
+
+    def made(part: Tensor) -> Tensor:
+        batch: Tensor = network(past[part])
+        return batch if reduce is None else reduce(batch)
+
+    return _gathered(made, index, batch_size)
 
 
 @torch.no_grad()
@@ -148,9 +152,26 @@ def losses(
     Tensor of shape (n,)
         Losses.
     """
-    # A classifier's outputs are as wide as there are classes, so never of all samples at once.
-    each = [
-        objective.per_sample(network(data.past[part]), data.target[part])
-        for part in index.split(batch_size)
-    ]
-    return torch.cat(each)
+
+    def made(part: Tensor) -> Tensor:
+        # A classifier's outputs are as wide as there are classes, so never of all samples at once.
+        return objective.per_sample(network(data.past[part]), data.target[part])
+
+    return _gathered(made, index, batch_size)
+
+
+def _gathered(made: Callable[[Tensor], Tensor], index: Tensor, batch_size: int) -> Tensor:
+    """Return what a function makes of samples, a batch at a time, in one tensor.
+
+    Results are written to their place at once. A list of them would lie scattered among the memory
+    that batches leave behind, which then no batch fits into again.
+    """
+    parts = index.split(batch_size)
+    first = made(parts[0])
+    result = first.new_empty((len(index), *first.shape[1:]))
+    result[: len(first)] = first
+    done = len(first)
+    for part in parts[1:]:
+        result[done : done + len(part)] = made(part)
+        done += len(part)
+    return result

@@ -15,6 +15,7 @@ from sknas.windows import Scaler, fit_scaler
 __all__ = ["PanelScales", "fit_panel_scales"]
 
 Array = NDArray[Any]
+_N_ROWS = 2**16  # in double precision at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +46,11 @@ class PanelScales:
         ndarray of shape (n_rows, n_targets)
             Standardised rows, of the type of `values`.
         """
-        rows: Array = (values - self.center[series]) / self.scale[series]
-        return rows.astype(values.dtype, copy=False)
+        rows = np.empty_like(values)
+        for start in range(0, len(values), _N_ROWS):
+            part = slice(start, start + _N_ROWS)
+            rows[part] = (values[part] - self.center[series[part]]) / self.scale[series[part]]
+        return rows
 
     def restore(self, forecasts: Array, series: Array) -> Array:
         """Return standardised forecasts in the units of the data.

@@ -32,7 +32,8 @@ FloatArray = NDArray[np.float64]
 
 _RIDGE_PENALTIES = tuple(10.0**k for k in range(-8, 3))
 _LOGISTIC_STRENGTHS = (0.01, 0.1, 1.0, 10.0)
-_CHUNK = 1024
+_CHUNK = 1024  # samples at once
+_MOST_VALUES = 2**20  # at once
 _N_RESIDUALS = 4096
 _ROUNDING = 1e-13  # of sums over many rows
 _MIN_SIZE = 1e-200  # of equal rows; the smallest penalty times it must not vanish
@@ -192,7 +193,8 @@ def _rows(
     trunk: Trunk[Any], data: WindowData, index: Tensor
 ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
     """Yield design rows, target rows and weights, in float64."""
-    for part in index.split(_CHUNK):
+    n_values = data.past[0].numel() + data.target[0].numel() if len(index) else 1
+    for part in index.split(max(1, min(_CHUNK, _MOST_VALUES // n_values))):
         past, target, weight = (tensor.double() for tensor in data.take(part))
         normed, stats, _ = trunk.window_norm(past)
         target, scale = _normalised(target, stats, trunk.window_norm.target_channels)

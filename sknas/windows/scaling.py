@@ -1,11 +1,15 @@
 """Standardise columns by a weighted mean and deviation, and undo it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sknas.windows.weights import checked_weights
+
+_BLOCK = 2**20  # values measured at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +129,17 @@ def fit_scaler(values: NDArray[np.floating], weights: NDArray[np.floating] | Non
         raise ValueError("values must be finite or NaN; got an infinite entry.")
     share = checked_weights(weights, len(values))
     share /= share.max()  # so that no sum of weights overflows
+    # A few columns at a time: what is computed of a long table takes several times its memory.
+    n_blocks = max(1, min(values.shape[1] // 2, values.size // _BLOCK))
+    blocks = np.array_split(np.arange(values.shape[1]), n_blocks)
+    measured = [_measure(values[:, block], share) for block in blocks]
+    return Scaler(*(np.concatenate(parts) for parts in zip(*measured, strict=True)))
+
+
+def _measure(
+    values: NDArray[np.floating], share: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the center and the scale of each column."""
     data = values[share > 0].astype(np.float64, copy=False)
     is_known = ~np.isnan(data)
     shares = np.where(is_known, share[share > 0, np.newaxis], 0.0)
@@ -146,7 +161,7 @@ def fit_scaler(values: NDArray[np.floating], weights: NDArray[np.floating] | Non
     is_flat = (lowest >= highest) | (deviation <= 4 * np.finfo(np.float64).eps)
     scale = deviation * unit
     is_flat |= scale < np.finfo(np.float64).tiny
-    return Scaler(center=center * unit, scale=np.where(is_flat, 1.0, scale))
+    return center * unit, np.where(is_flat, 1.0, scale)
 
 
 def _weighted_mean(

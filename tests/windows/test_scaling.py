@@ -140,3 +140,15 @@ def test_a_wrong_number_of_channels_is_refused():
     scaler = Scaler(center=np.zeros(2), scale=np.ones(2))
     with pytest.raises(ValueError, match=r"values must have 2 channels on axis -1; .* \(4, 3\)"):
         scaler.transform(np.zeros((4, 3)))
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 5])
+def test_a_table_measured_in_blocks_of_columns_is_measured_alike(n_channels, monkeypatch):
+    values = np.random.default_rng(0).normal(3.0, 2.0, size=(50, n_channels))
+    values[4, 0] = np.nan
+    weights = np.linspace(0.0, 1.0, 50)
+    whole = fit_scaler(values, weights)
+    monkeypatch.setattr("sknas.windows.scaling._BLOCK", 20)
+    parts = fit_scaler(values, weights)
+    np.testing.assert_allclose(parts.center, whole.center, rtol=1e-14)
+    np.testing.assert_allclose(parts.scale, whole.scale, rtol=1e-14)
