@@ -42,20 +42,54 @@ def cut(series: NDArray[np.float64], lookback: int, horizon: int) -> tuple[NDArr
     return both[:, :lookback], both[:, lookback:]
 
 
-def etth1(lookback: int, horizon: int) -> Windows:
-    """Return ETTh1 by the standard protocol: 8640/2880/2880 rows, no window dropped.
+@dataclass(frozen=True)
+class Series:
+    """A series (n_timepoints, channels) in z-scores of its first `n_train` rows.
 
-    Training and validation windows are given together, the validation windows last; the validation
-    slice begins `lookback` rows before its border, so its windows are exactly the last share.
+    Its first `n_known` rows train and validate; the rest is the test part.
     """
+
+    values: NDArray[np.float64]
+    n_train: int
+    n_known: int
+
+    def windows(self, lookback: int, horizon: int) -> Windows:
+        """Cut windows; those of the validation part come last among the ones given together.
+
+        The validation and the test part begin `lookback` rows before their border, so that no
+        window is dropped.
+        """
+        X, y = cut(self.values[: self.n_known], lookback, horizon)
+        X_test, y_test = cut(self.values[self.n_known - lookback :], lookback, horizon)
+        n_validation = self.n_known - self.n_train - horizon + 1
+        return Windows(X, y, X_test, y_test, n_validation / len(X))
+
+
+def parted(values: NDArray[np.float64], n_train: int, n_known: int) -> Series:
+    """Return a series in z-scores of its training rows."""
+    mean, std = values[:n_train].mean(axis=0), values[:n_train].std(axis=0)
+    return Series((values - mean) / std, n_train, n_known)
+
+
+def etth1_series() -> Series:
+    """Return ETTh1 by the standard protocol: 8640/2880/2880 rows."""
     frame = pd.read_csv(data_folder() / "ETTh1.csv", index_col="date")
-    values = frame.to_numpy()[:14400]
-    mean, std = values[:8640].mean(axis=0), values[:8640].std(axis=0)
-    values = (values - mean) / std
-    n_validation = 2880 - horizon + 1
-    X, y = cut(values[: 8640 + 2880], lookback, horizon)
-    X_test, y_test = cut(values[8640 + 2880 - lookback :], lookback, horizon)
-    return Windows(X, y, X_test, y_test, n_validation / len(X))
+    return parted(frame.to_numpy()[:14400], 8640, 8640 + 2880)
+
+
+def in_time(frame: pd.DataFrame) -> Series:
+    """Return a series cut 70/10/20 in time."""
+    return parted(frame.to_numpy(dtype=float), int(0.7 * len(frame)), int(0.8 * len(frame)))
+
+
+def etth1(lookback: int, horizon: int) -> Windows:
+    """Return windows of ETTh1."""
+    return etth1_series().windows(lookback, horizon)
+
+
+def chronological(frame: pd.DataFrame, lookback: int, horizon: int) -> Windows:
+    """Return windows of a series cut 70/10/20 in time."""
+    return in_time(frame).windows(lookback, horizon)
 
 
 def pollution() -> pd.DataFrame:
@@ -77,6 +111,11 @@ def stock_close() -> pd.DataFrame:
     return pd.read_csv(data_folder() / "stock_close.csv", index_col="date")
 
 
+def numbers(name: str) -> pd.DataFrame:
+    """Return the numeric columns of a file, by number of the row."""
+    return pd.read_csv(data_folder() / f"{name}.csv").select_dtypes("number")
+
+
 def penn_treebank() -> tuple[list[str], list[str], list[str]]:
     """Return the words of the training, validation and test texts, each line's end as <eos>."""
     folder = data_folder() / "ptb"
@@ -90,17 +129,3 @@ def penn_treebank() -> tuple[list[str], list[str], list[str]]:
         with gzip.open(folder / f"ptb.{part}.txt.gz", "rt", encoding="utf-8") as lines:
             texts.append([word for line in lines for word in (*line.split(), "<eos>")])
     return texts[0], texts[1], texts[2]
-
-
-def chronological(frame: pd.DataFrame, lookback: int, horizon: int) -> Windows:
-    """Return windows of a series cut 70/10/20 in time, in z-scores of the first part.
-
-    As in `etth1`, the validation windows come last among those given together, and no test window
-    is dropped.
-    """
-    values = frame.to_numpy(dtype=float)
-    n_train, n_both = int(0.7 * len(values)), int(0.8 * len(values))
-    values = (values - values[:n_train].mean(axis=0)) / values[:n_train].std(axis=0)
-    X, y = cut(values[:n_both], lookback, horizon)
-    X_test, y_test = cut(values[n_both - lookback :], lookback, horizon)
-    return Windows(X, y, X_test, y_test, (n_both - n_train - horizon + 1) / len(X))

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from _data import data_folder, pollution, stock_close
+from _data import data_folder, numbers, pollution, stock_close
 from _table import keep, merged, summarise, timed
 
 from sknas import GrowingDARTSForecaster
@@ -38,11 +38,6 @@ def numbered_stocks() -> pd.DataFrame:
     """Return closes by number of the trading day, since holidays are no gaps in them."""
     frame = stock_close()
     return frame.set_axis(pd.RangeIndex(len(frame)))
-
-
-def numbers(name: str) -> pd.DataFrame:
-    """Return the numeric columns of a series on which nothing was settled, by number of the row."""
-    return pd.read_csv(data_folder() / f"{name}.csv").select_dtypes("number")
 
 
 TASKS = {  # series, lookback, horizon; the last fifth is the test part
