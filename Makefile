@@ -48,7 +48,7 @@ demo: .venv/.installed  ## search, train and forecast on a small series
 	$(BIN)/python benchmarks/demo.py
 
 test: .venv/.installed  ## the whole test suite, slow tests included
-	$(TEST_ENV) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	$(TEST_ENV) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 sktime: .venv-sktime/.installed  ## the adapter against sktime's own checks, in .venv-sktime
 	$(TEST_ENV) .venv-sktime/bin/python -m pytest tests/clients/test_sktime.py $(ARGS)

@@ -162,8 +162,8 @@ def fixed_rows(task: Task, options: argparse.Namespace) -> list[dict[str, Any]]:
     budget = {"max_epochs": 2 * options.epochs}
     rows = []
     for seed in range(options.seeds):
-        for name in ("linear", "gru", "lstm"):
-            rows.append(record(task(seed), name, seed, {"genotype": name, **budget}))
+        for name, genotype in (("ridge (the seed)", "linear"), ("gru", "gru"), ("lstm", "lstm")):
+            rows.append(record(task(seed), name, seed, {"genotype": genotype, **budget}))
     for draw in range(options.random):
         windows = task(draw)
         lookback, (horizon, n_targets) = windows.X.shape[1], windows.y.shape[1:]

@@ -61,6 +61,33 @@ def write_papers(folder: Path, rows: list[dict[str, object]]) -> None:
         (folder / f"paper-{paper}.txt").write_text(text, encoding="utf-8")
 
 
+def worth(records: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return each method's error as a ratio to the plain search's of the same seed.
+
+    Means over seeds with the standard error of that mean; a task a column.
+    """
+    frame = pd.DataFrame(records)
+    plain = frame[frame.method == REFERENCE].set_index(["task", "seed"]).mse
+    # Draws beyond the plain search's seeds are compared with its mean.
+    mean = plain.groupby("task").mean()
+    frame["reference"] = [
+        plain.get((task, seed), mean[task])
+        for task, seed in zip(frame.task, frame.seed, strict=True)
+    ]
+    frame["ratio"] = frame.mse / frame.reference
+    rows: list[dict[str, object]] = []
+    for method, runs in frame.groupby("method", sort=False):
+        row: dict[str, object] = {"method": method}
+        for task in frame.task.unique():
+            ratios = runs.ratio[runs.task == task]
+            error = ratios.std() / math.sqrt(max(1, len(ratios)))
+            row[task] = "-" if ratios.empty else f"{ratios.mean():.3f}"
+            if len(ratios) > 1:
+                row[task] = f"{row[task]} \u00b1 {error:.3f}"
+        rows.append(row)
+    return rows
+
+
 def main(folder: Path) -> None:
     """Write one file a benchmark."""
     folder.mkdir(exist_ok=True)
@@ -71,5 +98,8 @@ def main(folder: Path) -> None:
         rows = json.loads(path.read_text(encoding="utf-8"))["table"]
         (folder / f"benchmark-{path.stem}.txt").write_text(table(rows), encoding="utf-8")
     ablation = RESULTS / "mechanisms.json"
-    rows = json.loads(ablation.read_text(encoding="utf-8"))["table"] if ablation.exists() else []
-    write_papers(folder, rows)
+    kept = json.loads(ablation.read_text(encoding="utf-8")) if ablation.exists() else {}
+    write_papers(folder, kept.get("table", []))
+    if kept:
+        text = table(worth(kept["records"]))
+        (folder / "benchmark-worth.txt").write_text(text, encoding="utf-8")

@@ -14,7 +14,7 @@ from torch import Generator
 
 from sknas.blocks import NetworkShape, Objective, WindowData
 from sknas.estimators._layout import Layout
-from sknas.training import Problem, float_type
+from sknas.training import Problem, float_type, samples_per_step
 from sknas.windows import (
     Scaler,
     Split,
@@ -31,8 +31,6 @@ from sknas.windows import (
 __all__ = ["Prepared", "Samples", "Scales", "default_segment_length", "prepare"]
 
 Array = NDArray[Any]
-FULL_BATCH = 1024
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,10 @@ def prepare(
         The problem, the scales, and the standardised rows.
     """
     rule = _validation_rule(validation, samples)
-    size = FULL_BATCH if batch_size == "auto" else int(batch_size)
+    if samples.target_channels is None:
+        channel_mode = "mixed"
+    n_sequences = samples.shape.n_targets if channel_mode == "independent" else 1
+    size = samples_per_step(batch_size, len(samples.X), n_sequences)
     if rule in ("shuffle", "stratified") and len(samples.X) <= size:
         samples = _canonical(samples, seed)
     outer = _split(samples, rule, validation_fraction, seed)
@@ -196,7 +197,7 @@ def prepare(
         validation=held_out,
         objective=objective,
         window_norm=window_norm,
-        channel_mode="mixed" if samples.target_channels is None else channel_mode,
+        channel_mode=channel_mode,
         dtype=dtype,
         generator=Generator().manual_seed(seed),
         n_classes=samples.n_classes,

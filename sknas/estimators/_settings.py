@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sknas.estimators._preparation import BATCH, FULL_BATCH, default_segment_length
+from sknas.estimators._preparation import default_segment_length
 from sknas.genotype import NAMED_CELLS, Cell, Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.search.backbone import Backbone
@@ -15,7 +15,7 @@ from sknas.search.plan import Plan
 from sknas.search.race import n_contenders
 from sknas.search.space import SearchSpace
 from sknas.supernet import AuxiliarySkip, Relaxation, Supernet
-from sknas.training import Problem, Schedule
+from sknas.training import Problem, Schedule, samples_per_step
 
 __all__ = [
     "Settings",
@@ -131,10 +131,10 @@ def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> Sear
 
 
 def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedule:
-    batch_size = settings.batch_size
-    if batch_size == "auto":
-        batch_size = len(problem.train) if len(problem.data.past) <= FULL_BATCH else BATCH
-    n_batches = max(1, -(-len(problem.weight) // int(batch_size)))
+    batch_size = samples_per_step(
+        settings.batch_size, len(problem.data.past), _sequences_each(problem)
+    )
+    n_batches = max(1, -(-len(problem.weight) // batch_size))
     n_steps = max(MIN_EPOCH_STEPS, n_batches)
     if settings.search_epochs == "auto" and settings.max_epochs == "auto":
         n_steps = min(n_steps, MAX_EPOCH_STEPS)
@@ -148,7 +148,7 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
         epochs(settings.max_epochs, TRAIN_STEPS),
         epochs(settings.max_epochs, FRESH_STEPS),
         n_steps,
-        max(1, int(batch_size)),
+        batch_size,
         settings.learning_rate,
         settings.weight_decay,
         settings.arch_learning_rate,
@@ -187,8 +187,11 @@ def _hidden_size(problem: Problem, settings: Settings) -> int:
 
 
 def _n_sequences(problem: Problem) -> int:
-    is_independent = problem.channel_mode == "independent"
-    return len(problem.train) * (problem.shape.n_targets if is_independent else 1)
+    return len(problem.train) * _sequences_each(problem)
+
+
+def _sequences_each(problem: Problem) -> int:
+    return problem.shape.n_targets if problem.channel_mode == "independent" else 1
 
 
 def contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:

@@ -185,7 +185,8 @@ _SHARED = """\
     time_budget : float or None, default=None
         Seconds for the whole fit; the best network so far is kept when they are over.
     batch_size : int or "auto", default="auto"
-        Samples a gradient step; ``"auto"`` is 64, or all samples where they are at most 1024.
+        Samples a gradient step; ``"auto"`` is 64, of many channels fewer (512 channels' windows in
+        all, where each is a sequence of its own), or all samples where they are at most 1024.
     learning_rate : float, default=0.002
         AdamW's step size for weights.
     weight_decay : float, default=0.0

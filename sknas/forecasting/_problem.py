@@ -15,13 +15,12 @@ from sknas.blocks.objective import Masked, RegressionObjective
 from sknas.forecasting._known import moved_by_horizon
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._scales import PanelScales, fit_panel_scales
-from sknas.training import Problem, float_type
+from sknas.training import Problem, float_type, samples_per_step
 from sknas.windows import LaidSeries, Split, has_known, lay_series, time_split
 
 __all__ = ["PreparedPanel", "make_problem", "prepare_panel"]
 
 Array = NDArray[Any]
-FULL_BATCH = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +178,8 @@ def make_problem(
         Samples are positions in the rows; those that no window begins at are in no split.
     """
     laid, shape = prepared.laid, prepared.shape
-    size = FULL_BATCH if batch_size == "auto" else int(batch_size)
+    n_sequences = shape.n_targets if channel_mode == "independent" else 1
+    size = samples_per_step(batch_size, len(laid.positions), n_sequences)
     dtype = float_type(len(laid.positions), size)
     rows = torch.from_numpy(laid.rows).to(device, dtype)
     n_positions = len(rows) - shape.lookback - shape.horizon + 1

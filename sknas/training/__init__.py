@@ -1,10 +1,10 @@
 """Training with skorch: the search's epochs, and the derived network's."""
 
+from sknas.training.batches import float_type, samples_per_step
 from sknas.training.judging import is_clear_gain, make_probe, mean_loss, validation_losses
 from sknas.training.narrowing import narrow
 from sknas.training.phases import (
     Phase,
-    float_type,
     grow_from,
     plant_seed,
     run_search,
@@ -30,6 +30,7 @@ __all__ = [
     "narrow",
     "plant_seed",
     "run_search",
+    "samples_per_step",
     "seed_learns",
     "seed_loss",
     "solve_seed",

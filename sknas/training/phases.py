@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from sknas.blocks import Trunk
@@ -42,7 +41,6 @@ from sknas.training.seeding import (
 
 __all__ = [
     "Phase",
-    "float_type",
     "grow_from",
     "plant_seed",
     "run_search",
@@ -367,21 +365,3 @@ def grow_from(
         return
     for branch in genotype.branches:
         supernet.trunk.branches.append(supernet.build_branch(branch, generator=problem.generator))
-
-
-def float_type(n_samples: int, batch_size: int) -> torch.dtype:
-    """Return the floating type to train in: double where all samples make one batch.
-
-    Parameters
-    ----------
-    n_samples : int
-        Samples there are.
-    batch_size : int
-        Samples a batch.
-
-    Returns
-    -------
-    torch.dtype
-        Double costs nothing on small data, and makes a sample of weight k equal to k samples.
-    """
-    return torch.float64 if n_samples <= batch_size else torch.float32

@@ -21,7 +21,6 @@ from sknas.supernet import SoftmaxRelaxation
 from sknas.training import (
     Problem,
     Schedule,
-    float_type,
     mean_loss,
     plant_seed,
     run_search,
@@ -368,8 +367,3 @@ def test_the_runtime_gives_back_what_it_borrowed_also_when_nested_or_broken():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
-
-
-def test_data_that_make_one_batch_are_trained_on_in_double_precision():
-    assert float_type(100, 100) == torch.float64
-    assert float_type(101, 100) == torch.float32
