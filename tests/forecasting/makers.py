@@ -60,4 +60,4 @@ def weighted_error(model, Y, end):
     scale = model._scales.scale[0]
     error = (Y[end : end + 3].to_numpy() - model.predict(Y=Y[:end]).to_numpy()) / scale
     steps = np.abs(np.diff(Y[end - model.lookback_ : end].to_numpy(), axis=0)) / scale
-    return error / (steps.mean(axis=0) + 0.3 * model.calibration_.typical)
+    return error / (0.75 * steps.mean(axis=0) + 0.25 * model.calibration_.typical)

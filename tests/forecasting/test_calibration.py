@@ -1,0 +1,47 @@
+"""Intervals widen with a series' movement, by as much as its errors tell."""
+
+import numpy as np
+import pytest
+
+from sknas.forecasting._calibration import Calibration
+
+
+def windows(n, seed=0):
+    """Return movement of two targets, still half of the time, and errors of unit size."""
+    rng = np.random.default_rng(seed)
+    moved = np.where(rng.random((n, 2)) < 0.5, 0.0, rng.uniform(0.5, 1.5, size=(n, 2)))
+    return moved, rng.normal(size=(n, 3, 2))
+
+
+def test_errors_that_do_not_follow_movement_make_equal_intervals():
+    moved, noise = windows(800)
+    errors = noise.copy()
+    errors[:, :, 1] *= (moved + 0.02)[:, None, 1]
+    calibration = Calibration.of(errors, moved, n_series=1)
+    assert calibration.share[0] == 1.0
+    assert calibration.share[1] == 0.25
+    ends = calibration.levels(np.zeros((2, 3, 2)), np.array([[0.0, 0.0], [1.0, 1.0]]), [0.1, 0.9])
+    widths = (ends[1] - ends[0]).mean(axis=1)  # (window, target)
+    assert widths[0, 0] == pytest.approx(widths[1, 0])
+    assert widths[0, 0] == pytest.approx(2 * 1.2816, rel=0.1)
+    assert widths[0, 1] < 0.3 * widths[1, 1]
+
+
+def test_a_small_gain_leaves_intervals_that_follow_movement():
+    rng = np.random.default_rng(1)
+    moved = rng.uniform(0.8, 1.2, size=(800, 1))
+    errors = rng.normal(size=(800, 3, 1))
+    assert Calibration.of(errors, moved, n_series=1).share == 0.25
+
+
+def test_few_errors_choose_nothing():
+    moved, errors = windows(80)
+    assert (Calibration.of(errors, moved, n_series=1).share == 0.25).all()
+
+
+def test_an_unknown_step_does_not_decide():
+    moved, errors = windows(800)
+    hidden = errors.copy()
+    hidden[::3, 1] = np.nan
+    whole, part = (Calibration.of(some, moved, n_series=1) for some in (errors, hidden))
+    np.testing.assert_array_equal(whole.share, part.share)
