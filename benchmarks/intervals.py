@@ -1,7 +1,6 @@
 """Intervals of a forecaster beside those of a naive one: do they hold the truth as often as said?
 
     python benchmarks/intervals.py --seeds 3
-    python benchmarks/intervals.py --tasks stock_close-1 --batch 16
     python benchmarks/intervals.py --tasks exchange_rate-96 national_illness-24 --genotype linear
     python benchmarks/intervals.py --smoke
 
@@ -86,7 +85,6 @@ def rows_of(task: str, options: argparse.Namespace) -> list[dict[str, Any]]:
             lookback=lookback,
             horizon=horizon,
             genotype=None if options.genotype == "search" else options.genotype,
-            batch_size=options.batch,
             random_state=seed,
         )
         fitted, seconds = timed(lambda model=model: model.fit(Y[:n_before]))
@@ -105,7 +103,6 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--genotype", default="gru", help="a name, or 'search'")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--batch", type=int, default=64, help="windows a gradient step")
     parser.add_argument("--smoke", action="store_true", help="few rows, one seed, no file")
     options = parser.parse_args()
     torch.set_num_threads(1)

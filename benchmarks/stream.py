@@ -123,6 +123,11 @@ def main() -> None:
         for kind in (Frozen, Partial, Refit):
             print(kind.name, flush=True)
             records += follow(kind(**settings), X, y, parts, seed)
+            show(records, options)
+
+
+def show(records: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    """Print the table so far, and keep it but for smoke tests."""
     metrics = ["mse", "mae", "target_mse", "target_mae", "cpu_seconds", "n_params"]
     table = summarise(records, ["part", "method"], metrics)
     if options.smoke:
