@@ -71,7 +71,7 @@ def worth(records: list[dict[str, object]]) -> list[dict[str, object]]:
     # Draws beyond the plain search's seeds are compared with its mean.
     mean = plain.groupby("task").mean()
     frame["reference"] = [
-        plain.get((task, seed), mean[task])
+        plain.get((task, seed), mean.get(task, math.nan))
         for task, seed in zip(frame.task, frame.seed, strict=True)
     ]
     frame["ratio"] = frame.mse / frame.reference

@@ -51,9 +51,9 @@ class Calibration:
 
     Locally weighted split-conformal prediction (Lei et al. 2018, section 5.2). The weight is a
     mean of the window's movement and, to a quarter, of its usual size; another share is taken for a
-    target whose first errors would get clearly better quantiles by it, in pinball loss. Where errors are taken
-    in as time goes on, the newest 1000 windows of each series count, so that intervals follow
-    seasons and regimes. Weight, choice and window are ours.
+    target whose first errors would get clearly better quantiles by it, in pinball loss. Where
+    errors are taken in as time goes on, the newest 1000 windows of each series count, so that
+    intervals follow seasons and regimes. Weight, choice and window are ours.
 
     Parameters
     ----------
