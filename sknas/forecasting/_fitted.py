@@ -89,7 +89,7 @@ class FittedForecaster(SearchedNetwork):
         quantiles = checked_quantiles(self.loss, self.quantile_levels)
         horizon = self.horizon
         if before is None:
-            is_short = bool((panel.lengths < lookback + horizon).any())
+            is_short = bool((panel.lengths <= lookback + horizon).any())
             may_miss = self.missing == "mask" or is_short
         else:
             horizon, may_miss = before.shape.horizon, before.shape.has_missing
@@ -190,15 +190,15 @@ class FittedForecaster(SearchedNetwork):
 
     # -- many origins ---------------------------------------------------------------------------
 
-    def _read_on(self, Y: Frame) -> Panel:
-        """Read rows that hold the known ones, or directly follow them."""
+    def _read_on(self, Y: Frame) -> tuple[Panel, bool]:
+        """Read rows that hold the known ones, or directly follow them; say which."""
         panel = read_panel(Y, like=self._panel, missing=self.missing)
         place = known_places(panel, self._panel)
         is_seen = place >= 0
         follows = panel.first[is_seen] == self._panel.stop[place[is_seen]]
         if is_seen.any() and follows.all():
-            return append(self._panel, panel, missing=self.missing)
-        return panel
+            return append(self._panel, panel, missing=self.missing), True
+        return panel, False
 
     def _rolling_between(
         self,
@@ -210,14 +210,22 @@ class FittedForecaster(SearchedNetwork):
         last: int,
         step: int,
         coverage: float,
+        *,
+        is_appended: bool = False,
     ) -> tuple[RollingForecasts, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Forecast from the origins between two, with the ends of their intervals."""
         shape = self._shape
-        known = self._reader.rows_of(panel, X, static)
+        known = (
+            self._reader.rows_after(panel, self._panel, self._known, X, static)
+            if is_appended
+            else self._reader.rows_of(panel, X, static)
+        )
         stop = np.minimum(panel.stop, last + n_steps)
         begin = np.full(panel.n_series, first, dtype=np.int64)
         scales = self._scales_of(panel)
-        rolling = self._rolling(panel, known, scales, n_steps, begin=begin, step=step, stop=stop)
+        rolling = self._rolling(
+            panel, known, static, scales, n_steps, begin=begin, step=step, stop=stop
+        )
         alphas = [(1.0 - coverage) / 2, (1.0 + coverage) / 2]
         if shape.quantiles or n_steps != shape.horizon:
             ends = self._levels_of(rolling, alphas, "coverage")
@@ -229,6 +237,7 @@ class FittedForecaster(SearchedNetwork):
         self,
         panel: Panel,
         known: NDArray[Any],
+        static: pd.DataFrame | None,
         scales: PanelScales,
         n_steps: int,
         *,
@@ -236,11 +245,23 @@ class FittedForecaster(SearchedNetwork):
         step: int = 1,
         stop: NDArray[np.int64] | None = None,
     ) -> RollingForecasts:
-        """Forecast from every origin of a panel, the steps between `begin` and `stop`."""
+        """Forecast from every origin of a panel, the steps between `begin` and `stop`.
+
+        Where there is a `stop`, origins too that have fewer rows before them than are read.
+        """
         shape = self._shape
-        stop = panel.stop if stop is None else stop
         return forecast_origins(
-            self.module_, shape, scales, panel, known, n_steps, begin=begin, stop=stop, step=step
+            self.module_,
+            shape,
+            scales,
+            panel,
+            known,
+            self._reader.beyond(panel, static, -n_steps % shape.horizon),
+            n_steps,
+            begin=begin,
+            stop=panel.stop if stop is None else stop,
+            step=step,
+            is_young_too=stop is not None,
         )
 
 

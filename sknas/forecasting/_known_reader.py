@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,7 +124,8 @@ class KnownReader:
         Returns
         -------
         ndarray of shape (n_series, lookback + n_ahead, n_covariates)
-            Standardised; zero in front of a short series and behind the steps.
+            Standardised; zero in front of a short series, and where `X` does not go on behind the
+            steps asked for. The calendar, and what is fixed for a series, go on.
         """
         self._check_given(X)
         fixed = self._static_of(context, static)
@@ -136,18 +138,48 @@ class KnownReader:
             starts=np.zeros_like(context.starts),
             first=context.stop,
         )
-        found = self._read(X, ahead, n_steps, n_earlier)
-        positions = (context.stop[:, None] + np.arange(n_steps)).ravel()
-        series = np.repeat(np.arange(context.n_series), n_steps)
-        future = self.scaler.transform(
-            self._joined(
-                context.calendar, positions, series, None if found is None else found.values, fixed
-            )
-        ).reshape(context.n_series, n_steps, -1)
-        rows = np.zeros((context.n_series, lookback + n_ahead, future.shape[2]))
-        rows[:, :lookback] = last_rows(known, context.starts, lookback, 0.0)
-        rows[:, lookback : lookback + n_steps] = future
-        return rows
+        found, n_read = self._read(X, ahead, n_steps, n_earlier), n_steps
+        if found is not None and n_ahead > n_steps:
+            with suppress(ValueError):  # what is behind the steps asked for need not be there
+                found, n_read = self._read(X, ahead, n_ahead, n_earlier), n_ahead
+        moving = None if found is None else found.values.reshape(context.n_series, n_read, -1)
+        future = self._after(context, fixed, n_ahead, moving)
+        past = last_rows(known, context.starts, lookback, 0.0)
+        return np.concatenate([past, future], axis=1)
+
+    def beyond(self, panel: Panel, static: pd.DataFrame | None, n_rows: int) -> Array:
+        """Return what is known of rows after a panel's last ones without being told.
+
+        Parameters
+        ----------
+        panel : Panel
+            Rows.
+        static : DataFrame or None
+            Covariates of series that the fit did not see.
+        n_rows : int
+            Rows after each series.
+
+        Returns
+        -------
+        ndarray of shape (n_series, n_rows, n_covariates)
+            Standardised: calendar features and what is fixed, and zero for covariates.
+        """
+        return self._after(panel, self._static_of(panel, static), n_rows, None)
+
+    def _after(
+        self, panel: Panel, fixed: StaticCovariates | None, n_rows: int, moving: Array | None
+    ) -> Array:
+        """Return standardised rows after each series; covariates behind the given ones are zero."""
+        flat = None
+        if self.covariates is not None:
+            told = np.full((panel.n_series, n_rows, len(self.covariates.columns)), np.nan)
+            if moving is not None:
+                told[:, : moving.shape[1]] = moving
+            flat = told.reshape(panel.n_series * n_rows, told.shape[2])
+        positions = (panel.stop[:, None] + np.arange(n_rows)).ravel()
+        series = np.repeat(np.arange(panel.n_series), n_rows)
+        rows = self.scaler.transform(self._joined(panel.calendar, positions, series, flat, fixed))
+        return np.nan_to_num(rows).reshape(panel.n_series, n_rows, rows.shape[1])
 
     def rows_after(
         self, panel: Panel, old: Panel, known: Array, X: Frame | None, static: pd.DataFrame | None

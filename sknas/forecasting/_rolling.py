@@ -96,6 +96,8 @@ class RollingForecasts:
             Standardised.
         """
         points, n_steps = self.points, self.truth.shape[1]
+        if not len(points):
+            return np.empty((len(alphas), *points.shape))
         errors = self.truth - points
         found = np.empty((len(alphas), *points.shape))
         group = (self.times - self.times.min()) // max(n_steps, _LEAST_GROUP)
@@ -143,11 +145,13 @@ def forecast_origins(
     scales: PanelScales,
     panel: Panel,
     known: Array,
+    beyond: Array,
     n_steps: int,
     *,
     begin: NDArray[np.int64],
     stop: NDArray[np.int64],
     step: int = 1,
+    is_young_too: bool = False,
 ) -> RollingForecasts:
     """Forecast every window of `n_steps` rows from the rows before it.
 
@@ -163,12 +167,16 @@ def forecast_origins(
         All rows.
     known : ndarray of shape (n_rows, n_covariates)
         Standardised covariates of the same rows.
+    beyond : ndarray of shape (n_series, n_ahead - n_steps, n_covariates)
+        The same of rows after each series; `n_ahead` is the next multiple of the horizon.
     n_steps : int
         Steps to forecast.
     begin, stop : ndarray of shape (n_series,)
         Grid positions of each series' first step to forecast, and of the row after the last one.
     step : int, default=1
         Steps between the origins of a series.
+    is_young_too : bool, default=False
+        Whether to forecast from fewer rows than the lookback, too, where a series has many.
 
     Returns
     -------
@@ -178,15 +186,16 @@ def forecast_origins(
     n_targets, lookback = shape.n_targets, shape.lookback
     standardised = scales.standardise(panel.values, panel.row_series)
     table = np.concatenate([standardised, known.astype(standardised.dtype)], axis=1)
-    laid = lay_series(table, panel.starts, panel.first, lookback, n_steps)
+    n_extra = beyond.shape[1]
+    n_ahead = n_steps + n_extra
+    table, starts = _lengthened(table, panel.starts, beyond)
+    laid = lay_series(table, starts, panel.first, lookback, n_ahead, is_front=is_young_too)
     late = laid.times - begin[laid.series]
     kept = (late >= 0) & (late % step == 0) & (laid.times + n_steps <= stop[laid.series])
     positions = laid.positions[kept]
-    n_ahead = -(-n_steps // shape.horizon) * shape.horizon
-    padded = np.concatenate([laid.rows, np.zeros((n_ahead, table.shape[1]), laid.rows.dtype)])
     truths, outputs, lasts, moved = [], [], [], []
     for some in np.array_split(positions, max(1, -(-len(positions) // _N_AT_ONCE))):
-        rows = padded[some[:, None] + np.arange(lookback + n_ahead)]  # (n, rows, columns)
+        rows = laid.rows[some[:, None] + np.arange(lookback + n_ahead)]  # (n, rows, columns)
         past, around = rows[:, :lookback, :n_targets], np.nan_to_num(rows[:, :, n_targets:])
         outputs.append(roll_out(network, shape, past, around, n_steps))
         truths.append(rows[:, lookback : lookback + n_steps, :n_targets])
@@ -200,6 +209,18 @@ def forecast_origins(
         np.concatenate(moved),
         Outputs(np.concatenate(outputs), shape.quantiles),
     )
+
+
+def _lengthened(table: Array, starts: Array, beyond: Array) -> tuple[Array, Array]:
+    """Return rows with some of missing targets behind each series, and where each begins."""
+    n_series, n_extra, n_covariates = beyond.shape
+    if not n_extra:
+        return table, starts
+    extra = np.full((n_series, n_extra, table.shape[1]), np.nan, table.dtype)
+    extra[:, :, table.shape[1] - n_covariates :] = beyond
+    parts = np.split(table, starts[1:-1])
+    together = [part for pair in zip(parts, extra, strict=True) for part in pair]
+    return np.concatenate(together), starts + n_extra * np.arange(n_series + 1)
 
 
 def _newest(past: Array) -> Array:

@@ -87,12 +87,9 @@ def run_backtest(
     if not 0.0 < coverage < 1.0:
         raise ValueError(f"coverage must be in (0, 1); got {coverage!r}.")
     is_fitted = initial is None and hasattr(forecaster, "module_")
-    if is_fitted:
-        panel = forecaster._read_on(Y)
-        border = int(forecaster._panel.stop.max())
-    else:
-        panel = read_panel(Y, freq=forecaster.freq, missing=forecaster.missing)
-        border = _border(panel, initial)
+    panel, border, is_appended = (
+        _read_on(forecaster, Y, refit) if is_fitted else _read_all(forecaster, Y, initial)
+    )
     if border <= panel.first.min():
         raise ValueError(f"initial must lie within the rows of Y; got {initial!r}.")
     origins = np.arange(border, int(panel.stop.max()) - n_steps + 1, step)
@@ -112,7 +109,7 @@ def run_backtest(
         if fitted is None:
             raise RuntimeError("internal error: a backtest without a fit.")
         rolling, ends = fitted._rolling_between(
-            panel, X, static, int(n_steps), first, last, step, coverage
+            panel, X, static, int(n_steps), first, last, step, coverage, is_appended=is_appended
         )
         scales = fitted._scales_of(panel)
         values = [
@@ -129,6 +126,29 @@ class _Part:
     times: Array
     series: Array
     values: list[Array]
+
+
+def _read_on(
+    forecaster: GrowingDARTSForecaster,
+    Y: Frame,
+    refit: bool | int | str,  # noqa: FBT001
+) -> tuple[Panel, int, bool]:
+    """Return rows and the first to forecast, after a fit; and whether they follow what it keeps."""
+    panel, is_appended = forecaster._read_on(Y)
+    if is_appended and refit is not False:
+        raise ValueError(
+            "Y must hold the rows of the first fit, too, where refit is not False; got only rows "
+            f"that follow them, and refit={refit!r}."
+        )
+    return panel, int(forecaster._panel.stop.max()), is_appended
+
+
+def _read_all(
+    forecaster: GrowingDARTSForecaster, Y: Frame, initial: object
+) -> tuple[Panel, int, bool]:
+    """Return rows, and the first that is not of the first fit."""
+    panel = read_panel(Y, freq=forecaster.freq, missing=forecaster.missing)
+    return panel, _border(panel, initial), False
 
 
 def _check_step(name: str, value: object) -> None:

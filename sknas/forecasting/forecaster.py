@@ -432,7 +432,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         # Every window whose last row is new: its forecast has not been judged before.
         begin = panel.first.copy()
         begin[: self._panel.n_series] = self._panel.stop - self._shape.horizon + 1
-        rolling = self._rolling(panel, known, scales, self._shape.horizon, begin=begin)
+        rolling = self._rolling(panel, known, static, scales, self._shape.horizon, begin=begin)
         self.calibration_ = rolling.recalibrated(self.calibration_)
         if refit:
             settings, seed = self._resolved(), self._draw_seed()
@@ -486,7 +486,8 @@ class GrowingDARTSForecaster(FittedForecaster):
         else:
             known = self._reader.rows_of(panel, X, static)
         n_steps = self._shape.horizon
-        rolling = self._rolling(panel, known, self._scales_of(panel), n_steps, begin=begin)
+        scales = self._scales_of(panel)
+        rolling = self._rolling(panel, known, static, scales, n_steps, begin=begin)
         skill = rolling.skill(_MIN_ERROR)
         if np.isnan(skill):
             raise ValueError(

@@ -22,7 +22,7 @@ class LaidSeries:
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_columns)
-        The series one behind another. One that is shorter than a window stands behind rows of
+        The series one behind another. One that has less than two windows stands behind rows of
         NaN, so that its first window ends at its first row.
     positions : ndarray of shape (n_windows,), dtype=intp
         First row of every window that lies within one series, series by series in time order.
@@ -44,6 +44,8 @@ def lay_series(
     first: Sequence[int] | NDArray[np.int64],
     lookback: int,
     horizon: int,
+    *,
+    is_front: bool = False,
 ) -> LaidSeries:
     """Lay series one behind another and find the windows in them.
 
@@ -57,6 +59,8 @@ def lay_series(
         Time step of each series' first row.
     lookback, horizon : int
         Rows read, and rows predicted.
+    is_front : bool, default=False
+        Whether long series stand behind rows of NaN, too, as short ones do.
 
     Returns
     -------
@@ -75,7 +79,8 @@ def lay_series(
     n_laid = 0
     for number, (start, stop) in enumerate(pairwise(starts)):
         length = stop - start
-        n_front = 0 if length >= lookback + horizon else lookback - 1
+        is_long = length > lookback + horizon
+        n_front = 0 if is_long and not is_front else lookback - 1
         n_windows = max(0, n_front + length - lookback - horizon + 1) if length > horizon else 0
         if n_windows:
             if n_front:

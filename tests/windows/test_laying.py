@@ -17,11 +17,11 @@ def series_of(lengths):
     return np.stack([values, -values], axis=1), np.concatenate([[0], np.cumsum(lengths)])
 
 
-def loop(lengths, first, lookback, horizon):
+def loop(lengths, first, lookback, horizon, is_front):
     """Return every window (series, time, rows), missing rows in front being None."""
     found = []
     for number, length in enumerate(lengths):
-        begin = lookback if length >= lookback + horizon else 1
+        begin = 1 if is_front or length <= lookback + horizon else lookback
         for origin in range(begin, length - horizon + 1):
             rows = [
                 100.0 * number + row if row >= 0 else None
@@ -34,10 +34,11 @@ def loop(lengths, first, lookback, horizon):
 @given(lengths=LENGTHS, lookback=st.integers(1, 5), horizon=st.integers(1, 4), data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_windows_equal_a_loop(lengths, lookback, horizon, data):
+    is_front = data.draw(st.booleans())
     first = data.draw(st.lists(st.integers(-5, 5), min_size=len(lengths), max_size=len(lengths)))
     values, starts = series_of(lengths)
-    laid = lay_series(values, starts, first, lookback, horizon)
-    expected = loop(lengths, first, lookback, horizon)
+    laid = lay_series(values, starts, first, lookback, horizon, is_front=is_front)
+    expected = loop(lengths, first, lookback, horizon, is_front)
     assert laid.series.tolist() == [number for number, _, _ in expected]
     assert laid.times.tolist() == [time for _, time, _ in expected]
     for position, (_, _, rows) in zip(laid.positions, expected, strict=True):
