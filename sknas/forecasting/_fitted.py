@@ -174,19 +174,33 @@ class FittedForecaster(SearchedNetwork):
             return forecasts.outputs.levels(alphas, name)
         return self.calibration_.levels(forecasts.points, forecasts.moved, alphas)
 
-    def _scales_of(self, panel: Panel) -> PanelScales:
-        """Return the units of a panel's series; of new ones, those of the rows given."""
+    def _scales_of(self, panel: Panel, before: NDArray[np.int64] | None = None) -> PanelScales:
+        """Return the units of a panel's series.
+
+        Those of new series, and of ones that were measured on few rows, are measured on the rows
+        given, or on those before some grid positions: a forecast must not know later ones.
+        """
+        known = self._scales
         if panel.keys is None or self._panel.keys is None:
-            return self._scales
+            return known
         found = self._panel.keys.get_indexer(panel.keys)
-        center, scale = self._scales.center[found].copy(), self._scales.scale[found].copy()
-        if (found < 0).any():
-            measured = fit_panel_scales(panel.values, panel.starts, panel.lengths)
-            center[found < 0], scale[found < 0] = (
-                measured.center[found < 0],
-                measured.scale[found < 0],
+        n_enough = self._shape.lookback
+        center, scale = known.center[found].copy(), known.scale[found].copy()
+        n_rows = known.n_rows[found].copy()
+        n_used = panel.lengths if before is None else before - panel.first
+        n_used = np.clip(n_used, 1, panel.lengths)
+        is_new = (found < 0) | ((n_rows < n_enough) & (n_used > n_rows))
+        if is_new.any():
+            measured = fit_panel_scales(
+                panel.values,
+                panel.starts,
+                n_used,
+                n_enough=n_enough,
+                typical=np.median(known.scale, axis=0),
             )
-        return PanelScales(center, scale)
+            center[is_new], scale[is_new] = measured.center[is_new], measured.scale[is_new]
+            n_rows[is_new] = measured.n_rows[is_new]
+        return PanelScales(center, scale, n_rows)
 
     # -- many origins ---------------------------------------------------------------------------
 
@@ -212,8 +226,8 @@ class FittedForecaster(SearchedNetwork):
         coverage: float,
         *,
         is_appended: bool = False,
-    ) -> tuple[RollingForecasts, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Forecast from the origins between two, with the ends of their intervals."""
+    ) -> tuple[RollingForecasts, tuple[NDArray[np.float64], NDArray[np.float64]], PanelScales]:
+        """Forecast from the origins between two, with the ends of their intervals, and units."""
         shape = self._shape
         known = (
             self._reader.rows_after(panel, self._panel, self._known, X, static)
@@ -222,7 +236,7 @@ class FittedForecaster(SearchedNetwork):
         )
         stop = np.minimum(panel.stop, last + n_steps)
         begin = np.full(panel.n_series, first, dtype=np.int64)
-        scales = self._scales_of(panel)
+        scales = self._scales_of(panel, begin)
         rolling = self._rolling(
             panel, known, static, scales, n_steps, begin=begin, step=step, stop=stop
         )
@@ -231,7 +245,7 @@ class FittedForecaster(SearchedNetwork):
             ends = self._levels_of(rolling, alphas, "coverage")
         else:
             ends = rolling.levels_in_turn(self.calibration_, alphas)
-        return rolling, (ends[0], ends[1])
+        return rolling, (ends[0], ends[1]), scales
 
     def _rolling(
         self,

@@ -117,7 +117,7 @@ def prepare_panel(
         n_used = raw.times[train].max() + horizon - panel.first
         # A series too young to train on is measured on all rows it has.
         n_used = np.where(n_used < lookback + horizon, panel.lengths, n_used)
-        scales = fit_panel_scales(panel.values, panel.starts, n_used)
+        scales = fit_panel_scales(panel.values, panel.starts, n_used, n_seen=panel.lengths)
     rows = [
         scales.standardise(panel.values, panel.row_series),
         moved_by_horizon(known, panel.starts, lookback, horizon),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sknas.windows import Scaler, fit_scaler
+from sknas.windows import fit_scaler
 
 __all__ = ["PanelScales", "fit_panel_scales"]
 
@@ -26,10 +26,13 @@ class PanelScales:
     ----------
     center, scale : ndarray of shape (n_series, n_targets), dtype=float64
         In the units of the data.
+    n_rows : ndarray of shape (n_series,)
+        How many rows of each series they were measured on.
     """
 
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
+    n_rows: Array
 
     def standardise(self, values: Array, series: Array) -> Array:
         """Return rows in units of their series.
@@ -72,8 +75,19 @@ class PanelScales:
         return restored + self.center[series].reshape(shape)
 
 
-def fit_panel_scales(values: Array, starts: Sequence[int] | Array, n_used: Array) -> PanelScales:
+def fit_panel_scales(
+    values: Array,
+    starts: Sequence[int] | Array,
+    n_used: Array,
+    *,
+    n_enough: int = 1,
+    n_seen: Array | None = None,
+    typical: Array | None = None,
+) -> PanelScales:
     """Measure each series' level and scale on its first rows.
+
+    A target that does not vary there, or a series of few rows, has no scale of its own: it is that
+    of all its rows that may be seen, else that of other series, in units of the data in any case.
 
     Parameters
     ----------
@@ -82,18 +96,49 @@ def fit_panel_scales(values: Array, starts: Sequence[int] | Array, n_used: Array
     starts : sequence of int, of length n_series + 1
         First row of each series, and the number of rows.
     n_used : ndarray of shape (n_series,)
-        How many rows of each to use.
+        How many rows of each to use, one at least.
+    n_enough : int, default=1
+        Of fewer rows the scale is not measured.
+    n_seen : ndarray of shape (n_series,) or None, default=None
+        How many rows may be seen where those to use do not vary; None is no more.
+    typical : ndarray of shape (n_targets,) or None, default=None
+        Scale of series without one of their own; None is the middle one of the others here.
 
     Returns
     -------
     PanelScales
-        A target that does not vary has scale 1.
+        A target that varies nowhere has scale 1.
     """
-    scalers: list[Scaler] = [
-        fit_scaler(values[start : min(stop, start + max(1, int(n)))])
-        for (start, stop), n in zip(pairwise(starts), n_used, strict=True)
+    n_used = np.maximum(1, n_used)
+    n_seen = n_used if n_seen is None else np.maximum(n_used, n_seen)
+    bounds = list(pairwise(starts))
+    used = [
+        values[start : min(stop, start + int(n))]
+        for (start, stop), n in zip(bounds, n_used, strict=True)
     ]
-    return PanelScales(
-        np.stack([scaler.center for scaler in scalers]),
-        np.stack([scaler.scale for scaler in scalers]),
-    )
+    scalers = [fit_scaler(rows) for rows in used]
+    center = np.stack([scaler.center for scaler in scalers])
+    scale = np.stack([scaler.scale for scaler in scalers])
+    n_rows = np.array([len(rows) for rows in used])
+    is_own = np.stack([_varies(rows) for rows in used]) & (n_rows >= n_enough)[:, None]
+    for number in np.flatnonzero(~is_own.all(axis=1)):
+        start, stop = bounds[number]
+        rows = values[start : min(stop, start + int(n_seen[number]))]
+        if len(rows) >= n_enough:
+            found = _varies(rows) & ~is_own[number]
+            scale[number, found] = fit_scaler(rows).scale[found]
+            is_own[number] |= found
+    if typical is None:
+        own = [scale[is_own[:, target], target] for target in range(values.shape[1])]
+        typical = np.array([np.median(one) if len(one) else 1.0 for one in own])
+    return PanelScales(center, np.where(is_own, scale, typical), n_rows)
+
+
+def _varies(rows: Array) -> NDArray[np.bool_]:
+    """Say which columns vary beyond rounding."""
+    is_known = ~np.isnan(rows)
+    low = np.where(is_known, rows, np.inf).min(axis=0)
+    high = np.where(is_known, rows, -np.inf).max(axis=0)
+    rounding = np.finfo(rows.dtype).eps * np.maximum(np.abs(low), np.abs(high))
+    found: NDArray[np.bool_] = is_known.any(axis=0) & (high - low > 4 * rounding)
+    return found

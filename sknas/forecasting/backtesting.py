@@ -108,10 +108,9 @@ def run_backtest(
             n_fits += 1
         if fitted is None:
             raise RuntimeError("internal error: a backtest without a fit.")
-        rolling, ends = fitted._rolling_between(
+        rolling, ends, scales = fitted._rolling_between(
             panel, X, static, int(n_steps), first, last, step, coverage, is_appended=is_appended
         )
-        scales = fitted._scales_of(panel)
         values = [
             scales.restore(part, rolling.series) for part in (rolling.truth, rolling.points, *ends)
         ]

@@ -486,7 +486,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         else:
             known = self._reader.rows_of(panel, X, static)
         n_steps = self._shape.horizon
-        scales = self._scales_of(panel)
+        scales = self._scales_of(panel, panel.first + self.lookback_)
         rolling = self._rolling(panel, known, static, scales, n_steps, begin=begin)
         skill = rolling.skill(_MIN_ERROR)
         if np.isnan(skill):

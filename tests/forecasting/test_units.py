@@ -1,0 +1,102 @@
+"""Forecasts do not depend on the unit of the data, nor one series' on another's flat beginning."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sknas import GrowingDARTSForecaster
+from sknas.forecasting._scales import fit_panel_scales
+
+DAYS = pd.date_range("2024-01-01", periods=260)
+WEEK = np.sin(2 * np.pi * DAYS.day_of_week.to_numpy() / 7)
+LINEAR = {"lookback": 14, "horizon": 7, "max_nodes": 0, "random_state": 0}
+
+
+def launched_late(unit):
+    """Return a product, and another that is sold only in the last weeks."""
+    noise = 0.1 * np.random.default_rng(0).normal(size=260)
+    late = np.r_[np.zeros(215), 5 + WEEK[215:]]
+    return pd.DataFrame({"a": 5 + WEEK + noise, "new": late}, DAYS) * unit
+
+
+def shops(keys, first=0, stop=200, level=1000.0):
+    rng = np.random.default_rng(len(keys))
+    parts = {
+        key: pd.DataFrame(
+            {"y": level * (5 + WEEK[first:stop] + 0.3 * rng.normal(size=stop - first))},
+            DAYS[first:stop],
+        )
+        for key in keys
+    }
+    return pd.concat(parts, names=["shop", "day"])
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3, 1e6])
+def test_a_column_that_is_flat_at_first_has_a_scale_in_units_of_the_data(unit):
+    def predicted(unit):
+        return GrowingDARTSForecaster(**LINEAR).fit(launched_late(unit)).predict() / unit
+
+    pd.testing.assert_frame_equal(predicted(unit), predicted(1.0), rtol=1e-6)
+
+
+def test_a_column_that_is_flat_at_first_leaves_the_others_alone():
+    Y = launched_late(1e3)
+    alone = GrowingDARTSForecaster(**LINEAR).fit(Y[["a"]]).predict()
+    both = GrowingDARTSForecaster(**LINEAR).fit(Y).predict()
+    np.testing.assert_allclose(both["a"], alone["a"], rtol=0.1)
+
+
+def test_a_flat_series_of_a_panel_has_the_scale_of_the_others():
+    values = np.concatenate([100 * np.arange(10.0), np.full(10, 7.0), 300 * np.arange(10.0)])
+    scales = fit_panel_scales(values[:, None], [0, 10, 20, 30], np.full(3, 10))
+    assert scales.scale[1] == pytest.approx(np.median(scales.scale[[0, 2]]))
+    assert scales.center[1] == 7.0
+    alone = fit_panel_scales(np.full((5, 1), 3.0), [0, 5], np.array([5]))
+    assert alone.scale.item() == 1.0
+
+
+def test_a_series_that_varies_later_is_measured_where_it_does():
+    values = np.r_[np.zeros(6), 1e6 * np.arange(4.0)][:, None]
+    scales = fit_panel_scales(values, [0, 10], np.array([6]), n_seen=np.array([10]))
+    assert scales.scale.item() == pytest.approx(values.std())
+    assert scales.center.item() == 0.0
+
+
+@pytest.mark.parametrize("n_first", [40, 1])
+def test_a_shop_that_opens_with_a_day_alone_spoils_nothing(n_first):
+    fitted = GrowingDARTSForecaster(**{**LINEAR, "max_nodes": 2}, genotype="gru", max_epochs=3)
+    fitted.fit(shops("abc"))
+    new = shops("n", 200, 260)
+    before = fitted.predict().loc["a"].y
+    fitted.update(new[:n_first]).update(new[n_first:], refit=True)
+    assert fitted.predict().loc["a"].y.to_numpy() == pytest.approx(before.to_numpy(), rel=0.3)
+    own = fitted._scales.scale[-1].item()
+    assert own == pytest.approx(new.y.std(ddof=0), rel=0.3)
+
+
+# -- no look ahead ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begin", [120, 195])
+@pytest.mark.parametrize("is_fitted", [True, False])
+@pytest.mark.filterwarnings("ignore::sknas.exceptions.CalibrationWarning")
+def test_units_of_new_series_are_those_of_rows_before_the_forecast(begin, is_fitted):
+    new = shops("z", begin, 260)
+    changed = new.copy()
+    changed.iloc[-30:] += 1e5
+    known = shops("ab")
+
+    def told(late):
+        model = GrowingDARTSForecaster(**LINEAR)
+        Y = pd.concat([known, late])
+        if is_fitted:
+            found = model.fit(known[known.index.get_level_values("day") < DAYS[190]]).backtest(Y)
+        else:
+            found = model.backtest(Y, initial=190)
+        rows = found.forecasts
+        return rows[(rows["shop"] == "z") & (rows["cutoff"] < DAYS[230])]
+
+    one, other = told(new), told(changed)
+    assert len(one) > 50
+    for name in ("forecast", "lower", "upper"):
+        np.testing.assert_allclose(one[name], other[name])
