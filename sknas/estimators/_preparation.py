@@ -162,7 +162,8 @@ def prepare(
         channel_mode = "mixed"
     n_sequences = samples.shape.n_targets if channel_mode == "independent" else 1
     size = samples_per_step(batch_size, len(samples.X), n_sequences)
-    if rule in ("shuffle", "stratified") and len(samples.X) <= size:
+    is_hashed = rule in ("shuffle", "stratified") and not samples.layout.is_time_ordered
+    if is_hashed and len(samples.X) <= size:
         samples = _canonical(samples, seed)
     outer = _split(samples, rule, validation_fraction, seed)
     inner = _inner_split(samples, rule, outer, arch_fraction, seed)
