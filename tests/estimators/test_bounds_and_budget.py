@@ -65,6 +65,16 @@ def test_weights_never_exceed_their_bound(initial, max_params):
     assert model.n_params_ <= max_params
 
 
+def test_a_cell_that_is_found_narrow_races_only_if_it_fits_at_full_width():
+    common = {"hidden_size": 128, "search_epochs": 10, "max_epochs": 1, "learning_rate": 0.01}
+    bound = 45_000  # the mixed branch fits, and its cell as wide as the others does not
+    model = regressor(**common, max_params=bound).fit(X, np.tanh(2 * X[:, 0] * X[:, 1]))
+    assert type(model.growth_events_[0].edit).__name__ == "AddMixedBranch"
+    assert max(event.n_params for event in model.growth_events_) <= bound
+    assert (model.search_history_["n_params"] <= bound).all()
+    assert model.n_params_ <= bound
+
+
 @pytest.mark.parametrize("genotype", ["gru", "product"])
 def test_a_given_genotype_beyond_the_bound_is_refused_or_not_returned(genotype):
     model = regressor(genotype=genotype, hidden_size=32, max_params=10)
