@@ -9,8 +9,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from sknas.derived import DerivedNetwork
 from sknas.estimators._planting import (
     admitted,
@@ -221,8 +219,7 @@ class _Fit:
 
     def refit_full(self, chosen: Stage, network: DerivedNetwork) -> None:
         """Train the chosen network on over all samples, as long as validation found best."""
-        problem = self.problem
-        everything = torch.cat([problem.train, problem.validation]).unique()
+        problem, everything = self.problem, self.problem.everything
         if chosen is self.stages.seed and self.schedule.linear_seed:
             solve_seed(problem, network.trunk, everything)
             return

@@ -186,8 +186,13 @@ def prepare(
             ),
             torch.from_numpy(samples.weights).to(device, dtype),
         )
-    train, weight, arch, held_out = (
-        torch.from_numpy(part).to(device) for part in (outer.train, *inner, outer.validation)
+    # Samples without weight that a split has left out stay out.
+    everything = np.unique(
+        np.concatenate([outer.train, outer.validation, np.flatnonzero(samples.weights > 0)])
+    )
+    train, weight, arch, held_out, usable = (
+        torch.from_numpy(part).to(device)
+        for part in (outer.train, *inner, outer.validation, everything)
     )
     problem = Problem(
         data,
@@ -196,6 +201,7 @@ def prepare(
         weight=weight,
         arch=arch,
         validation=held_out,
+        everything=usable,
         objective=objective,
         window_norm=window_norm,
         channel_mode=channel_mode,

@@ -8,6 +8,7 @@ from sknas import Genotype
 from sknas.training import train_network
 from tests.small import (
     EAGER,
+    GRU,
     LOOKBACK,
     N_EPOCH_STEPS,
     futures,
@@ -262,6 +263,18 @@ def test_refitting_on_all_rows_is_a_phase_of_its_own():
 def test_a_linear_result_can_be_refitted_on_all_rows():
     model = regressor(max_nodes=0, refit_full=True).fit(X, Y)
     assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("parameters", [{"max_nodes": 0}, {**GRU, "max_epochs": 1}])
+def test_refitting_on_all_rows_reads_those_between_training_and_validation(parameters):
+    frame, y = futures()
+    n_before = len(y) - len(y) // 5
+    changed = y.copy()
+    changed[n_before - LOOKBACK : n_before] += 1.0
+    for is_full in (False, True):
+        model = regressor(**parameters, lookback=LOOKBACK, refit_full=is_full)
+        expected = model.fit(frame, y).predict(frame)
+        assert (model.fit(frame, changed).predict(frame) != expected).any() == is_full
 
 
 def test_weight_decay_shrinks_the_weights():
