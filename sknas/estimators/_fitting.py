@@ -219,13 +219,16 @@ class _Fit:
 
     def refit_full(self, chosen: Stage, network: DerivedNetwork) -> None:
         """Train the chosen network on over all samples, as long as validation found best."""
-        problem, everything = self.problem, self.problem.everything
-        if chosen is self.stages.seed and self.schedule.linear_seed:
+        problem, everything, schedule = self.problem, self.problem.everything, self.schedule
+        if chosen is self.stages.seed and schedule.linear_seed:
             solve_seed(problem, network.trunk, everything)
             return
+        if not len(network.trunk.branches):
+            # Nothing else could learn.
+            schedule = dataclasses.replace(schedule, linear_seed=False)
         phase = train_network(
             problem,
-            self.schedule,
+            schedule,
             network,
             everything,
             validates=False,

@@ -18,6 +18,7 @@ from tests.small import (
     normal,
     product,
     regressor,
+    search_rows,
 )
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
@@ -111,6 +112,19 @@ def test_a_model_that_went_on_starts_warm_from_there():
     model.set_params(max_nodes=0).fit(X, y)
     assert model.genotype_ in (genotype, type(genotype)())
     assert "previous" in stages(model)
+
+
+def test_a_seed_that_went_on_is_refitted_on_all_rows():
+    X = normal(120, 3, seed=1)
+    y = X @ [1.0, 2.0, 3.0] - 30.0 * (X[:, 0] > 1.2)
+    model = regressor(max_nodes=0, loss="mae", max_epochs=40, learning_rate=0.02)
+    model.fit(X, y).partial_fit(X, y)
+    assert model.search_report_.chosen == "trained (2)"
+    before = model.predict(X)
+    model.set_params(warm_start=True, refit_full=True).fit(X, y)
+    assert model.search_report_.chosen == "previous"
+    assert search_rows(model, "epoch", "refit").size == 1
+    assert (model.predict(X) != before).any()
 
 
 @pytest.mark.parametrize("seed", [0, 1])
