@@ -114,7 +114,16 @@ class _Fit:
         self.space = make_space(problem, settings, supernet)
 
     def start_from(self, previous: DerivedNetwork) -> None:
-        """Put a network in the place of the seed that growth starts from."""
+        """Put a network in the place of the seed that growth starts from, if it is within bounds."""
+        if not self.space.fits(previous.n_params):
+            warnings.warn(
+                f"max_params={self.settings.max_params} is less than the {previous.n_params} "
+                "weights of the network before, so the fit starts from the linear seed. Raise "
+                "max_params to go on from that network.",
+                SearchWarning,
+                stacklevel=7,
+            )
+            return
         self.stages.add_previous(previous)
         if previous.spec.genotype.branches or self.problem.shape.is_embedded:
             self.supernet = lift_network(previous, self.problem, self.settings)

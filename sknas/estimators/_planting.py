@@ -40,6 +40,8 @@ MAX_MIXED_FEATURES = 1500
 def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
     """Solve the seed; where the channel mode is open, let its validation loss decide.
 
+    A mixed seed that is larger than `max_params` is not in question.
+
     Parameters
     ----------
     problem : Problem
@@ -63,6 +65,8 @@ def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
         return supernet, problem
     mixed_problem = dataclasses.replace(problem, channel_mode="mixed")
     mixed = _planted(mixed_problem, settings)
+    if settings.max_params is not None and mixed.n_params > settings.max_params:
+        return supernet, problem
     losses = [mean_loss(validation_losses(net, problem), problem) for net in (supernet, mixed)]
     return (mixed, mixed_problem) if losses[1] < 0.98 * losses[0] else (supernet, problem)
 

@@ -12,6 +12,7 @@ from tests.small import (
     LOOKBACK,
     N_EPOCH_STEPS,
     futures,
+    normal,
     product,
     regressor,
     search_rows,
@@ -101,6 +102,17 @@ def test_a_bound_below_the_linear_seed_is_an_error():
     regressor(max_nodes=0, max_params=n_seed).fit(X, Y)
     with pytest.raises(ValueError, match=rf"max_params.* {n_seed} weights.*got {n_seed - 1}"):
         regressor(max_params=n_seed - 1).fit(X, Y)
+
+
+def test_an_open_channel_mode_takes_the_seed_that_is_within_the_bound():
+    series = normal(150, 3)
+    for t in range(1, len(series)):  # each channel follows another
+        series[t] = 0.9 * series[t - 1, [1, 2, 0]] + 0.1 * series[t]
+    settings = {"lookback": LOOKBACK, "max_nodes": 0}
+    n_mixed = 3 * (3 * LOOKBACK + 1)
+    for bound, n_params in ((None, n_mixed), (n_mixed, n_mixed), (n_mixed - 1, LOOKBACK + 1)):
+        model = regressor(**settings, max_params=bound).fit(series[:-1], series[1:])
+        assert model.n_params_ == n_params
 
 
 # -- budget ---------------------------------------------------------------------------------------
