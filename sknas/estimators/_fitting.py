@@ -9,8 +9,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from sknas.derived import DerivedNetwork
 from sknas.estimators._planting import (
     admitted,
@@ -116,7 +114,16 @@ class _Fit:
         self.space = make_space(problem, settings, supernet)
 
     def start_from(self, previous: DerivedNetwork) -> None:
-        """Put a network in the place of the seed that growth starts from."""
+        """Put a network in the place of the seed that growth starts from, if it is within bounds."""
+        if not self.space.fits(previous.n_params):
+            warnings.warn(
+                f"max_params={self.settings.max_params} is less than the {previous.n_params} "
+                "weights of the network before, so the fit starts from the linear seed. Raise "
+                "max_params to go on from that network.",
+                SearchWarning,
+                stacklevel=7,
+            )
+            return
         self.stages.add_previous(previous)
         if previous.spec.genotype.branches or self.problem.shape.is_embedded:
             self.supernet = lift_network(previous, self.problem, self.settings)
@@ -221,14 +228,16 @@ class _Fit:
 
     def refit_full(self, chosen: Stage, network: DerivedNetwork) -> None:
         """Train the chosen network on over all samples, as long as validation found best."""
-        problem = self.problem
-        everything = torch.cat([problem.train, problem.validation]).unique()
-        if chosen is self.stages.seed and self.schedule.linear_seed:
+        problem, everything, schedule = self.problem, self.problem.everything, self.schedule
+        if chosen is self.stages.seed and schedule.linear_seed:
             solve_seed(problem, network.trunk, everything)
             return
+        if not len(network.trunk.branches):
+            # Nothing else could learn.
+            schedule = dataclasses.replace(schedule, linear_seed=False)
         phase = train_network(
             problem,
-            self.schedule,
+            schedule,
             network,
             everything,
             validates=False,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 
 import torch
 
 from sknas.derived import DerivedNetwork, NetworkSpec
-from sknas.edits import AddBranch
 from sknas.estimators._settings import Settings, contenders, drawn_contenders, resolve_genotype
 from sknas.genotype import Cell, Genotype
 from sknas.search.discretization import discretize
@@ -30,7 +28,6 @@ __all__ = [
     "admitted",
     "build_fresh",
     "build_given",
-    "has_room",
     "lift_network",
     "plant",
     "put_first_branches",
@@ -42,6 +39,8 @@ MAX_MIXED_FEATURES = 1500
 
 def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
     """Solve the seed; where the channel mode is open, let its validation loss decide.
+
+    A mixed seed that is larger than `max_params` is not in question.
 
     Parameters
     ----------
@@ -66,6 +65,8 @@ def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
         return supernet, problem
     mixed_problem = dataclasses.replace(problem, channel_mode="mixed")
     mixed = _planted(mixed_problem, settings)
+    if settings.max_params is not None and mixed.n_params > settings.max_params:
+        return supernet, problem
     losses = [mean_loss(validation_losses(net, problem), problem) for net in (supernet, mixed)]
     return (mixed, mixed_problem) if losses[1] < 0.98 * losses[0] else (supernet, problem)
 
@@ -137,29 +138,7 @@ def admitted(
     if settings.mode == "random":
         return drawn_contenders(problem, schedule, space, supernet)
     cells = contenders(settings, problem)
-    return tuple(cell for cell in cells if has_room(supernet, space, cell))
-
-
-def has_room(supernet: Supernet, space: SearchSpace, cell: Cell) -> bool:
-    """Say whether a branch of a cell is within the bounds.
-
-    Parameters
-    ----------
-    supernet : Supernet
-        The seed that a branch is to be added to.
-    space : SearchSpace
-        Bounds.
-    cell : Cell
-        Of the branch.
-
-    Returns
-    -------
-    bool
-        Whether it fits.
-    """
-    grown = copy.deepcopy(supernet)
-    AddBranch(space.branch(cell)).apply(grown)
-    return len(cell.nodes) <= space.max_nodes and space.fits(grown.n_params)
+    return tuple(cell for cell in cells if space.has_room(supernet, cell))
 
 
 def put_first_branches(

@@ -162,7 +162,8 @@ def prepare(
         channel_mode = "mixed"
     n_sequences = samples.shape.n_targets if channel_mode == "independent" else 1
     size = samples_per_step(batch_size, len(samples.X), n_sequences)
-    if rule in ("shuffle", "stratified") and len(samples.X) <= size:
+    is_hashed = rule in ("shuffle", "stratified") and not samples.layout.is_time_ordered
+    if is_hashed and len(samples.X) <= size:
         samples = _canonical(samples, seed)
     outer = _split(samples, rule, validation_fraction, seed)
     inner = _inner_split(samples, rule, outer, arch_fraction, seed)
@@ -185,8 +186,13 @@ def prepare(
             ),
             torch.from_numpy(samples.weights).to(device, dtype),
         )
-    train, weight, arch, held_out = (
-        torch.from_numpy(part).to(device) for part in (outer.train, *inner, outer.validation)
+    # Samples without weight that a split has left out stay out.
+    everything = np.unique(
+        np.concatenate([outer.train, outer.validation, np.flatnonzero(samples.weights > 0)])
+    )
+    train, weight, arch, held_out, usable = (
+        torch.from_numpy(part).to(device)
+        for part in (outer.train, *inner, outer.validation, everything)
     )
     problem = Problem(
         data,
@@ -195,6 +201,7 @@ def prepare(
         weight=weight,
         arch=arch,
         validation=held_out,
+        everything=usable,
         objective=objective,
         window_norm=window_norm,
         channel_mode=channel_mode,

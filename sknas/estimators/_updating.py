@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sknas.derived import DerivedNetwork
 from sknas.estimators._fitting import Progress
-from sknas.estimators._planting import admitted, has_room, lift_network
+from sknas.estimators._planting import admitted, lift_network
 from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
 from sknas.estimators._stages import Account, Outcome, Stage, ValidationLoss
 from sknas.genotype import Cell
@@ -191,7 +191,7 @@ def _grow(update: _Update, schedule: Schedule, settings: Settings, progress: Pro
     cells: tuple[Cell, ...] = ()
     if not len(supernet.trunk.branches):
         cells = admitted(settings, problem, schedule, space, supernet)
-        if not cells and not has_room(supernet, space, space.plain_cell):
+        if not cells and not space.has_room(supernet, space.plain_cell):
             return
         cells = cells or (space.plain_cell,)
     phase = run_search(

@@ -218,7 +218,8 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         The first call is a `fit`. A later one keeps the scales and the network; it moves the
         linear seed, trains on for a short time, and offers growth where the loss on the new
         samples then stands clearly above that of the samples before. A part of the new samples
-        is held out, and on it the network never becomes worse.
+        is held out, and on it the network never becomes worse. `refit` and `refit_full` are of a
+        `fit` alone: a later call trains the network it has, on the part that is not held out.
 
         Parameters
         ----------
@@ -291,6 +292,8 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
     ) -> NDArray[np.float64]:
         if self.class_weight is None:
             return weights
+        if self.class_weight == "balanced":
+            return weights * _balanced(weights, codes)
         by_class: NDArray[np.float64] = compute_sample_weight(
             self.class_weight, self.classes_[codes]
         )
@@ -383,3 +386,12 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
 
 def _most_probable(logits: Tensor) -> Tensor:
     return logits[:, :, 0].argmax(dim=1)
+
+
+def _balanced(weights: NDArray[np.float64], codes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return n / (n_classes * n_own) of each sample's class, where a weight of k counts as k."""
+    counts = np.bincount(codes, weights)
+    is_present = counts > 0
+    n_equal = is_present.sum() * counts
+    shares = np.divide(counts.sum(), n_equal, out=np.zeros_like(counts), where=is_present)
+    return shares[codes]

@@ -207,7 +207,8 @@ _SHARED = """\
         Whether the derived network goes on from the searched weights, is trained anew, or both,
         and validation chooses. A warm start with ``"both"`` only inherits.
     refit_full : bool, default=False
-        Train on over all samples at the end, for as long as validation found best.
+        Train on over all samples at the end, those that validated and those in gaps between splits
+        included, for as long as validation found best.
     device : str, default="cpu"
         Device to train on.
     random_state : int, RandomState or None, default=None

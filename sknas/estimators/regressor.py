@@ -233,7 +233,8 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         The first call is a `fit`. A later one keeps the scales and the network; it moves the
         linear seed, trains on for a short time, and offers growth where the loss on the new
         samples then stands clearly above that of the samples before. A part of the new samples
-        is held out, and on it the network never becomes worse.
+        is held out, and on it the network never becomes worse. `refit` and `refit_full` are of a
+        `fit` alone: a later call trains the network it has, on the part that is not held out.
 
         Parameters
         ----------

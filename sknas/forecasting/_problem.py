@@ -191,6 +191,7 @@ def make_problem(
         torch.from_numpy(laid.positions[part]).to(device)
         for part in (outer.train, inner.train, inner.validation, outer.validation)
     )
+    everything = torch.from_numpy(np.unique(laid.positions)).to(device)
     return Problem(
         data,
         shape,
@@ -198,6 +199,7 @@ def make_problem(
         weight=weight,
         arch=arch,
         validation=validation,
+        everything=everything,
         objective=(
             Masked(objective, _share_known(laid, shape)) if shape.has_missing else objective
         ),

@@ -27,8 +27,9 @@ class FirstBranch:
     """Finds the first branch; growth and pruning begin when it is over.
 
     Where there are contenders, a mixed branch proposes one more if there is room and time for it,
-    and all of them race; with ``mode="random"`` they race at once. Without contenders, a mixed
-    start of ``mode="interleaved"`` is pruned as a proposal is, and any other needs no opening.
+    and all of them race, the proposed one if it fits as wide as the others are; with
+    ``mode="random"`` they race at once. Without contenders, a mixed start of
+    ``mode="interleaved"`` is pruned as a proposal is, and any other needs no opening.
 
     Attributes
     ----------
@@ -155,7 +156,10 @@ class FirstBranch:
             self.moves[0] = dataclasses.replace(self.moves[0], loss_after=min(proposal.losses))
             found = proposal.cell
             is_new = found is not None and found not in self.cells
-            self._start_race([found, *self.cells] if found is not None and is_new else self.cells)
+            if found is not None and is_new and self.space.has_room(self._seed.supernet, found):
+                self._start_race([found, *self.cells])
+            else:
+                self._start_race(self.cells)
         return True
 
     def _start_race(self, cells: Sequence[Cell]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import dataclass, field
 
@@ -89,6 +90,25 @@ class SearchSpace:
             Whether `max_params` allows it.
         """
         return self.max_params is None or n_params <= self.max_params
+
+    def has_room(self, supernet: Supernet, cell: Cell) -> bool:
+        """Say whether a branch of a cell is within bounds.
+
+        Parameters
+        ----------
+        supernet : Supernet
+            The seed that a branch is to be added to.
+        cell : Cell
+            Of the branch.
+
+        Returns
+        -------
+        bool
+            Whether it fits.
+        """
+        grown = copy.deepcopy(supernet)
+        AddBranch(self.branch(cell)).apply(grown)
+        return len(cell.nodes) <= self.max_nodes and self.fits(grown.n_params)
 
     def mixed_branch(self, n_nodes: int) -> Edit:
         """Return the move that adds a branch of mixed nodes.

@@ -155,6 +155,8 @@ class DagNode(SearchNode[DagPlan]):
         for alphas, open_ in zip(self.alphas.unbind(1), is_open.unbind(1), strict=True):
             if bool(open_.all()):
                 columns.append(weigh(alphas))
+            elif not bool(open_.any()):
+                columns.append(torch.zeros_like(alphas))
             else:
                 own = weigh(alphas[open_])
                 columns.append(torch.zeros_like(alphas).masked_scatter(open_, own))

@@ -70,6 +70,8 @@ class Problem:
         Samples to train on: the weight split, the architecture split and the gap between them.
     weight, arch, validation : Tensor of int64
         The three splits of the search.
+    everything : Tensor of int64
+        Samples that training without validation may use: all splits, and the gaps between them.
     objective : Objective
         The loss.
     window_norm : {"none", "last", "revin"}
@@ -90,6 +92,7 @@ class Problem:
     weight: Tensor
     arch: Tensor
     validation: Tensor
+    everything: Tensor
     objective: Objective
     window_norm: str
     channel_mode: str

@@ -8,9 +8,11 @@ from sknas import Genotype
 from sknas.training import train_network
 from tests.small import (
     EAGER,
+    GRU,
     LOOKBACK,
     N_EPOCH_STEPS,
     futures,
+    normal,
     product,
     regressor,
     search_rows,
@@ -65,6 +67,16 @@ def test_weights_never_exceed_their_bound(initial, max_params):
     assert model.n_params_ <= max_params
 
 
+def test_a_cell_that_is_found_narrow_races_only_if_it_fits_at_full_width():
+    common = {"hidden_size": 128, "search_epochs": 10, "max_epochs": 1, "learning_rate": 0.01}
+    bound = 45_000  # the mixed branch fits, and its cell as wide as the others does not
+    model = regressor(**common, max_params=bound).fit(X, np.tanh(2 * X[:, 0] * X[:, 1]))
+    assert type(model.growth_events_[0].edit).__name__ == "AddMixedBranch"
+    assert max(event.n_params for event in model.growth_events_) <= bound
+    assert (model.search_history_["n_params"] <= bound).all()
+    assert model.n_params_ <= bound
+
+
 @pytest.mark.parametrize("genotype", ["gru", "product"])
 def test_a_given_genotype_beyond_the_bound_is_refused_or_not_returned(genotype):
     model = regressor(genotype=genotype, hidden_size=32, max_params=10)
@@ -90,6 +102,17 @@ def test_a_bound_below_the_linear_seed_is_an_error():
     regressor(max_nodes=0, max_params=n_seed).fit(X, Y)
     with pytest.raises(ValueError, match=rf"max_params.* {n_seed} weights.*got {n_seed - 1}"):
         regressor(max_params=n_seed - 1).fit(X, Y)
+
+
+def test_an_open_channel_mode_takes_the_seed_that_is_within_the_bound():
+    series = normal(150, 3)
+    for t in range(1, len(series)):  # each channel follows another
+        series[t] = 0.9 * series[t - 1, [1, 2, 0]] + 0.1 * series[t]
+    settings = {"lookback": LOOKBACK, "max_nodes": 0}
+    n_mixed = 3 * (3 * LOOKBACK + 1)
+    for bound, n_params in ((None, n_mixed), (n_mixed, n_mixed), (n_mixed - 1, LOOKBACK + 1)):
+        model = regressor(**settings, max_params=bound).fit(series[:-1], series[1:])
+        assert model.n_params_ == n_params
 
 
 # -- budget ---------------------------------------------------------------------------------------
@@ -252,6 +275,18 @@ def test_refitting_on_all_rows_is_a_phase_of_its_own():
 def test_a_linear_result_can_be_refitted_on_all_rows():
     model = regressor(max_nodes=0, refit_full=True).fit(X, Y)
     assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("parameters", [{"max_nodes": 0}, {**GRU, "max_epochs": 1}])
+def test_refitting_on_all_rows_reads_those_between_training_and_validation(parameters):
+    frame, y = futures()
+    n_before = len(y) - len(y) // 5
+    changed = y.copy()
+    changed[n_before - LOOKBACK : n_before] += 1.0
+    for is_full in (False, True):
+        model = regressor(**parameters, lookback=LOOKBACK, refit_full=is_full)
+        expected = model.fit(frame, y).predict(frame)
+        assert (model.fit(frame, changed).predict(frame) != expected).any() == is_full
 
 
 def test_weight_decay_shrinks_the_weights():

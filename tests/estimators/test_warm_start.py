@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sknas.exceptions import SearchWarning
 from tests.small import (
     EAGER,
     GRU,
@@ -18,6 +19,7 @@ from tests.small import (
     normal,
     product,
     regressor,
+    search_rows,
 )
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
@@ -111,6 +113,34 @@ def test_a_model_that_went_on_starts_warm_from_there():
     model.set_params(max_nodes=0).fit(X, y)
     assert model.genotype_ in (genotype, type(genotype)())
     assert "previous" in stages(model)
+
+
+def test_a_network_beyond_the_bound_is_not_gone_on_from():
+    X, y = product()
+    model = regressor(**LEARNS, warm_start=True).fit(X, y)
+    bound = model.n_params_ - 1
+    model.set_params(max_params=bound, hidden_size=4)
+    with pytest.warns(
+        SearchWarning, match=f"max_params={bound} is less than the {bound + 1} "
+    ) as told:
+        model.fit(X, y)
+    assert told[0].filename == __file__
+    assert "previous" not in stages(model)
+    assert (model.search_history_["n_params"] <= bound).all()
+    assert model.n_params_ <= bound
+
+
+def test_a_seed_that_went_on_is_refitted_on_all_rows():
+    X = normal(120, 3, seed=1)
+    y = X @ [1.0, 2.0, 3.0] - 30.0 * (X[:, 0] > 1.2)
+    model = regressor(max_nodes=0, loss="mae", max_epochs=40, learning_rate=0.02)
+    model.fit(X, y).partial_fit(X, y)
+    assert model.search_report_.chosen == "trained (2)"
+    before = model.predict(X)
+    model.set_params(warm_start=True, refit_full=True).fit(X, y)
+    assert model.search_report_.chosen == "previous"
+    assert search_rows(model, "epoch", "refit").size == 1
+    assert (model.predict(X) != before).any()
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -30,7 +30,16 @@ def test_a_row_of_weight_k_is_k_rows_for_the_regressor(parameters, seed):
     assert_allclose(weighted.predict(X), repeated.predict(X), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("parameters", [{}, {"max_nodes": 0}, {"genotype": "product"}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"max_nodes": 0},
+        {"genotype": "product"},
+        {"max_nodes": 0, "class_weight": "balanced"},
+        {"max_nodes": 0, "class_weight": {"down": 3.0}},
+    ],
+)
 def test_a_row_of_weight_k_is_k_rows_for_the_classifier(parameters):
     X, y = product(60)
     y = np.where(y > 0, "up", "down")

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from sknas.estimators._layout import Layout
 from tests.oracles.windows import looped_align_right, looped_windows
-from tests.small import GRU, LOOKBACK, futures, normal, regressor
+from tests.small import GRU, LOOKBACK, classifier, futures, normal, regressor
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 
@@ -42,6 +42,17 @@ def test_sequences_of_any_length_become_windows_that_end_together(n_steps):
     past = Layout("sequences", 2, n_steps, has_padding=True).past(X)
     kept = [sample[:length] for sample, length in zip(X, lengths, strict=True)]
     assert_array_equal(past, looped_align_right(kept, n_steps))
+
+
+@pytest.mark.parametrize("validation", ["shuffle", "stratified"])
+@pytest.mark.parametrize("make", [regressor, classifier])
+def test_a_shuffled_split_trains_on_windows_of_the_series_in_its_order(make, validation):
+    series = np.sin(np.arange(200) / 5) + 0.01 * normal(200)
+    y = series[1:] if make is regressor else series[1:] > series[:-1]
+    model = make(lookback=12, max_nodes=0, validation=validation).fit(series[:-1, None], y)
+    in_order = make(lookback=12, max_nodes=0).fit(series[:-1, None], y)
+    # Of windows in another order one value at most tells of the next.
+    assert model.score(series[:-1, None], y) > in_order.score(series[:-1, None], y) - 0.005
 
 
 @pytest.mark.parametrize("channel_mode", ["mixed", "independent"])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tests.forecasting.makers import autoregressive, frame, linear, recurrent
+from tests.forecasting.makers import autoregressive, frame, linear, panel, recurrent
 
 few = settings(max_examples=25)
 SEASON = np.array([0.0, 3.0, -1.0, 2.0, 5.0, 4.0, -3.0])
@@ -150,3 +150,22 @@ def test_a_part_too_short_to_be_scored_is_refused():
     model = linear().fit(Y[:80])
     with pytest.raises(ValueError, match=r"^Y must hold horizon=3 rows behind 6 others"):
         model.score(Y[80:82])
+
+
+@pytest.mark.parametrize("n_series", [1, 2])
+def test_a_refit_on_all_rows_reads_those_between_training_and_validation(n_series):
+    parts = {name: frame(autoregressive(100, seed=k)) for k, name in enumerate("ab"[:n_series])}
+    changed = {name: Y.copy() for name, Y in parts.items()}
+    n_before = 100 - 6 - 3 + 1 - 19  # windows before those that validate
+    changed["a"].iloc[n_before - 1] += 3.0  # the row before them, which no window trains on
+    for is_full in (False, True):
+        forecasts = [linear(refit_full=is_full).fit(panel(Y)).predict() for Y in (parts, changed)]
+        assert np.array_equal(*forecasts) != is_full
+
+
+def test_a_refit_on_all_rows_reads_no_window_across_two_series():
+    waves = {name: np.sin(np.arange(100) / 3 + k) for k, name in enumerate("abc")}
+    Y = panel({name: frame(wave[:90, None]) for name, wave in waves.items()})
+    forecast = linear(horizon=3, refit_full=True).fit(Y).predict()["y0"]
+    for name, wave in waves.items():
+        assert_allclose(forecast.loc[name], wave[90:93], atol=0.01)

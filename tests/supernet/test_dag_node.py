@@ -389,3 +389,15 @@ def test_the_gates_are_drawn_in_training_and_free_of_noise_elsewhere():
     assert not torch.equal(drawn, quiet)
     assert not torch.equal(drawn, again)
     assert torch.equal(net(past), quiet)
+
+
+def test_an_edge_without_operations_left_has_no_weight_in_a_draw():
+    net, past = graph(3, GumbelRelaxation()), windows()
+    node = mixed(net)[-1][1]
+    node.is_open[:, 0] = False
+    with sampling(net, generator(1)):
+        weights = node.mixing_weights()
+        output = net(past)
+    assert (weights[:, 0] == 0).all()
+    assert (weights[:, 1:].sum(dim=0) <= 1).all()
+    assert torch.isfinite(output).all()

@@ -46,6 +46,7 @@ def problem(n=60, *, seed=0):
         weight=index[:30],
         arch=index[30:40],
         validation=index[45:],
+        everything=index,
         objective=MeanSquared(),
         window_norm="last",
         channel_mode="mixed",
