@@ -307,8 +307,10 @@ def rows_of(kind):
     if kind != "panel series":
         return series[:60], series[60:]
     both = {"a": series, "b": series + 1}
-    return (pd.concat({key: one[rows] for key, one in both.items()}, names=["shop", "time"])
-            for rows in (slice(60), slice(60, None)))  # fmt: skip
+    return (
+        pd.concat({key: one[rows] for key, one in both.items()}, names=["shop", "time"])
+        for rows in (slice(60), slice(60, None))
+    )
 
 
 @pytest.mark.parametrize(
