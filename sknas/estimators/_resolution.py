@@ -128,6 +128,12 @@ def _check_start(parameters: Mapping[str, Any]) -> None:
             "initial_genotype must be 'auto' with mode='random', which draws what it starts from; "
             f"got {initial!r}."
         )
+    is_fixed = parameters["genotype"] is None and parameters["mode"] == "fixed"
+    if is_fixed and initial not in ("auto", "linear"):
+        raise ValueError(
+            "initial_genotype must be 'auto' or 'linear' with mode='fixed', which starts from "
+            f"max_nodes mixed nodes; got {initial!r}."
+        )
     n_initial = len(NAMED_CELLS[initial].nodes) if initial in NAMED_CELLS else 0
     n_initial = initial.n_nodes if isinstance(initial, Genotype) else n_initial
     if parameters["genotype"] is None and n_initial > max_nodes > 0:

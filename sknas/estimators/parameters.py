@@ -99,7 +99,8 @@ _SHARED = """\
     initial_genotype : str or Genotype, default="auto"
         Where growth starts from. ``"auto"`` lets a cell pruned from mixed nodes and hand-made ones
         of at most `max_nodes` nodes race on validation; a name or a `Genotype` starts from that;
-        ``"linear"`` starts from `initial_nodes` mixed nodes.
+        ``"linear"`` starts from `initial_nodes` mixed nodes. ``mode="fixed"`` starts from
+        `max_nodes` mixed nodes, and takes no others.
     initial_nodes : int, default=1
         Mixed nodes to start from where growth starts from ``"linear"``; at most `max_nodes`, with
         the first node of ``"dag"``, which mixes nothing, counted.
@@ -109,7 +110,8 @@ _SHARED = """\
         Width of the states of a new branch; ``"auto"`` is 64 where fewer than 5000 sequences are
         trained on, else 128.
     n_layers : int, default=1
-        Layers of a branch at birth; growth may add one more.
+        Growth may give a branch up to this many layers and one more, each as a move; a search
+        starts with one. With a named `genotype` every branch has just this many.
     genotype : None, str or Genotype, default=None
         Train this architecture instead of searching: a `Genotype`, the path of its JSON, or
         ``"linear"``, ``"rnn"``, ``"highway"``, ``"product"``, ``"gru"``, ``"lstm"``, ``"dense"``,

@@ -38,6 +38,8 @@ _ROUNDS: dict[str, Callable[[pd.DatetimeIndex], Shares]] = {
 }
 _WEEKEND = "is_weekend"
 _HOUR = 3_600_000_000  # in microseconds
+_DAY = 24 * _HOUR
+_N_LABELS = 8  # of which daylight saving moves one step, or two
 _HOURS_A_MONTH = 365.2425 * 24 / 12
 
 
@@ -106,8 +108,7 @@ def _dates(calendar: Calendar, positions: Positions) -> pd.DatetimeIndex:
 
 def _varying(calendar: Calendar) -> list[str]:
     """Return the names of what changes from one position to the next, without repeating itself."""
-    dates = _dates(calendar, np.array([0, 1]))
-    step = float(np.diff(dates.tz_localize(None).as_unit("us").asi8)[0]) / _HOUR
+    step = _typical_hours(_dates(calendar, np.arange(_N_LABELS)))
     if step >= 28 * 24:
         n_months = round(step / _HOURS_A_MONTH)
         return [] if n_months % 12 == 0 else ["month" if n_months % 3 else "quarter"]
@@ -115,3 +116,13 @@ def _varying(calendar: Calendar) -> list[str]:
         return ["week"]
     parts = ["minute"] * (step % 1 != 0) + ["hour"] * (step % 24 != 0)
     return [*parts, "day_of_week", "day_of_year"]
+
+
+def _typical_hours(dates: pd.DatetimeIndex) -> float:
+    """Return the middle step, in hours that passed; whole days are those of the clock."""
+    passed, shown = (
+        np.sort(np.diff(times.as_unit("us").asi8)) for times in (dates, dates.tz_localize(None))
+    )
+    middle = len(passed) // 2
+    step = shown if shown[middle] % _DAY == 0 else passed
+    return float(step[middle]) / _HOUR

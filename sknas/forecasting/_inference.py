@@ -67,7 +67,7 @@ def read_frequency(
     if isinstance(axis, DateAxis):
         return _date_frequency(axis, index, freq, is_next, name)
     if isinstance(axis, PeriodAxis):
-        if freq is not None and _read_offset(freq) != axis.freq:
+        if freq is not None and _read_period(freq) != axis.freq:
             raise ValueError(
                 f"freq must be that of {name}, {index.freqstr!r}, or None; got {freq!r}."
             )
@@ -115,6 +115,15 @@ def _check_found(freq: Frequency, is_step: NDArray[np.bool_] | None, name: str) 
             f"freq must be given where most steps of {name} have no common one; got None, and "
             f"{text!r}, the likeliest, fits {int(is_step.sum())} of {len(is_step)} steps."
         )
+
+
+def _read_period(freq: Frequency) -> Offset:
+    """Return a frequency by the name that periods have for it, such as "M", or dates."""
+    try:
+        offset: Offset = pd.PeriodIndex([], freq=freq).freq
+    except (TypeError, ValueError, AttributeError):
+        return _read_offset(freq)
+    return offset
 
 
 def _read_offset(freq: Frequency) -> Offset:

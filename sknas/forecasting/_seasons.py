@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["candidate_lookbacks", "season_length"]
 
 _SEASONS = {"h": 24, "B": 5, "C": 5, "D": 7, "W": 52, "M": 12, "Q": 4, "min": 60, "s": 60}
+_ENDS_AND_BEGINS = re.compile(r"^[BC]*([MQ])[ES]$")  # of calendar, business or custom months
 _MINUTES_A_DAY, _FEW_MINUTES = 1440, 5
 _MULTIPLES = (1, 2, 4, 8, 14)
 _PLAIN = (8, 16, 32, 64, 128)
@@ -28,8 +31,7 @@ def season_length(freq: str) -> int:
     """
     count, name = freq.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"), freq
     name = name[len(count) :].split("-")[0]
-    for ending in ("E", "S"):
-        name = name[: -len(ending)] if name not in _SEASONS and name.endswith(ending) else name
+    name = _ENDS_AND_BEGINS.sub(r"\1", name)
     every = int(count) if count.isdigit() else 1
     is_day_long = name == "min" and every >= _FEW_MINUTES
     season = _MINUTES_A_DAY if is_day_long else _SEASONS.get(name, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ __all__ = ["Backtest", "run_backtest"]
 
 Array = NDArray[Any]
 _DEFAULT_SHARE = 0.7
+_VALUES = ("truth", "forecast", "lower", "upper")
+_COLUMNS = ("cutoff", "step", "time", "target", *_VALUES)
 _UNIT_HISTORY = np.array([[0.0], [1.0]])  # whose naive error is one
 
 
@@ -36,7 +38,9 @@ class Backtest:
     ----------
     forecasts : pandas.DataFrame
         A row a forecast: the levels of a panel's keys, ``cutoff`` (the last row that was known),
-        ``step``, ``time``, ``target``, ``truth``, ``forecast``, ``lower``, ``upper``.
+        ``step``, ``time``, ``target``, ``truth``, ``forecast``, ``lower``, ``upper``. A level
+        without a name, or with one of these names, is ``series_0``, ``series_1`` and so on, by its
+        place among the levels.
     scores : pandas.DataFrame
         MAE, MSE, RMSE, MASE, RSE, CORR, coverage and width by step, and over all of them.
     coverage : float
@@ -251,13 +255,25 @@ def _tidy(panel: Panel, times: Array, series: Array, values: list[Array]) -> pd.
     columns: dict[Any, Any] = {}
     if panel.keys is not None:
         keys = panel.keys[series].repeat(sizes["origin"])
-        for level in range(keys.nlevels):
-            columns[keys.names[level] or f"series_{level}"] = keys.get_level_values(level)
+        for level, name in enumerate(_key_names(list(keys.names))):
+            columns[name] = keys.get_level_values(level)
     at = (times[:, None] + steps).ravel().repeat(n_targets)
     columns["cutoff"] = panel.calendar.labels(times.repeat(sizes["origin"]) - 1)
     columns["step"] = np.tile(steps.repeat(n_targets) + 1, n_origins)
     columns["time"] = panel.calendar.labels(at)
     columns["target"] = np.tile(np.asarray(panel.columns), n_origins * n_steps)
-    names = ("truth", "forecast", "lower", "upper")
-    columns |= {name: part.ravel() for name, part in zip(names, values, strict=True)}
+    columns |= {name: part.ravel() for name, part in zip(_VALUES, values, strict=True)}
     return pd.DataFrame(columns)
+
+
+def _key_names(names: list[Hashable]) -> list[Hashable]:
+    """Return a name for each level of keys, none of them that of another column."""
+    found: list[Hashable] = []
+    for level, name in enumerate(names):
+        own = name or f"series_{level}"
+        if name in _COLUMNS or names.count(name) > 1:
+            own = f"series_{level}"
+        while own != name and own in names:
+            own = f"{own}_"
+        found.append(own)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -24,20 +24,27 @@ if TYPE_CHECKING:
 
 __all__ = ["ForecastDisplay"]
 
+Values: TypeAlias = pd.DataFrame | pd.Series | NDArray[Any]
+
 _MEASURED = "#3f4754"
 _FORECAST = "#1f6fb4"
 _CUTOFF = "#b6bcc6"
 _BAND_OPACITY = 0.22
 _FEW, _MANY = 40, 600  # points that can be told apart, and that run into each other
 _LEAST_HISTORY = 48
+_UNNAMED = "y"  # the target of a series without a name
 
 
 class Forecaster(Protocol):
-    """What a display asks of a forecaster: frames whose index continues that of `history_`."""
+    """What a display asks of a forecaster: values whose index continues that of `history_`."""
 
-    history_: pd.DataFrame
+    history_: Values
 
-    def predict(self, horizon: int | None = None, X: Any = None) -> pd.DataFrame:  # noqa: ANN401
+    @property
+    def cutoff(self) -> Any:  # noqa: ANN401
+        """The last known label; a number where values are arrays."""
+
+    def predict(self, horizon: int | None = None, X: Any = None) -> Values:  # noqa: ANN401
         """Return forecasts, a column a target."""
 
     def predict_interval(
@@ -112,7 +119,7 @@ class ForecastDisplay:
         horizon: int | None = None,
         X: Any = None,  # noqa: ANN401
         coverage: float | None = 0.9,
-        truth: pd.DataFrame | None = None,
+        truth: Values | None = None,
         n_history: int | None = None,
         targets: Sequence[Any] | None = None,
         max_panels: int = 12,
@@ -130,13 +137,16 @@ class ForecastDisplay:
             Covariates of the steps to forecast, as the forecaster wants them.
         coverage : float, default=0.9
             Probability of the interval; None draws none.
-        truth : DataFrame, default=None
-            What happened, with the targets as columns and rows of the forecast's index.
+        truth : DataFrame, Series or array, default=None
+            What happened, with the targets as columns and rows of the forecast's index. A Series
+            without a name is of the only target. An array is for forecasts that are arrays; its
+            first row is the first step.
         n_history : int, default=None
             Rows of history to show of each series; None shows four times the steps that are
             forecast, and at least 48.
         targets : sequence of column names, default=None
-            The targets to show, in this order; None shows all.
+            The targets to show, in this order; None shows all. Of a Series it is its name, or
+            "y"; of an array of two dimensions they are the numbers of its columns.
         max_panels : int, default=12
             Most panels to draw, of the first series and targets.
         ax : matplotlib Axes or array of them, default=None
@@ -152,24 +162,25 @@ class ForecastDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If `targets` names no target, `truth` has no row or target of the forecast, or a
-            number is out of its range.
+            If `targets` names no target, `truth` has no row or target of the forecast,
+            `coverage` is not one probability, or a number is out of its range.
         """
         import_pyplot()  # before a forecast that may take long
         if n_history is not None and n_history < 0:
             raise ValueError(f"n_history must be at least 0 rows or None; got {n_history!r}.")
-        forecast = forecaster.predict(horizon=horizon, X=X)
+        _check_coverage(coverage)
+        values = forecaster.predict(horizon=horizon, X=X)
+        start = 0 if isinstance(values, (pd.DataFrame, pd.Series)) else forecaster.cutoff + 1
+        forecast = _as_frame(values, start)
         shown = _shown_targets(targets, forecast)
         lower = upper = None
         if coverage is not None:
             bounds = forecaster.predict_interval(horizon=horizon, X=X, coverage=coverage)
-            lower, upper = (
-                bounds.xs(end, axis=1, level=-1).droplevel(-1, axis=1)[shown]
-                for end in ("lower", "upper")
-            )
+            lower, upper = (_end_of(bounds, end, forecast)[shown] for end in ("lower", "upper"))
         if truth is not None:
-            truth = _shown_truth(truth, forecast, shown)
-        history = _newest(forecaster.history_[shown], forecast, n_history)
+            truth = _shown_truth(_truth_frame(truth, values, forecast), forecast, shown)
+        known = forecaster.history_
+        history = _newest(_as_frame(known, start - len(known))[shown], forecast, n_history)
         display = cls(
             history, forecast[shown], lower=lower, upper=upper, coverage=coverage, truth=truth
         )
@@ -306,6 +317,55 @@ def _by_series(frame: pd.DataFrame | None) -> dict[tuple[Any, ...], pd.DataFrame
     levels = list(range(frame.index.nlevels - 1))
     groups = frame.groupby(level=levels, sort=False)
     return {key: rows.droplevel(levels) for key, rows in groups}
+
+
+def _check_coverage(coverage: object) -> None:
+    """Raise unless there is one probability, or none."""
+    if coverage is not None and not (
+        isinstance(coverage, (float, np.floating)) and 0.0 < coverage < 1.0
+    ):
+        raise ValueError(f"coverage must be one number in (0, 1), or None; got {coverage!r}.")
+
+
+def _as_frame(values: Values, start: int) -> pd.DataFrame:
+    """Return values with a column a target; the first row of an array has the number `start`."""
+    if isinstance(values, pd.DataFrame):
+        return values
+    if isinstance(values, pd.Series):
+        return values.to_frame(_UNNAMED if values.name is None else values.name)
+    index = pd.RangeIndex(start, start + len(values))
+    return pd.DataFrame(values, index=index, columns=[_UNNAMED] if values.ndim == 1 else None)
+
+
+def _end_of(bounds: pd.DataFrame, end: str, forecast: pd.DataFrame) -> pd.DataFrame:
+    """Return the lower or the upper bounds, under the forecast's columns."""
+    found = bounds.xs(end, axis=1, level=-1).droplevel(-1, axis=1)
+    if forecast.shape[1] == 1:  # its name may be none of the forecaster's
+        found.columns = forecast.columns
+    return found
+
+
+def _truth_frame(truth: Values, values: Values, forecast: pd.DataFrame) -> pd.DataFrame:
+    """Return the truth with a column a target, or say why it cannot be beside the forecast."""
+    if isinstance(truth, pd.Series) and truth.name is None and forecast.shape[1] == 1:
+        return truth.to_frame(forecast.columns[0])
+    if isinstance(truth, (pd.DataFrame, pd.Series)):
+        return _as_frame(truth, 0)
+    rows = np.asarray(truth)
+    if isinstance(values, (pd.DataFrame, pd.Series)):
+        raise ValueError(
+            "truth must be a DataFrame or a Series where forecasts have an index; "
+            f"got an array of shape {rows.shape}."
+        )
+    rows = rows[:, np.newaxis] if rows.ndim == 1 else rows
+    if rows.ndim != 2 or rows.shape[1] != forecast.shape[1]:
+        raise ValueError(
+            f"truth must have a column for each of {forecast.shape[1]} targets; "
+            f"got an array of shape {np.shape(truth)}."
+        )
+    start = forecast.index[0]
+    index = pd.RangeIndex(start, start + len(rows))
+    return pd.DataFrame(rows, index=index, columns=forecast.columns)
 
 
 def _shown_targets(targets: Sequence[Any] | None, forecast: pd.DataFrame) -> list[Any]:

@@ -33,7 +33,8 @@ class Choice:
     parameter : nn.Parameter
         Alphas or edge logits.
     weights : Tensor
-        Mixing weights, differentiable in the parameter.
+        Mixing weights without noise, also where training draws them; differentiable in the
+        parameter.
     scale : Tensor
         What a weight is multiplied by where candidates are ranked: the size of their birth
         scalars, as in `MagnitudePruning`; ones for the sources of operands.
@@ -103,7 +104,7 @@ def _operations_and_edges(
     if len(node.operations) > 1:
         births = node.births.detach().abs()
         is_open = torch.ones_like(births, dtype=torch.bool)
-        weights = node.mixing_weights()
+        weights = node.gates_at(node.progress)
         kept = memory.get(node.alphas, {})
         choices.append(Choice(cell, "operations", node.alphas, weights, births, is_open, kept))
     is_open = node.is_open & (node.is_open.sum(dim=1, keepdim=True) > 1)
@@ -116,7 +117,8 @@ def _operations_and_edges(
 
 def _pairs(cell: tuple[int, int], node: DagNode, memory: KeptTensors) -> Choice:
     """Return the one choice of a graph's node, with a row of zeros for ``none``."""
-    weights = node.mixing_weights()
+    gates = node.gates_at(node.progress)
+    weights = gates.new_zeros(node.is_open.shape).masked_scatter(node.is_open, gates)
     none = torch.zeros_like(weights[:1])
     is_open = torch.cat([node.is_open, torch.zeros_like(node.is_open[:1])])
     births = node.births.detach().abs().expand_as(node.alphas)

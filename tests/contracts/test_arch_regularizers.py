@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from sknas.edits import AddDagNode, AddNode, AddOp, DropEdge, DropEdgeOp, DropNode, DropOp
-from sknas.search import ZeroOneRegularizer
+from sknas.search import ProximityRegularizer, ZeroOneRegularizer
 from sknas.search.arch_choices import open_choices
 from sknas.search.arch_regularizers import ArchPenalty
 from sknas.search.bilevel import arch_step, weight_step
-from sknas.supernet import NodePlace
+from sknas.supernet import GumbelRelaxation, NodePlace
+from sknas.supernet.sampling import sampling
 from tests import tiny
 from tests.regularized import (
     EVERY,
@@ -36,6 +37,7 @@ from tests.tiny import (
     every_backbone,
     generator,
     graph,
+    perturb,
     supernet,
     two_input,
 )
@@ -235,3 +237,35 @@ def test_what_is_remembered_follows_edits_copies_and_undoing(regularizer, build,
     rounds(before, 12)
     rounds(twin, 12)
     assert same(values(before.supernet.parameters()), values(twin.supernet.parameters()))
+
+
+@every_backbone
+@every_regularizer
+def test_a_regularizer_sees_gates_without_the_noise_that_training_draws(regularizer, build):
+    net, source = build(GumbelRelaxation()), generator()
+    perturb(net, seed=1)
+    net.set_progress(0.5)
+    free = net.free_arch_parameters()
+    state = source.get_state()
+
+    def cost_and_gradients():
+        cost = ArchPenalty(regularizer).value(net)
+        return [cost.detach(), *torch.autograd.grad(cost, free, materialize_grads=True)]
+
+    calm = cost_and_gradients()
+    with sampling(net, source):
+        sampled = cost_and_gradients()
+    assert torch.equal(source.get_state(), state)
+    assert all(torch.equal(one, other) for one, other in zip(calm, sampled, strict=True))
+
+
+@every_backbone
+def test_draws_are_drawn_towards_a_decision(build):
+    net = build(GumbelRelaxation())
+    perturb(net, seed=1)
+    net.set_progress(0.5)
+    free = net.free_arch_parameters()
+    with sampling(net, generator()):
+        cost = ArchPenalty(ProximityRegularizer()).value(net)
+        gradients = torch.autograd.grad(cost, free)
+    assert all(gradient.any() for gradient in gradients)

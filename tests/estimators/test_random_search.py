@@ -143,3 +143,10 @@ def test_both_estimators_search_at_random_and_go_on_without_growth(make):
 def test_a_start_for_growth_is_refused(initial):
     with pytest.raises(ValueError, match=r"initial_genotype must be 'auto' with mode='random'"):
         regressor(**RANDOM, initial_genotype=initial).fit(X, Y)
+
+
+@pytest.mark.parametrize("initial", ["gru", "product", Genotype.named("product")])
+def test_a_start_of_a_search_without_growth_is_refused_alike(initial):
+    rule = r"initial_genotype must be 'auto' or 'linear' with mode='fixed'.*; got "
+    with pytest.raises(ValueError, match=rule):
+        regressor(mode="fixed", initial_genotype=initial).fit(X, Y)

@@ -126,6 +126,30 @@ def test_series_of_a_panel_are_tested_at_the_same_times():
     assert cutoffs["max"].tolist() == [index[84], index[74]]
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        *(([name], ["series_0"]) for name in [*COLUMNS, None]),
+        (["step", "shop"], ["series_0", "shop"]),
+        (["shop", "truth"], ["shop", "series_1"]),
+        (["series_1", "time"], ["series_1", "series_1_"]),
+        ([None, None], ["series_0", "series_1"]),
+        (["shop", "shop"], ["series_0", "series_1"]),
+    ],
+)
+def test_keys_are_kept_whatever_their_levels_are_called(names, expected):
+    parts = {("a", "b")[: len(names)]: 0, ("c", "d")[: len(names)]: 1}
+    frames = {key: frame(autoregressive(60, seed=i)) for key, i in parts.items()}
+    rows = pd.concat(frames.values(), keys=[key if key[1:] else key[0] for key in frames])
+    model = linear(6, 2)
+    how = {"initial": 50, "step": 4, "coverage": 0.5}
+    found = model.backtest(rows.rename_axis([*names, "time"]), **how).forecasts
+    assert list(found.columns) == [*expected, *COLUMNS]
+    plain = [f"k{i}" for i in range(len(names))]
+    same = model.backtest(rows.rename_axis([*plain, "at"]), **how).forecasts
+    assert_frame_equal(found.set_axis(same.columns, axis=1), same)
+
+
 def test_covariates_of_all_rows_are_read():
     rng = np.random.default_rng(0)
     X = frame(rng.normal(size=(160, 1)))

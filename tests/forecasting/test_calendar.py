@@ -220,6 +220,16 @@ def test_at_most_five_labels_are_shown():
         Calendar.of(index)
 
 
+@pytest.mark.parametrize("freq", ["M", "2M", "Q-DEC", "Y-DEC", "D", "h", "min", "W-SUN"])
+def test_periods_may_be_given_by_the_name_that_their_index_has(freq):
+    index = pd.period_range("2020-01", periods=9, freq=freq, name="time")
+    calendar = Calendar.of(index)
+    assert Calendar.of(index, index.freqstr) == Calendar.of(index, index.freq) == calendar
+    other = "Q-NOV" if freq == "Q-DEC" else "Q-DEC"
+    with pytest.raises(ValueError, match=f"freq must be that of index, '{freq}'.*got '{other}'"):
+        Calendar.of(index, other)
+
+
 @pytest.mark.parametrize(
     ("index", "freq", "message"),
     [

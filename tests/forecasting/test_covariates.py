@@ -314,6 +314,27 @@ def test_auto_takes_what_varies_at_the_frequency(freq, names, tz):
     assert values.shape == (3, 2 * len(names))
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("freq", ["30min", "h", "6h", "D", "7D"])
+def test_auto_is_the_same_wherever_the_clock_is_changed(freq, zone):
+    calm = Calendar.of(pd.date_range("2024-01-01", periods=10, freq=freq, tz=zone))
+    _, names = calendar_features(calm, np.arange(3))
+    hours = pd.date_range("2024-01-01", "2025-01-01", freq="h", tz=zone)
+    offsets = np.array([hour.utcoffset().total_seconds() for hour in hours])
+    for change in np.flatnonzero(np.diff(offsets)):
+        for start in hours[change - 9 : change + 9]:
+            begin = start.normalize() if freq.endswith("D") else start
+            calendar = Calendar.of(pd.date_range(begin, periods=10, freq=freq), freq)
+            assert calendar_features(calendar, np.arange(3))[1] == names
+
+
+def test_hours_from_the_repeated_hour_on_are_hours():
+    index = pd.date_range("2024-10-27 02:00+02:00", periods=400, freq="h")
+    calendar = Calendar.of(index.tz_convert("Europe/Berlin"))
+    _, columns = calendar_features(calendar, np.arange(3))
+    assert columns[::2] == ["hour_sin", "day_of_week_sin", "day_of_year_sin"]
+
+
 @pytest.mark.parametrize(
     ("freq", "names"), [("M", ["month"]), ("h", ["hour"]), ("Q-DEC", ["quarter"])]
 )

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.dates import num2date
 
 from sknas.inspection import ForecastDisplay
+from tests.forecasting.makers import autoregressive, linear
 from tests.inspection.fakes import SeasonalNaive, make_frame, make_panel
 
 HOURS = pd.date_range("2024-02-27 05:00", periods=120, freq="h")
@@ -293,6 +294,89 @@ def test_axes_outside_a_grid_cannot_be_divided():
 def test_a_wrong_argument_is_named_in_the_error(arguments, message):
     with pytest.raises(ValueError, match=message):
         ForecastDisplay.from_forecaster(SeasonalNaive(make_frame(HOURS, 2)), **arguments)
+
+
+def rows_of(kind):
+    """Return rows to fit on and those that follow, as one kind of container."""
+    values = autoregressive(70, 2)
+    days = pd.date_range("2024-01-01", periods=70, freq="D")
+    if kind.endswith("array"):
+        rows = values[:, 0] if kind == "1-D array" else values
+        return rows[:60], rows[60:]
+    series = pd.Series(values[:, 0], days, name="sales" if kind == "named series" else None)
+    if kind != "panel series":
+        return series[:60], series[60:]
+    both = {"a": series, "b": series + 1}
+    return (
+        pd.concat({key: one[rows] for key, one in both.items()}, names=["shop", "time"])
+        for rows in (slice(60), slice(60, None))
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("named series", ["sales"]),
+        ("unnamed series", ["y"]),
+        ("panel series", ["a", "b"]),
+        ("1-D array", ["y"]),
+        ("2-D array", ["0", "1"]),
+    ],
+)
+def test_series_and_arrays_are_drawn_like_frames(kind, names):
+    past, future = rows_of(kind)
+    model = linear(6, 3).fit(past)
+    display = ForecastDisplay.from_forecaster(model, truth=future, coverage=0.5)
+    assert [axes.get_title(loc="left") for axes in display.axes_] == names
+    n_targets = 2 if kind == "2-D array" else 1
+    by_panel = [np.asarray(part).reshape(-1, n_targets) for part in (past, future, model.predict())]
+    bounds = model.predict_interval(coverage=0.5).to_numpy()
+    for place, axes in enumerate(display.axes_):
+        column = place if n_targets == 2 else 0
+        of_panel = [
+            np.split(part, len(names) // n_targets)[place // n_targets][:, column]
+            for part in by_panel
+        ]
+        known, truth, forecast = lines(axes)
+        np.testing.assert_array_equal(known, of_panel[0][-6:])
+        np.testing.assert_array_equal(truth, [known[-1], *of_panel[1][:3]])
+        np.testing.assert_array_equal(forecast, [known[-1], *of_panel[2]])
+        ends = np.split(bounds, len(names) // n_targets)[place // n_targets]
+        lower, upper = band(axes)
+        np.testing.assert_allclose(lower[1:], ends[:, 2 * column])
+        np.testing.assert_allclose(upper[1:], ends[:, 2 * column + 1])
+        places = [line.get_xdata() for line in axes.lines if not is_upright(line)]
+        np.testing.assert_array_equal(np.diff(np.unique(np.concatenate(places))), 1.0)
+
+
+def test_rows_of_an_array_go_on_at_the_cutoff():
+    past, future = rows_of("1-D array")
+    model = linear(6, 3).fit(past)
+    display = ForecastDisplay.from_forecaster(model, truth=future, coverage=0.5)
+    assert list(display.history.index) == list(range(54, 60))
+    assert list(display.forecast.index) == list(display.truth.index) == [60, 61, 62]
+
+
+@pytest.mark.parametrize(
+    ("kind", "truth", "message"),
+    [
+        ("2-D array", np.zeros(3), r"truth must have a column for each of 2 targets; .*\(3,\)"),
+        ("1-D array", np.zeros((3, 2)), "truth must have a column for each of 1 targets"),
+        ("named series", np.zeros(3), "truth must be a DataFrame or a Series .* shape"),
+    ],
+)
+def test_an_array_of_truth_that_does_not_fit_is_refused(kind, truth, message):
+    model = linear(6, 3).fit(rows_of(kind)[0])
+    with pytest.raises(ValueError, match=message):
+        ForecastDisplay.from_forecaster(model, truth=truth, coverage=0.5)
+
+
+@pytest.mark.parametrize("coverage", [[0.5, 0.9], [0.9], 0.0, 1.0, "0.9"])
+def test_the_interval_has_one_coverage(coverage):
+    forecaster = SeasonalNaive(make_frame(HOURS))
+    with pytest.raises(ValueError, match=r"coverage must be one number in \(0, 1\), or None; got"):
+        ForecastDisplay.from_forecaster(forecaster, coverage=coverage)
+    assert not forecaster.calls
 
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
