@@ -114,7 +114,7 @@ class _Fit:
         self.space = make_space(problem, settings, supernet)
 
     def start_from(self, previous: DerivedNetwork) -> None:
-        """Put a network in the place of the seed that growth starts from, if it is within bounds."""
+        """Put a network in the place of the seed that growth starts from, if it fits the bounds."""
         if not self.space.fits(previous.n_params):
             warnings.warn(
                 f"max_params={self.settings.max_params} is less than the {previous.n_params} "
