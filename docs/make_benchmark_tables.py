@@ -81,7 +81,7 @@ def worth(records: list[dict[str, object]]) -> list[dict[str, object]]:
         for task in frame.task.unique():
             ratios = runs.ratio[runs.task == task]
             error = ratios.std() / math.sqrt(max(1, len(ratios)))
-            row[task] = "-" if ratios.empty else f"{ratios.mean():.3f}"
+            row[task] = "" if ratios.empty else f"{ratios.mean():.3f}"
             if len(ratios) > 1:
                 row[task] = f"{row[task]} \u00b1 {error:.3f}"
         rows.append(row)
