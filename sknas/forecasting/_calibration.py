@@ -166,6 +166,7 @@ def _best_shares(errors: Array, moved: Array, typical: Array) -> Array:
         for n, most in zip(errors.shape, (_JUDGED_WINDOWS, _JUDGED_STEPS), strict=False)
     )
     judged, moved = errors[np.ix_(windows, steps)], moved[windows]
+    judged = np.where(np.isnan(judged).all(axis=0), 0.0, judged)  # such steps choose nothing
     losses = []
     for share in _SHARES:
         weight = _weight(moved, typical, share)[:, None]

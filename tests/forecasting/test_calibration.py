@@ -39,6 +39,15 @@ def test_few_errors_choose_nothing():
     assert (Calibration.of(errors, moved, n_series=1).share == 0.25).all()
 
 
+def test_a_target_without_errors_is_passed_over_in_silence(recwarn):
+    moved, errors = windows(800)
+    hidden = errors.copy()
+    hidden[:, :, 1] = np.nan
+    hidden[:, 2, 0] = np.nan
+    assert Calibration.of(hidden, moved, n_series=1).share.tolist() == [1.0, 0.25]
+    assert not recwarn.list
+
+
 def test_an_unknown_step_does_not_decide():
     moved, errors = windows(800)
     hidden = errors.copy()
