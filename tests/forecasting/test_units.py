@@ -74,6 +74,15 @@ def test_a_shop_that_opens_with_a_day_alone_spoils_nothing(n_first):
     assert own == pytest.approx(new.y.std(ddof=0), rel=0.3)
 
 
+def test_a_shop_in_another_unit_is_measured_once_it_has_rows():
+    fitted = GrowingDARTSForecaster(**LINEAR).fit(shops("abc"))
+    new = shops("n", 200, 260, level=1e6)
+    fitted.update(new[:1])
+    assert fitted._scales.scale[-1] == pytest.approx(np.median(fitted._scales.scale[:3], axis=0))
+    fitted.update(new[1:])
+    assert fitted._scales.scale[-1].item() == pytest.approx(new.y.std(ddof=0), rel=1e-6)
+
+
 # -- no look ahead ----------------------------------------------------------------------------
 
 
