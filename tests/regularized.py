@@ -24,19 +24,20 @@ def tensor(values):
     return torch.tensor(values, dtype=torch.float64)
 
 
-def choice(weights, *, births=None, kind="operations", cell=(0, 0)):
+def choice(weights, *, births=None, kind="operations", cell=(0, 0), progress=0.5):
     """Build an open choice of which the mixing weights themselves are the parameter."""
     free = nn.Parameter(tensor(weights))
     scale = torch.ones_like(free) if births is None else tensor(births)
-    return Choice(cell, kind, free, free * 1.0, scale, torch.ones_like(free, dtype=torch.bool))
+    is_open = torch.ones_like(free, dtype=torch.bool)
+    return Choice(cell, kind, free, free * 1.0, scale, is_open, progress)
 
 
 def one_hot(n, place=0):
     return [float(i == place) for i in range(n)]
 
 
-def cost(regularizer, choices, progress=0.5):
-    return float(regularizer.penalty(choices, progress).detach())
+def cost(regularizer, choices):
+    return float(regularizer.penalty(choices).detach())
 
 
 def learner(regularizer=None, relaxation=None, *edits, build=two_input):

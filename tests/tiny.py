@@ -98,6 +98,12 @@ def perturb(module, seed=0, scale=0.3):
         p += scale * torch.randn(p.shape, generator=source, dtype=torch.float64).to(p.dtype)
 
 
+def set_progress(net, progress):
+    """Put every node of a supernet at one point of its time."""
+    for _, node in net.nodes():
+        node.progress = progress
+
+
 def branch(name="gru", *, hidden_size=4, segment_length=3, channel_mode="mixed", n_layers=1):
     return Branch((CELLS[name],) * n_layers, hidden_size, segment_length, channel_mode, 3)
 

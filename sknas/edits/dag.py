@@ -48,7 +48,6 @@ class AddDagBranch(Edit):
         for _ in range(self.n_nodes):
             _append(cell, self.operations, generator, output_weight=1.0 / self.n_nodes)
         supernet.trunk.branches.append(branch)
-        supernet.set_progress(supernet.progress)
         change = ParameterChange()
         change.add(branch.parameters())
         return change

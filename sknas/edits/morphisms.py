@@ -41,7 +41,6 @@ class AddBranch(Edit):
         change = ParameterChange()
         branch = supernet.build_branch(self.branch, generator=default_generator(generator))
         supernet.trunk.branches.append(branch)
-        supernet.set_progress(supernet.progress)
         change.add(branch.parameters())
         return change
 
@@ -84,7 +83,6 @@ class AddMixedBranch(Edit):
             with torch.no_grad():
                 node.output_weight.fill_(1.0 / self.n_nodes)
         supernet.trunk.branches.append(branch)
-        supernet.set_progress(supernet.progress)
         change = ParameterChange()
         change.add(branch.parameters())
         return change
@@ -156,6 +154,8 @@ class AddOp(Edit):
         n_before = len(node.operations)
         with torch.no_grad():
             before = node.mixing_weights()
+            if node.is_settled:
+                node.progress = 0.0
             if n_before == 1:
                 # A settled node's alpha decides nothing; its gate may have closed long ago.
                 node.alphas.fill_(node.relaxation.initial_alpha(2))
@@ -243,7 +243,6 @@ class AddLayer(Edit):
         head = zero_parameter(n_hidden, branch.heads[0].shape[1], dtype=supernet.dtype)
         branch.layers.append(layer)
         branch.heads.append(head)
-        supernet.set_progress(supernet.progress)
         change = ParameterChange()
         change.add([*layer.parameters(), head])
         return change

@@ -40,6 +40,8 @@ class Choice:
         scalars, as in `MagnitudePruning`; ones for the sources of operands.
     is_open : Tensor of bool
         Candidates still in an open choice; those of an operand with one source are not.
+    progress : float
+        Share of the time for which the node is mixed that is over.
     memory : dict of str to Tensor
         What a regularizer keeps of this parameter from step to step.
     """
@@ -50,6 +52,7 @@ class Choice:
     weights: Tensor
     scale: Tensor
     is_open: Tensor
+    progress: float
     memory: dict[str, Tensor] = field(default_factory=dict)
 
     def one_hot(self, values: Tensor) -> Tensor:
@@ -100,18 +103,19 @@ def open_choices(supernet: Supernet, memory: KeptTensors | None = None) -> list[
 def _operations_and_edges(
     cell: tuple[int, int], node: MixedNode, memory: KeptTensors
 ) -> list[Choice]:
-    choices = []
+    choices, progress = [], node.progress
     if len(node.operations) > 1:
         births = node.births.detach().abs()
         is_open = torch.ones_like(births, dtype=torch.bool)
-        weights = node.gates_at(node.progress)
-        kept = memory.get(node.alphas, {})
-        choices.append(Choice(cell, "operations", node.alphas, weights, births, is_open, kept))
+        gates, kept = node.gates_at(progress), memory.get(node.alphas, {})
+        choices.append(
+            Choice(cell, "operations", node.alphas, gates, births, is_open, progress, kept)
+        )
     is_open = node.is_open & (node.is_open.sum(dim=1, keepdim=True) > 1)
     if bool(is_open.any()):
         weights, logits = node.edge_mixing_weights(), node.edge_logits
         ones, kept = torch.ones_like(weights), memory.get(logits, {})
-        choices.append(Choice(cell, "edges", logits, weights, ones, is_open, kept))
+        choices.append(Choice(cell, "edges", logits, weights, ones, is_open, progress, kept))
     return choices
 
 
@@ -123,4 +127,5 @@ def _pairs(cell: tuple[int, int], node: DagNode, memory: KeptTensors) -> Choice:
     is_open = torch.cat([node.is_open, torch.zeros_like(node.is_open[:1])])
     births = node.births.detach().abs().expand_as(node.alphas)
     kept = memory.get(node.alphas, {})
-    return Choice(cell, "pairs", node.alphas, torch.cat([weights, none]), births, is_open, kept)
+    weights = torch.cat([weights, none])
+    return Choice(cell, "pairs", node.alphas, weights, births, is_open, node.progress, kept)

@@ -45,15 +45,13 @@ class ArchRegularizer(BaseEstimator, ABC):
     strength: float
 
     @abstractmethod
-    def penalty(self, choices: Sequence[Choice], progress: float) -> Tensor:
+    def penalty(self, choices: Sequence[Choice]) -> Tensor:
         """Return what is added to the architecture loss.
 
         Parameters
         ----------
         choices : sequence of Choice
             What is undecided; at least one.
-        progress : float
-            Share of the search that is over, in [0, 1].
 
         Returns
         -------
@@ -84,7 +82,7 @@ class ProximityRegularizer(ArchRegularizer):
     one source of each operand; A holds the gates of the operations and the weights of the sources,
     as both are choices of one. In DARTS's graph P is its genotype rule for one edge a node, the
     pair of edge and operation of the largest weight times birth scalar, and A leaves ``none`` out.
-    The progress is that of the last epoch's end.
+    Each node has a ramp of its own, from its birth to the last epoch before candidates are removed.
 
     Parameters
     ----------
@@ -101,10 +99,10 @@ class ProximityRegularizer(ArchRegularizer):
     def __init__(self, *, strength: float = 0.1) -> None:
         self.strength = strength
 
-    def penalty(self, choices: Sequence[Choice], progress: float) -> Tensor:
+    def penalty(self, choices: Sequence[Choice]) -> Tensor:
         """Return half the ramped strength times the distances of the cells."""
-        rests = ((c, c.weights - c.one_hot(c.weights)) for c in choices)
-        return 0.5 * progress * self.strength * _sum_of_norms(rests)
+        rests = ((c, c.progress * (c.weights - c.one_hot(c.weights))) for c in choices)
+        return 0.5 * self.strength * _sum_of_norms(rests)
 
 
 class AdmmRegularizer(ArchRegularizer):
@@ -146,9 +144,8 @@ class AdmmRegularizer(ArchRegularizer):
         self.strength = strength
         self.period = period
 
-    def penalty(self, choices: Sequence[Choice], progress: float) -> Tensor:
+    def penalty(self, choices: Sequence[Choice]) -> Tensor:
         """Return half the strength times the distances of the cells from Z - U."""
-        del progress
         rests = []
         for choice in choices:
             target, dual = self._recall(choice)
@@ -205,9 +202,8 @@ class ZeroOneRegularizer(ArchRegularizer):
     def __init__(self, *, strength: float = 1.0) -> None:
         self.strength = strength
 
-    def penalty(self, choices: Sequence[Choice], progress: float) -> Tensor:
+    def penalty(self, choices: Sequence[Choice]) -> Tensor:
         """Return minus the strength times the mean square of the gates' distance from a half."""
-        del progress
         gates = [choice.weights[choice.is_open] for choice in choices if choice.kind != "edges"]
         if not gates:
             return torch.zeros((), dtype=choices[0].weights.dtype)
@@ -251,7 +247,7 @@ class ArchPenalty:
         Tensor of shape ()
             The penalty, differentiable in the free architecture parameters.
         """
-        return self.regularizer.penalty(self._choices(supernet), supernet.progress)
+        return self.regularizer.penalty(self._choices(supernet))
 
     @torch.no_grad()
     def end_step(self, supernet: Supernet) -> None:

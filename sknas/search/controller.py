@@ -132,9 +132,8 @@ class Controller:
             if fallback is None:
                 self._judge()
             self._prune()
-            self.learner.supernet.fade_skips(self._n_open_epochs_left())
+            self.learner.supernet.advance(self._n_open_epochs_left())
             self._grow()
-        self.learner.supernet.set_progress(min(1.0, self.epoch / self.plan.n_epochs))
         is_over = self._is_over()
         if is_over and not self.learner.supernet.is_settled:
             self._settle()

@@ -105,7 +105,7 @@ class Proposal:
         if self.is_over:
             return
         if rounds_left > self._n_rounds:
-            self.learner.supernet.fade_skips(self.n_open_epochs_left)
+            self.learner.supernet.advance(self.n_open_epochs_left)
             return
         state = SearchState(
             len(self.losses), self.plan.n_epochs, tuple(self.losses), n_rounds_left=rounds_left

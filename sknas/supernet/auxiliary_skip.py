@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sknas._validation import Interval
 from sknas.schedules import CosineSchedule, LinearSchedule
 
-__all__ = ["AuxiliarySkip", "CosineSkip", "LinearSkip", "SkipPath"]
+__all__ = ["AuxiliarySkip", "CosineSkip", "LinearSkip"]
 
 
 class AuxiliarySkip(BaseEstimator, ABC):
@@ -98,38 +97,3 @@ class CosineSkip(AuxiliarySkip):
     def weight(self, progress: float) -> float:
         """Return the weight on the cosine."""
         return CosineSchedule(self.start, 0.0)(progress)
-
-
-@dataclass
-class SkipPath:
-    """The skip of one node.
-
-    Parameters
-    ----------
-    rule : AuxiliarySkip
-        How its weight falls; it is not changed.
-    progress : float, default=0.0
-        Share of the time for which the node is mixed that is over.
-    """
-
-    rule: AuxiliarySkip
-    progress: float = 0.0
-
-    @property
-    def weight(self) -> float:
-        """Weight of the skip now."""
-        return self.rule.weight(self.progress)
-
-    def advance(self, n_epochs_left: int) -> None:
-        """Go on by one epoch, so that the weight is zero in the last one.
-
-        Parameters
-        ----------
-        n_epochs_left : int
-            Epochs to come before candidates are removed. It may turn out other than it was
-            expected before; the rest of the way is then divided anew.
-        """
-        rest = 1.0 - self.progress
-        self.progress = (
-            1.0 if n_epochs_left <= 1 else min(1.0, self.progress + rest / n_epochs_left)
-        )

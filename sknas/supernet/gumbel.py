@@ -26,7 +26,7 @@ class GumbelRelaxation(SoftmaxRelaxation):
     Parameters
     ----------
     temperature : float, default=1.0
-        Temperature at the start of the search.
+        Temperature at the birth of a node.
     final_temperature : float, default=0.1
         Temperature at its end; in between it falls exponentially, as that of the edges.
     """

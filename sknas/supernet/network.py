@@ -87,7 +87,6 @@ class Supernet(nn.Module):
         self.relaxation = relaxation
         self.auxiliary_skip = auxiliary_skip
         self.dtype = dtype
-        self.progress = 0.0
         embedding = None
         if shape.is_embedded:
             source = Generator().manual_seed(0) if generator is None else generator
@@ -200,22 +199,8 @@ class Supernet(nn.Module):
         arch = {id(p) for p in self.arch_parameters()}
         return [p for p in self.parameters() if id(p) not in arch and p.requires_grad]
 
-    def set_progress(self, progress: float) -> None:
-        """Tell relaxations and edge choices how much of the search is over.
-
-        Parameters
-        ----------
-        progress : float
-            In [0, 1].
-        """
-        self.progress = progress
-        for _, _, cell in self.cells():
-            cell.progress = progress
-        for _, node in self.nodes():
-            node.progress = progress
-
-    def fade_skips(self, n_epochs_left: int) -> None:
-        """Let the auxiliary skips fall by one epoch.
+    def advance(self, n_epochs_left: int) -> None:
+        """Let the time of every mixed node go on by one epoch.
 
         Parameters
         ----------
@@ -223,8 +208,7 @@ class Supernet(nn.Module):
             Epochs to come before candidates are removed.
         """
         for _, node in self.nodes():
-            if node.skip is not None:
-                node.skip.advance(n_epochs_left)
+            node.advance(n_epochs_left)
 
     def end_skips(self) -> None:
         """Remove the auxiliary skips, as before candidates are."""
@@ -281,6 +265,12 @@ class Supernet(nn.Module):
     def n_candidates(self) -> int:
         """Number of candidates over all nodes: operations, or pairs of edge and operation."""
         return sum(node.n_candidates for _, node in self.nodes())
+
+    @property
+    def progress(self) -> float:
+        """Mean share of the undecided nodes' time that is over; 1 where nothing is undecided."""
+        shares = [node.progress for _, node in self.nodes() if not node.is_settled]
+        return sum(shares) / len(shares) if shares else 1.0
 
     @property
     def skip_weight(self) -> float:

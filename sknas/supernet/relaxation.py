@@ -24,7 +24,7 @@ __all__ = [
 
 
 class Relaxation(BaseEstimator, ABC):
-    """Interface: alphas of one node and the progress of the search in, mixing weights out."""
+    """Interface: alphas of one node and its progress in, mixing weights out."""
 
     _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
         "temperature": [Interval(Real, 0, None, closed="neither")],
@@ -94,7 +94,7 @@ class Relaxation(BaseEstimator, ABC):
         alphas : Tensor of shape (n_candidates,)
             Architecture parameters.
         progress : float
-            Share of the search that is over, in [0, 1].
+            Share of the node's time that is over, in [0, 1].
 
         Returns
         -------
@@ -108,7 +108,7 @@ class Relaxation(BaseEstimator, ABC):
         Parameters
         ----------
         progress : float
-            Share of the search that is over, in [0, 1].
+            Share of the node's time that is over, in [0, 1].
 
         Returns
         -------
@@ -126,7 +126,7 @@ class Relaxation(BaseEstimator, ABC):
         alphas : Tensor of shape (n_candidates,)
             Architecture parameters.
         progress : float
-            Share of the search that is over, in [0, 1].
+            Share of the node's time that is over, in [0, 1].
         generator : torch.Generator
             Source of draws.
 
@@ -160,9 +160,10 @@ class SoftmaxRelaxation(Relaxation):
     Parameters
     ----------
     temperature : float, default=1.0
-        Temperature at the start of the search.
+        Temperature at the birth of a node.
     final_temperature : float, default=1.0
-        Temperature at its end; in between it falls exponentially.
+        Temperature in the last epoch before candidates are removed; in between it falls
+        exponentially.
     """
 
     def __init__(self, *, temperature: float = 1.0, final_temperature: float = 1.0) -> None:
@@ -203,15 +204,15 @@ class SigmoidRelaxation(Relaxation):
 class ScaledSigmoidRelaxation(Relaxation):
     """Independent gates sigmoid(delta * alpha) that harden into steps as delta grows.
 
-    The continuation of DNAL (Guo et al. 2021); the scale grows exponentially over the search.
+    The continuation of DNAL (Guo et al. 2021); the scale grows exponentially while a node is mixed.
 
     Parameters
     ----------
     scale : float, default=1.0
-        Delta at the start of the search.
+        Delta at the birth of a node.
     final_scale : float, default=100.0
-        Delta at its end. DNAL ends at 10 000 with weights frozen; here weights learn along, and
-        a late newborn must still have a gradient.
+        Delta in the last epoch before candidates are removed. DNAL ends at 10 000 with weights
+        frozen; here weights learn along, and gates need a gradient to the end.
     """
 
     def __init__(self, *, scale: float = 1.0, final_scale: float = 100.0) -> None:

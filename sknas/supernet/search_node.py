@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from torch import Generator, Tensor, nn
 
-from sknas.supernet.auxiliary_skip import SkipPath
+from sknas.supernet.auxiliary_skip import AuxiliarySkip
 
 __all__ = ["SearchNode"]
 
@@ -27,14 +27,15 @@ class SearchNode(nn.Module, Generic[PlanT]):
     n_inputs, n_hidden : int
         Widths of the cell's input and state.
     progress : float
-        Share of the search that is over.
+        Share of the time for which the node is mixed that is over: 0 at its birth, 1 in the last
+        epoch before candidates are removed.
     is_output : bool
         Whether the cell's output reads the node.
     output_weight : nn.Parameter of shape ()
         What the output weighs it with.
     sampler : torch.Generator or None
         Source of the gates' noise in training; None where gates are free of it.
-    skip : SkipPath or None, default=None
+    skip : AuxiliarySkip or None, default=None
         What fades beside the mixture; None where nothing does, as in a node of one candidate.
     """
 
@@ -46,7 +47,7 @@ class SearchNode(nn.Module, Generic[PlanT]):
     is_output: bool
     output_weight: nn.Parameter
     sampler: Generator | None
-    skip: SkipPath | None = None
+    skip: AuxiliarySkip | None = None
 
     @property
     def name(self) -> str:
@@ -66,7 +67,21 @@ class SearchNode(nn.Module, Generic[PlanT]):
     @property
     def skip_weight(self) -> float:
         """Weight of the auxiliary skip; zero without one."""
-        return 0.0 if self.skip is None else self.skip.weight
+        return 0.0 if self.skip is None else self.skip.weight(self.progress)
+
+    def advance(self, n_epochs_left: int) -> None:
+        """Go on by one epoch; what cools, hardens or fades does so while the node is mixed.
+
+        Parameters
+        ----------
+        n_epochs_left : int
+            Epochs to come before candidates are removed; `progress` is 1 in the last of them. It
+            may turn out other than it was expected before; the rest of the way is then divided
+            anew.
+        """
+        if not self.is_settled:
+            step = (1.0 - self.progress) / max(1, n_epochs_left)
+            self.progress = 1.0 if n_epochs_left <= 1 else self.progress + step
 
     @abstractmethod
     def gates(self) -> Tensor:
@@ -80,12 +95,12 @@ class SearchNode(nn.Module, Generic[PlanT]):
 
     @abstractmethod
     def gates_at(self, progress: float) -> Tensor:
-        """Return the mixing weights as they would be, without noise, at some time of the search.
+        """Return the mixing weights as they would be, without noise, at some progress.
 
         Parameters
         ----------
         progress : float
-            Share of the search that is over; at 0 no gate is hardened yet.
+            Share of the node's time that is over; at 0 no gate is hardened yet.
 
         Returns
         -------

@@ -18,7 +18,7 @@ from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleList
 from sknas.genotype import INPUT, MEMORY, STATE, Cell, Node
 from sknas.ops import get_op
-from sknas.supernet.auxiliary_skip import AuxiliarySkip, SkipPath
+from sknas.supernet.auxiliary_skip import AuxiliarySkip
 from sknas.supernet.dag_node import DagNode
 from sknas.supernet.mixed_op import MixedNode
 from sknas.supernet.relaxation import Relaxation
@@ -76,7 +76,6 @@ class TwoInputCell(RecurrentCell[_Step]):
         self.memory_node = genotype.memory
         self.dtype = dtype
         self.next_index = 0
-        self.progress = 0.0
         self.nodes: ModuleList[SearchNode[Any]] = ModuleList()
         for index, spec in _live_nodes(genotype):
             self.next_index = index
@@ -216,9 +215,8 @@ class TwoInputCell(RecurrentCell[_Step]):
         return torch.lerp(values[STATE], proposal, gate), memory
 
     def _append(self, node: SearchNode[Any]) -> None:
-        node.progress = self.progress
         if self.auxiliary_skip is not None and node.n_candidates > 1:
-            node.skip = SkipPath(self.auxiliary_skip)
+            node.skip = self.auxiliary_skip
         self.next_index += 1
         self.nodes.append(node)
 

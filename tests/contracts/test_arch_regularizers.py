@@ -38,6 +38,7 @@ from tests.tiny import (
     generator,
     graph,
     perturb,
+    set_progress,
     supernet,
     two_input,
 )
@@ -65,21 +66,21 @@ def indecision(net):
     weights=WEIGHTS, place=st.integers(0, 5), progress=st.floats(0, 1), n_rounds=st.integers(0, 3)
 )
 def test_nothing_costs_less_than_a_decision(regularizer, weights, place, progress, n_rounds):
-    decided = choice(one_hot(len(weights), place % len(weights)))
+    decided = choice(one_hot(len(weights), place % len(weights)), progress=progress)
     for i in range(n_rounds):
         regularizer.end_step([decided], 10 * (i + 1))
-    at_best = cost(regularizer, [decided], progress)
+    at_best = cost(regularizer, [decided])
     goal = 0.0 if not isinstance(regularizer, ZeroOneRegularizer) else -0.25
     assert at_best == pytest.approx(goal * regularizer.strength, abs=1e-15)
-    undecided = choice(weights)
+    undecided = choice(weights, progress=progress)
     undecided.memory.update(copy.deepcopy(decided.memory))
-    assert cost(regularizer, [undecided], progress) >= at_best
+    assert cost(regularizer, [undecided]) >= at_best
 
 
 @every_regularizer
 def test_at_a_decision_the_gradient_is_finite(regularizer):
     decided = choice(one_hot(4))
-    (gradient,) = torch.autograd.grad(regularizer.penalty([decided], 0.5), decided.parameter)
+    (gradient,) = torch.autograd.grad(regularizer.penalty([decided]), decided.parameter)
     assert gradient.isfinite().all()
 
 
@@ -88,7 +89,7 @@ def test_at_a_decision_the_gradient_is_finite(regularizer):
 @every_regularizer
 def test_alone_it_leads_to_a_decision(regularizer, relaxation, build):
     net = build(relaxation)
-    net.set_progress(0.5)
+    set_progress(net, 0.5)
     penalty = ArchPenalty(clone(regularizer).set_params(strength=1.0))
     free = net.free_arch_parameters()
     optimizer = torch.optim.SGD(free, lr=1.0)
@@ -120,7 +121,7 @@ def test_the_choices_are_those_of_the_free_architecture_parameters(build):
 def test_settled_nodes_and_operands_feel_nothing(regularizer, relaxation):
     settling = [DropEdge(MIXED, "left", name) for name in ("x", "h", "s0", "s1", "s2")]
     net = learner(regularizer, relaxation, *settling).supernet
-    net.set_progress(0.7)
+    set_progress(net, 0.7)
     node = net.node(MIXED)
     assert len(node.open_sources(0)) == 1 < len(node.open_sources(1))
     penalty = ArchPenalty(regularizer)
@@ -164,7 +165,7 @@ def test_it_moves_architecture_parameters_and_never_weights(regularizer, build):
     strong = clone(regularizer).set_params(strength=10.0)
     plain, drawn = learner(build=build), learner(strong, build=build)
     for one in (plain, drawn):
-        one.supernet.set_progress(0.5)
+        set_progress(one.supernet, 0.5)
         weight_step(one, batch(), OBJECTIVE, 1.0)
     assert same(values(plain.supernet.parameters()), values(drawn.supernet.parameters()))
     weights = values(drawn.supernet.weight_parameters())
@@ -244,7 +245,7 @@ def test_what_is_remembered_follows_edits_copies_and_undoing(regularizer, build,
 def test_a_regularizer_sees_gates_without_the_noise_that_training_draws(regularizer, build):
     net, source = build(GumbelRelaxation()), generator()
     perturb(net, seed=1)
-    net.set_progress(0.5)
+    set_progress(net, 0.5)
     free = net.free_arch_parameters()
     state = source.get_state()
 
@@ -263,7 +264,7 @@ def test_a_regularizer_sees_gates_without_the_noise_that_training_draws(regulari
 def test_draws_are_drawn_towards_a_decision(build):
     net = build(GumbelRelaxation())
     perturb(net, seed=1)
-    net.set_progress(0.5)
+    set_progress(net, 0.5)
     free = net.free_arch_parameters()
     with sampling(net, generator()):
         cost = ArchPenalty(ProximityRegularizer()).value(net)

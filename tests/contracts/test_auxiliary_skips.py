@@ -36,7 +36,6 @@ from sknas.supernet import (
     NodePlace,
     SigmoidRelaxation,
 )
-from sknas.supernet.auxiliary_skip import SkipPath
 from tests.oracles.highway_dag import node_value as dag_value
 from tests.oracles.mixed_node import cell_states
 from tests.tiny import (
@@ -82,21 +81,21 @@ def test_the_line_is_straight_and_the_cosine_half_a_wave(share):
 @every_skip
 @given(n_epochs=st.integers(2, 30))
 def test_the_weight_takes_equal_steps_and_is_zero_in_the_last_epoch(skip, n_epochs):
-    path, seen = SkipPath(skip), []
+    node, seen = two_input(skip=skip).node(MIXED), []
     for epoch in range(1, n_epochs + 1):
-        seen.append(path.weight)
-        path.advance(n_epochs - epoch)
+        seen.append(node.skip_weight)
+        node.advance(n_epochs - epoch)
     expected = [skip.weight(i / (n_epochs - 1)) for i in range(n_epochs)]
     assert seen == pytest.approx(expected, abs=1e-12)
-    assert seen[-1] == path.weight == 0.0
+    assert seen[-1] == node.skip_weight == 0.0
 
 
 @given(left=st.lists(st.integers(-3, 20), min_size=1, max_size=10))
 def test_the_weight_never_rises_whatever_the_expected_end(left):
-    path, weights = SkipPath(LinearSkip()), [1.0]
+    node, weights = two_input(skip=LinearSkip()).node(MIXED), [1.0]
     for n_left in left:
-        path.advance(n_left)
-        weights.append(path.weight)
+        node.advance(n_left)
+        weights.append(node.skip_weight)
     assert weights == sorted(weights, reverse=True)
     assert (weights[-1] == 0.0) == (min(left) <= 1)
 
@@ -116,7 +115,7 @@ def test_a_skip_is_described_by_its_parameters(skip):
 def test_a_node_adds_the_weight_times_its_first_operand(skip, n_faded):
     net = two_input(skip=skip)
     for _ in range(n_faded):
-        net.fade_skips(4)
+        net.advance(4)
     cell = net.cell(0, 0)
     inputs = normal(4, 5, cell.n_inputs, seed=3)
     found = cell(inputs)
@@ -129,7 +128,7 @@ def test_a_node_adds_the_weight_times_its_first_operand(skip, n_faded):
 @pytest.mark.parametrize("drops", [(), ("s0", "s1")])
 def test_a_node_of_the_graph_adds_the_weight_times_the_mean_of_its_open_sources(skip, drops):
     net = graph(skip=skip)
-    net.fade_skips(5)
+    net.advance(5)
     for source in drops[:1]:
         for name in net.node(NodePlace(0, 0, 2)).operations:
             DropEdgeOp(NodePlace(0, 0, 2), source, name).apply(net)
@@ -148,7 +147,7 @@ def test_a_node_of_the_graph_adds_the_weight_times_the_mean_of_its_open_sources(
 @every_backbone
 def test_without_a_skip_and_at_its_end_the_output_is_the_same_to_the_last_bit(build):
     plain, faded, ended = build(), build(skip=LinearSkip()), build(skip=LinearSkip())
-    faded.fade_skips(1)
+    faded.advance(1)
     ended.end_skips()
     past = windows()
     assert torch.equal(plain(past), faded(past))
@@ -182,11 +181,11 @@ def test_only_newborn_nodes_of_several_candidates_have_one():
 
 def test_a_later_newborn_begins_anew():
     net = two_input(skip=LinearSkip())
-    net.fade_skips(2)
+    net.advance(2)
     AddNode(0, 0, OPERATIONS).apply(net)
     assert [node.skip_weight for _, node in net.nodes()][-2:] == [0.5, 1.0]
     assert net.skip_weight == 1.0
-    net.fade_skips(1)
+    net.advance(1)
     assert net.skip_weight == 0.0
 
 
@@ -248,7 +247,7 @@ def test_a_round_of_pruning_takes_it_away_first(build):
 def test_copies_fade_apart():
     net = two_input(skip=LinearSkip())
     twin = copy.deepcopy(net)
-    twin.fade_skips(2)
+    twin.advance(2)
     assert (net.skip_weight, twin.skip_weight) == (1.0, 0.5)
 
 

@@ -45,6 +45,7 @@ from tests.tiny import (
     generator,
     members,
     perturb,
+    set_progress,
     supernet,
     windows,
 )
@@ -140,7 +141,7 @@ def test_a_morphism_keeps_the_function_and_its_newborn_have_a_gradient(
     turn = list(CELLS).index(cell)
     spec = branch(cell, segment_length=4, channel_mode=channel_mode)
     net = supernet(spec, relaxation=relaxation, dtype=dtype, operations=OPERATIONS)
-    net.set_progress((0.0, 0.5, 1.0)[turn % 3])
+    set_progress(net, (0.0, 0.5, 1.0)[turn % 3])
     edits = CASES[morphism](net)
     check(net, edits[turn % len(edits)], windows(dtype=dtype))
 
@@ -155,9 +156,8 @@ def test_a_morphism_keeps_the_function_whenever_it_comes(morphism, relaxation, p
         net = supernet(
             branch("gru"), relaxation=relaxation, operations=OPERATIONS, auxiliary_skip=skip
         )
-        net.set_progress(progress)
-        net.fade_skips(3)
-        assert (net.skip_weight > 0) == (skip is not None)
+        set_progress(net, progress)
+        assert (net.skip_weight > 0) == (skip is not None and progress < 1)
         edits = CASES[morphism](net)
         check(net, edits[case], windows())
         n_cases, case = len(edits), case + 1
@@ -203,9 +203,8 @@ def test_any_sequence_of_morphisms_and_training_keeps_the_function_at_every_edit
     net = supernet(branch("gru"), relaxation=relaxation, auxiliary_skip=CosineSkip())
     for step in range(6):
         check(net, random_morphism(net, rng), past)
-        net.fade_skips(6 - step)
+        net.advance(6 - step)
         perturb(net, seed=step, scale=0.1)
-        net.set_progress((step + 1) / 6)
 
 
 def settled_by_hand(relaxation, dtype, alpha):
@@ -218,7 +217,7 @@ def settled_by_hand(relaxation, dtype, alpha):
         auxiliary_skip=LinearSkip(),
     )
     place, node = list(net.nodes())[-1]
-    net.set_progress(1.0)
+    set_progress(net, 1.0)
     with torch.no_grad():
         node.alphas[:] = alpha
     for name in OPERATIONS[1:]:
@@ -250,7 +249,7 @@ def test_a_candidate_joins_others_whose_gates_have_all_but_closed(dtype):
     net = supernet(
         branch(), relaxation=ScaledSigmoidRelaxation(), dtype=dtype, operations=OPERATIONS
     )
-    net.set_progress(1.0)
+    set_progress(net, 1.0)
     place, node = list(net.nodes())[-1]
     with torch.no_grad():
         node.alphas[:] = torch.tensor([1.0, -2.0, 0.5, 1.0])

@@ -36,6 +36,7 @@ from tests.tiny import (
     choices,
     generator,
     perturb,
+    set_progress,
     supernet,
     windows,
 )
@@ -93,7 +94,7 @@ def random_settled(seed, shape=SHAPE, segment_length=3):
     for step in range(5):
         random_growth(net, rng).apply(net, generator(step))
         perturb(net, seed=step, scale=0.2)
-        net.set_progress((step + 1) / 5)
+        set_progress(net, (step + 1) / 5)
         if step == 2:
             settle(net, rng)
     settle(net, rng)

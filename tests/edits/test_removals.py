@@ -9,7 +9,17 @@ from sknas.genotype import Cell, Node
 from sknas.ops import get_op, registered_ops
 from sknas.search.discretization import discretize
 from sknas.supernet import NodePlace, SoftmaxRelaxation
-from tests.tiny import CELLS, RELAXATIONS, branch, choices, generator, perturb, supernet, windows
+from tests.tiny import (
+    CELLS,
+    RELAXATIONS,
+    branch,
+    choices,
+    generator,
+    perturb,
+    set_progress,
+    supernet,
+    windows,
+)
 
 MIXED = NodePlace(0, 0, 1)  # behind the one node of a highway cell
 
@@ -76,7 +86,7 @@ def test_what_a_removal_says_it_removed_is_what_left_the_module(operation):
 @pytest.mark.parametrize("operation", ["hadamard", "lin_tanh", "gate"])
 def test_a_candidate_without_effect_can_be_dropped_without_effect(relaxation, operation):
     net, past = network(relaxation, (operation, "add")), windows()
-    net.set_progress(0.5)
+    set_progress(net, 0.5)
     node = net.node(MIXED)
     with torch.no_grad():
         node.births[1] = 0.0
@@ -93,7 +103,7 @@ def test_a_settled_node_no_longer_depends_on_its_alpha_or_on_progress(relaxation
     net, past = network(relaxation), windows()
     drop_all_but(net, "lin_tanh", "x", "h")
     before = net(past)
-    net.set_progress(1.0)
+    set_progress(net, 1.0)
     with torch.no_grad():
         for p in net.arch_parameters():
             p += 3.0

@@ -31,6 +31,7 @@ from tests.tiny import (
     learner,
     members,
     perturb,
+    set_progress,
     two_input,
 )
 
@@ -81,7 +82,7 @@ def differences(net, samples, step=1e-5):
 @every_relaxation
 def test_the_hessian_is_that_of_differences_of_gradients(relaxation, build):
     net = build(relaxation, skip=LinearSkip())
-    net.set_progress(0.4)
+    set_progress(net, 0.4)
     with torch.no_grad():  # away from the ends of a clamp, where there is no second derivative
         for _, node in net.nodes():
             node.alphas.clamp_(0.1, 0.9)
@@ -127,7 +128,7 @@ def test_a_unit_of_an_architecture_parameter_means_the_same_at_any_time(relaxati
 
     def weights(progress, factor):
         found = []
-        net.set_progress(progress)
+        set_progress(net, progress)
         for _, node in net.nodes():
             pairs = zip(node.free_arch_parameters(), node.free_arch_units(), strict=True)
             with torch.no_grad():

@@ -12,7 +12,16 @@ from sknas.search.arch_regularizers import ArchPenalty
 from sknas.search.bilevel import VirtualStep, arch_step, weight_step
 from sknas.search.hypergradient import hypergradient
 from tests.oracles.hypergradient import differences
-from tests.tiny import OPERATIONS, RELAXATIONS, batch, branch, learner, normal, supernet
+from tests.tiny import (
+    OPERATIONS,
+    RELAXATIONS,
+    batch,
+    branch,
+    learner,
+    normal,
+    set_progress,
+    supernet,
+)
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
 TRAIN, ARCH = batch(seed=1), batch(seed=2)
@@ -205,14 +214,14 @@ def test_a_penalty_is_part_of_what_it_lowers():
     gradients = []
     for rule in (None, ProximityRegularizer(strength=3.0)):
         one = learner()
-        one.supernet.set_progress(0.8)
+        set_progress(one.supernet, 0.8)
         one.penalty = None if rule is None else ArchPenalty(rule)
         alphas = one.supernet.free_arch_parameters()[0]
         arch_step(one, ARCH, OBJECTIVE, VirtualStep(TRAIN, 1.0))
         beta, _ = one.arch_optimizer.param_groups[0]["betas"]
         gradients.append(one.arch_optimizer.state[alphas]["exp_avg"] / (1 - beta))
     twin = learner()
-    twin.supernet.set_progress(0.8)
+    set_progress(twin.supernet, 0.8)
     penalty = ArchPenalty(ProximityRegularizer(strength=3.0)).value(twin.supernet)
     (expected,) = torch.autograd.grad(penalty, twin.supernet.free_arch_parameters()[:1])
     torch.testing.assert_close(gradients[1] - gradients[0], expected, rtol=1e-9, atol=1e-12)

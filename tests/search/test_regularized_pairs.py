@@ -11,7 +11,7 @@ from sknas.search.arch_choices import open_choices
 from sknas.search.arch_regularizers import ArchPenalty
 from sknas.supernet import DagNode
 from tests.regularized import PAIRS, learner, rounds
-from tests.tiny import RELAXATIONS, generator, graph, perturb
+from tests.tiny import RELAXATIONS, generator, graph, perturb, set_progress
 
 every_relaxation = pytest.mark.parametrize("relaxation", RELAXATIONS, ids=str)
 
@@ -41,7 +41,7 @@ def test_none_is_no_goal_has_no_distance_and_takes_what_the_others_give_away():
         for _, node in net.nodes():
             if isinstance(node, DagNode):
                 node.alphas[-1] = 9.0
-    net.set_progress(1.0)
+    set_progress(net, 1.0)
     penalty = ArchPenalty(ProximityRegularizer(strength=1.0))
     for found in open_choices(net):
         assert not found.is_open[-1].any()

@@ -13,21 +13,21 @@ from sknas.search.arch_choices import open_choices
 from sknas.search.arch_regularizers import ArchPenalty
 from tests.oracles.admm import admm_states
 from tests.regularized import EVERY, MIXED, WEIGHTS, choice, cost, learner, one_hot, rounds, tensor
-from tests.tiny import OPERATIONS, generator, two_input
+from tests.tiny import OPERATIONS, generator, set_progress, two_input
 
 # -- proximity ------------------------------------------------------------------------------------
 
 
 @given(weights=WEIGHTS, progress=st.floats(0.01, 1), strength=st.floats(0.01, 10))
 def test_proximity_is_the_distance_to_the_decision_ramped_by_progress(weights, progress, strength):
-    open_ = choice(weights)
+    open_ = choice(weights, progress=progress)
     rule = ProximityRegularizer(strength=strength)
-    penalty = rule.penalty([open_], progress)
+    penalty = rule.penalty([open_])
     goal = tensor(one_hot(len(weights), weights.index(max(weights))))
     rest = tensor(weights) - goal
     length = math.sqrt(sum(float(r) ** 2 for r in rest))
     assert float(penalty.detach()) == pytest.approx(progress * strength / 2 * length)
-    assert cost(rule, [open_], 0.0) == 0.0
+    assert cost(rule, [choice(weights, progress=0.0)]) == 0.0
     if length > 1e-6:  # the gradient is the unit vector away from the decision
         (gradient,) = torch.autograd.grad(penalty, open_.parameter)
         torch.testing.assert_close(gradient, progress * strength / 2 * rest / length)
@@ -37,10 +37,19 @@ def test_proximity_takes_one_norm_for_each_cell():
     rule = ProximityRegularizer(strength=2.0)
     first, second = [0.5, 0.5], [0.2, 0.4]
     lengths = [math.hypot(0.5, 0.5), math.hypot(0.2, 0.6)]
-    together = rule.penalty([choice(first), choice(second, kind="edges")], 1.0)
-    apart = rule.penalty([choice(first), choice(second, cell=(1, 0))], 1.0)
+    at_end = {"progress": 1.0}
+    together = rule.penalty([choice(first, **at_end), choice(second, kind="edges", **at_end)])
+    apart = rule.penalty([choice(first, **at_end), choice(second, cell=(1, 0), **at_end)])
     assert float(together.detach()) == pytest.approx(math.hypot(*lengths))
     assert float(apart.detach()) == pytest.approx(sum(lengths))
+
+
+def test_within_a_cell_each_node_has_a_ramp_of_its_own():
+    early, late = choice([0.5, 0.5], progress=0.2), choice([0.2, 0.4], progress=0.9)
+    found = cost(ProximityRegularizer(strength=2.0), [early, late])
+    assert found == pytest.approx(
+        math.hypot(0.2 * math.hypot(0.5, 0.5), 0.9 * math.hypot(0.2, 0.6))
+    )
 
 
 def test_the_decision_ranks_gates_times_birth_scalars():
@@ -51,7 +60,7 @@ def test_the_decision_ranks_gates_times_birth_scalars():
 def test_the_decision_is_a_constant_and_moves_with_the_weights():
     net = two_input()
     penalty = ArchPenalty(ProximityRegularizer())
-    net.set_progress(1.0)
+    set_progress(net, 1.0)
     node, goals = net.node(MIXED), set()
     for place in range(len(OPERATIONS)):
         with torch.no_grad():
@@ -75,7 +84,7 @@ def test_the_goals_and_what_is_missing_are_those_of_the_recursion(period):
     for step, weights in enumerate(paths, start=1):
         open_ = choice(weights.tolist(), births=births)
         open_.memory = memory
-        found.append(cost(rule, [open_], 0.3))
+        found.append(cost(rule, [open_]))
         rule.end_step([open_], step)
     expected, target, dual = admm_states(paths.tolist(), births, period)
     assert found == pytest.approx([1.5 * length for length in expected])
@@ -129,13 +138,14 @@ def test_zero_one_is_minus_the_mean_square_distance_of_gates_from_a_half(weights
     gates, edges = choice(weights), choice([0.5, 0.5], kind="edges")
     rule = ZeroOneRegularizer(strength=strength)
     expected = -strength * sum((w - 0.5) ** 2 for w in weights) / len(weights)
-    assert cost(rule, [gates, edges], 0.5) == pytest.approx(expected)
-    assert cost(rule, [edges], 0.5) == 0.0
+    assert cost(rule, [gates, edges]) == pytest.approx(expected)
+    assert cost(rule, [edges]) == 0.0
 
 
 def test_only_proximity_depends_on_progress():
     for regularizer in EVERY:
-        open_ = choice([0.2, 0.7, 0.4])
-        regularizer.end_step([open_], 10)
-        early, late = (cost(regularizer, [open_], progress) for progress in (0.1, 0.9))
+        early, late = (choice([0.2, 0.7, 0.4], progress=progress) for progress in (0.1, 0.9))
+        for open_ in (early, late):
+            regularizer.end_step([open_], 10)
+        early, late = (cost(regularizer, [open_]) for open_ in (early, late))
         assert (early == late) == (not isinstance(regularizer, ProximityRegularizer))

@@ -13,7 +13,7 @@ from sknas.search.bilevel import VirtualStep, arch_step
 from sknas.search.probe import Probe, measure_removals
 from sknas.supernet import NodePlace
 from tests import tiny
-from tests.tiny import RELAXATIONS, batch, branch, supernet
+from tests.tiny import RELAXATIONS, batch, branch, set_progress, supernet
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
 PENALTY = 3.0
@@ -69,7 +69,7 @@ def test_the_pairs_of_a_graphs_node_share_its_weights():
 @every_network
 def test_the_expected_number_of_weights_is_what_gates_leave_of_it(make, relaxation):
     net = make(relaxation)
-    net.set_progress(0.3)
+    set_progress(net, 0.3)
     expected = net.n_params
     for node in open_nodes(net):
         expected -= node.n_candidate_params
@@ -101,7 +101,7 @@ def analytic(name, gates, sizes):
 @pytest.mark.parametrize("progress", [0.0, 0.9])
 def test_the_gradient_is_that_of_gates_which_nothing_has_hardened(relaxation, progress):
     net = two_input(relaxation)
-    net.set_progress(progress)
+    set_progress(net, progress)
     (node,) = open_nodes(net)
     (gradient,) = torch.autograd.grad(learner(net).arch_penalty(), [node.alphas])
     gates, sizes = relaxation.weights(node.alphas.detach(), 0.0), node.candidate_sizes()

@@ -48,6 +48,7 @@ from tests.tiny import (
     learner,
     normal,
     perturb,
+    set_progress,
     supernet,
     windows,
 )
@@ -137,7 +138,7 @@ def test_a_cell_equals_the_formula_edge_by_edge_and_so_do_its_gradients(
     relaxation, progress, n_drops
 ):
     net = graph(relaxation=relaxation)
-    net.set_progress(progress)
+    set_progress(net, progress)
     drop_at_random(net, n_drops)
     assert_cell_equals_the_oracle(net)
 
@@ -207,7 +208,7 @@ def test_optimizers_and_averages_follow_a_node_that_settles(relaxation):
 @every_relaxation
 def test_the_derived_network_predicts_what_the_settled_supernet_does(relaxation, seed):
     net, past = graph(4, relaxation), windows()
-    net.set_progress(seed / 6)
+    set_progress(net, seed / 6)
     settle(net, seed)
     derived = derive(net, generator=generator())
     torch.testing.assert_close(derived(past), net(past), rtol=0, atol=1e-12)

@@ -22,7 +22,19 @@ from sknas.supernet import (
 from sknas.supernet.sampling import sampling
 from tests.oracles.mixed_node import cell_states, node_value
 from tests.small import flushes_denormals
-from tests.tiny import CELLS, OPERATIONS, branch, generator, normal, perturb, supernet, windows
+from tests.tiny import (
+    CELLS,
+    OPERATIONS,
+    branch,
+    choices,
+    generator,
+    normal,
+    perturb,
+    set_progress,
+    supernet,
+    two_input,
+    windows,
+)
 
 RELAXATIONS = [
     SoftmaxRelaxation(temperature=2.0, final_temperature=0.2),
@@ -186,7 +198,7 @@ def test_an_edited_cell_equals_the_formulas_step_by_step(relaxation, name):
     for step, edit in enumerate(edits):
         edit.apply(net, generator(step))
         perturb(net, seed=step, scale=0.1)
-        net.set_progress(step / 6)
+        set_progress(net, step / 6)
         cell = net.cell(0, 0)
         inputs = normal(2, BATCH, cell.n_inputs, seed=step).requires_grad_()
         assert_same_value_and_gradients(cell(inputs), cell_states(cell, inputs)[0], cell, [inputs])
@@ -214,13 +226,35 @@ def test_no_state_depends_on_the_future():
     assert not torch.equal(after[4], before[4])
 
 
-def test_progress_reaches_every_node_old_and_new():
+@pytest.mark.parametrize("n_epochs", [2, 5, 12])
+def test_each_mixed_node_has_its_own_time_and_all_end_together(n_epochs):
     net = supernet(branch("gru"))
-    net.set_progress(0.3)
+    assert net.progress == 1.0
     AddNode(0, 0).apply(net)
-    assert {node.progress for _, node in net.nodes()} == {0.3}
-    net.set_progress(0.9)
-    assert {node.progress for _, node in net.nodes()} == {0.9}
+    first, seen = list(net.nodes())[-1][1], []
+    for epoch in range(1, n_epochs + 1):
+        seen.append(first.progress)
+        if epoch == n_epochs // 2:
+            AddNode(0, 0).apply(net)
+            newest = list(net.nodes())[-1][1]
+            assert newest.progress == 0.0
+            assert net.progress == pytest.approx(first.progress / 2)
+        net.advance(n_epochs - epoch)
+    assert seen == pytest.approx([i / (n_epochs - 1) for i in range(n_epochs)])
+    assert first.progress == newest.progress == net.progress == 1.0
+    settled = [node for _, node in net.nodes() if node.is_settled]
+    assert {node.progress for node in settled} == {0.0}
+
+
+def test_a_settled_node_that_is_opened_again_begins_anew():
+    net = two_input()
+    place = list(net.nodes())[-1][0]
+    net.advance(1)
+    for drop in [d for choice in choices(net) for d in choice[1:]]:
+        drop.apply(net)
+    assert net.node(place).is_settled
+    AddOp(place, "lin_relu").apply(net)
+    assert net.node(place).progress == net.progress == 0.0
 
 
 def test_parameters_are_weights_or_architecture_and_never_both():
@@ -268,7 +302,7 @@ def test_the_gate_entropy_counts_the_open_gates_and_all_where_none_is_open(
 ):
     net = supernet(branch("gru"), relaxation=relaxation, dtype=dtype)
     AddNode(0, 0, ("add", "gate", "first")).apply(net)
-    net.set_progress(1.0)
+    set_progress(net, 1.0)
     node = list(net.nodes())[-1][1]
     for n_open, n_counted in [(0, 3), (1, 1), (2, 2), (3, 3)]:
         with torch.no_grad():

@@ -1,0 +1,24 @@
+"""What cools, hardens, ramps or fades does so while a node is mixed, and is through at its end."""
+
+import numpy as np
+import pytest
+
+from tests.small import FEW, product, regressor, search_rows
+
+X, Y = product()
+SEARCHES = {
+    "mixed start": {"initial_genotype": "linear", "initial_nodes": 3},
+    "plain DARTS": {"mode": "fixed"},
+    "graph": {"mode": "fixed", "backbone": "dag", "operations": "default"},
+    "proposal": {"search_epochs": 30},
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_mixed_phase_begins_at_zero_and_has_reached_one_when_candidates_go(name):
+    parameters = {"search_epochs": 20, "operations": FEW, **SEARCHES[name]}
+    model = regressor(max_epochs=1, max_nodes=3, **parameters).fit(X, Y)
+    progress, n_open = search_rows(model, "progress"), search_rows(model, "n_candidates")
+    last = int(np.flatnonzero(np.diff(n_open))[0])  # the last epoch with every candidate
+    assert last >= 2
+    assert progress[: last + 1] == pytest.approx(np.linspace(0, 1, last + 1))
