@@ -283,7 +283,10 @@ def _split(samples: Samples, rule: Any, fraction: float, seed: int) -> Split:
 def _inner_split(
     samples: Samples, rule: Any, outer: Split, fraction: float, seed: int
 ) -> tuple[Array, Array]:
-    """Cut the architecture split from the training part, by the same rule."""
+    """Cut the architecture split from the training part, by the same rule.
+
+    A splitter has no such rule: where its training part is before the other one, time decides.
+    """
     train = outer.train
     part = Samples(
         samples.X[train],
@@ -296,8 +299,10 @@ def _inner_split(
     )
     if len(train) < 2:
         return train, train
-    inner_rule = rule if isinstance(rule, str) else "chronological"
-    split = _split(part, inner_rule, fraction, seed + 1)
+    if not isinstance(rule, str):
+        is_in_time = samples.layout.is_time_ordered or train[-1] < outer.validation[0]
+        rule = "chronological" if is_in_time else "stratified"
+    split = _split(part, rule, fraction, seed + 1)
     return train[split.train], train[split.validation]
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.model_selection import KFold, ShuffleSplit, TimeSeriesSplit
+from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, TimeSeriesSplit
 
+from sknas.estimators._fitting import fit_network
 from tests.small import classifier, futures, product, regressor, sequences
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
@@ -102,3 +103,25 @@ def test_absolute_loss_is_less_drawn_by_outliers():
     }
     assert errors["mae"] < errors["mse"]
     assert errors["huber"] < errors["mse"]
+
+
+@pytest.mark.parametrize("is_in_time", [False, True])
+def test_the_architecture_is_judged_by_samples_of_every_kind_or_by_the_last(
+    is_in_time, monkeypatch
+):
+    problems = []
+
+    def keep(problem, *rest):
+        problems.append(problem)
+        return fit_network(problem, *rest)
+
+    monkeypatch.setattr("sknas.estimators.searched.fit_network", keep)
+    y = np.repeat(["first", "last"], [60, 60])  # sorted, as tables often are
+    splitter = TimeSeriesSplit(3) if is_in_time else StratifiedKFold(4)
+    classifier(max_nodes=0, validation=splitter).fit(X, y)
+    (problem,) = problems
+    assert len(problem.arch) > 4
+    if is_in_time:
+        assert problem.weight.max() < problem.arch.min()
+    else:
+        assert set(y[problem.arch]) == set(y[problem.weight]) == {"first", "last"}
