@@ -31,6 +31,7 @@ from sknas import Genotype, GrowingDARTSRegressor
 from sknas.estimators._preparation import default_segment_length
 from sknas.ops import DEFAULT_OPERATIONS
 from sknas.search import EigenvalueWatch
+from sknas.supernet import AnnealedEdges
 
 
 def from_teacher(seed: int) -> Windows:
@@ -62,6 +63,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "  scaled_sigmoid": {**MIXED, "relaxation": "scaled_sigmoid"},
     "  clamp": {**MIXED, "relaxation": "clamp"},
     "  gumbel": {**MIXED, "relaxation": "gumbel"},
+    "  constant edges": {**MIXED, "edge_choice": "softmax"},
+    "  DOTS's edges": {**MIXED, "edge_choice": AnnealedEdges(start=10.0, stop=0.02)},
     "  every_k": {**MIXED, "arch_schedule": "every_k"},
     "  information": {**MIXED, "arch_schedule": "information"},
     "  second order": {**MIXED, "arch_order": 2},

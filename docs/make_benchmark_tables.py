@@ -42,6 +42,7 @@ PAPERS = {
     "r_darts": ["  collapse watch"],
     "random_search": ["random search", "default", "random genotypes"],
     "gradmax": ["grown from one", "  gradmax"],
+    "toponas_dots": ["  constant edges", "  DOTS's edges"],
     "north": ["grown from one", "  north"],
 }
 REFERENCE = "three mixed nodes"

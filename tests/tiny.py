@@ -16,6 +16,7 @@ from sknas.supernet import (
     ClampRelaxation,
     DagNode,
     GumbelRelaxation,
+    Mixing,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
     SoftmaxRelaxation,
@@ -121,10 +122,9 @@ def supernet(
     """Build a supernet of those branches, with a mixed node at the end of each first cell."""
     net = Supernet(
         shape,
-        relaxation or SoftmaxRelaxation(),
+        Mixing(relaxation or SoftmaxRelaxation(), auxiliary_skip=auxiliary_skip),
         window_norm=window_norm,
         dtype=dtype,
-        auxiliary_skip=auxiliary_skip,
         channel_mode=channel_mode,
     )
     for place, spec in enumerate(branches):

@@ -235,10 +235,9 @@ class AddLayer(Edit):
             self.cell,
             n_hidden,
             n_hidden,
-            relaxation=supernet.relaxation,
+            mixing=supernet.mixing,
             generator=default_generator(generator),
             dtype=supernet.dtype,
-            auxiliary_skip=supernet.auxiliary_skip,
         )
         head = zero_parameter(n_hidden, branch.heads[0].shape[1], dtype=supernet.dtype)
         branch.layers.append(layer)

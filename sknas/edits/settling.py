@@ -32,7 +32,7 @@ def settle(cell: TwoInputCell, node: DagNode, change: ParameterChange) -> None:
         ((source,), ()),
         node.n_inputs,
         node.n_hidden,
-        relaxation=node.relaxation,
+        mixing=node.mixing,
         generator=Generator(),  # what it draws is replaced at once
         dtype=node.births.dtype,
     )

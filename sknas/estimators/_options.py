@@ -26,14 +26,17 @@ from sknas.search import (
 )
 from sknas.search.backbone import Backbone, DagBackbone, TwoInputBackbone
 from sknas.supernet import (
+    AnnealedEdges,
     AuxiliarySkip,
     ClampRelaxation,
     CosineSkip,
+    EdgeChoice,
     GumbelRelaxation,
     LinearSkip,
     Relaxation,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
+    SoftmaxEdges,
     SoftmaxRelaxation,
 )
 
@@ -43,6 +46,7 @@ __all__ = [
     "AUXILIARY_SKIP",
     "BACKBONE",
     "COLLAPSE_WATCH",
+    "EDGE_CHOICE",
     "GROWTH",
     "PRUNING",
     "RELAXATION",
@@ -67,6 +71,7 @@ RELAXATION: dict[str, type[Relaxation]] = {
     "clamp": ClampRelaxation,
     "gumbel": GumbelRelaxation,
 }
+EDGE_CHOICE: dict[str, type[EdgeChoice]] = {"annealed": AnnealedEdges, "softmax": SoftmaxEdges}
 ARCH_SCHEDULE: dict[str, type[ArchSchedule[Any]]] = {
     "alternate": AlternateSchedule,
     "every_k": EveryKSchedule,

@@ -72,12 +72,7 @@ def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
 
 
 def _planted(problem: Problem, settings: Settings) -> Supernet:
-    return plant_seed(
-        problem,
-        settings.relaxation,
-        is_linear=settings.linear_seed,
-        auxiliary_skip=settings.auxiliary_skip,
-    )
+    return plant_seed(problem, settings.mixing, is_linear=settings.linear_seed)
 
 
 def lift_network(network: DerivedNetwork, problem: Problem, settings: Settings) -> Supernet:
@@ -97,12 +92,7 @@ def lift_network(network: DerivedNetwork, problem: Problem, settings: Settings) 
     Supernet
         The same function, settled.
     """
-    supernet = lift(
-        network,
-        settings.relaxation,
-        generator=problem.generator,
-        auxiliary_skip=settings.auxiliary_skip,
-    )
+    supernet = lift(network, settings.mixing, generator=problem.generator)
     seed = supernet.trunk.seed
     seed.requires_grad_(seed_learns(seed, is_linear=settings.linear_seed))
     return supernet

@@ -17,6 +17,7 @@ from sknas.estimators._options import (
     AUXILIARY_SKIP,
     BACKBONE,
     COLLAPSE_WATCH,
+    EDGE_CHOICE,
     GROWTH,
     PRUNING,
     RELAXATION,
@@ -27,7 +28,7 @@ from sknas.exceptions import SearchWarning
 from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.search import ArchSchedule
 from sknas.search.backbone import Backbone
-from sknas.supernet import Relaxation
+from sknas.supernet import Mixing
 
 __all__ = ["resolve"]
 
@@ -62,14 +63,13 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
         "genotype": read_genotype(parameters["genotype"]),
         "growth": _looked_up(parameters["growth"], GROWTH),
         "pruning": _looked_up(parameters["pruning"], PRUNING),
-        "relaxation": _relaxation(parameters),
+        "mixing": _mixing(parameters),
         "arch_schedule": arch_schedule,
         "arch_fraction": arch_fraction(parameters["arch_fraction"], arch_schedule),
         "arch_regularizer": _looked_up(parameters["arch_regularizer"], ARCH_REGULARIZER),
-        "auxiliary_skip": _looked_up(parameters["auxiliary_skip"], AUXILIARY_SKIP),
         "collapse_watch": _looked_up(parameters["collapse_watch"], COLLAPSE_WATCH),
     }
-    names = [field.name for field in dataclasses.fields(Settings)]
+    names = {field.name for field in dataclasses.fields(Settings)} - set(resolved)
     return Settings(**{name: parameters[name] for name in names} | resolved)
 
 
@@ -97,14 +97,17 @@ def _operations(parameters: Mapping[str, Any], backbone: Backbone) -> tuple[str,
     return tuple(operations)
 
 
-def _relaxation(parameters: Mapping[str, Any]) -> Relaxation:
+def _mixing(parameters: Mapping[str, Any]) -> Mixing:
     given = parameters["relaxation"]
     if given == "auto":
         # DARTS's graph without growth is DARTS, whose relaxation is a softmax.
         is_darts = parameters["backbone"] == "dag" and parameters["mode"] == "fixed"
         given = "softmax" if is_darts else "sigmoid"
-    relaxation: Relaxation = _looked_up(given, RELAXATION)
-    return relaxation
+    return Mixing(
+        _looked_up(given, RELAXATION),
+        _looked_up(parameters["edge_choice"], EDGE_CHOICE),
+        _looked_up(parameters["auxiliary_skip"], AUXILIARY_SKIP),
+    )
 
 
 def _check_validation(validation: Any) -> None:

@@ -14,7 +14,7 @@ from sknas.search.drawn_cells import draw_cells
 from sknas.search.plan import Plan
 from sknas.search.race import n_contenders
 from sknas.search.space import SearchSpace
-from sknas.supernet import AuxiliarySkip, Relaxation, Supernet
+from sknas.supernet import Mixing, Supernet
 from sknas.training import Problem, Schedule, samples_per_step
 
 __all__ = [
@@ -60,12 +60,11 @@ class Settings:
     mode: str
     growth: GrowthRule
     pruning: PruningRule
-    relaxation: Relaxation
+    mixing: Mixing
     arch_schedule: ArchSchedule[Any]
     arch_fraction: float
     arch_order: int
     arch_regularizer: ArchRegularizer | None
-    auxiliary_skip: AuxiliarySkip | None
     collapse_watch: CollapseWatch | None
     arch_learning_rate: float
     size_penalty: float

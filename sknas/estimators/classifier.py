@@ -22,7 +22,7 @@ from sknas.estimators.parameters import document
 from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
-from sknas.supernet import AuxiliarySkip, Relaxation
+from sknas.supernet import AuxiliarySkip, EdgeChoice, Relaxation
 
 __all__ = ["GrowingDARTSClassifier"]
 
@@ -77,6 +77,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         growth: str | GrowthRule = "plateau",
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "auto",
+        edge_choice: str | EdgeChoice = "annealed",
         arch_schedule: str | ArchSchedule[Any] = "alternate",
         arch_fraction: float | str = "auto",
         arch_order: int = 1,
@@ -123,6 +124,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.growth = growth
         self.pruning = pruning
         self.relaxation = relaxation
+        self.edge_choice = edge_choice
         self.arch_schedule = arch_schedule
         self.arch_fraction = arch_fraction
         self.arch_order = arch_order

@@ -18,6 +18,7 @@ from sknas.estimators._options import (
     AUXILIARY_SKIP,
     BACKBONE,
     COLLAPSE_WATCH,
+    EDGE_CHOICE,
     GROWTH,
     PRUNING,
     RELAXATION,
@@ -25,7 +26,7 @@ from sknas.estimators._options import (
 )
 from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
-from sknas.supernet import AuxiliarySkip, Relaxation
+from sknas.supernet import AuxiliarySkip, EdgeChoice, Relaxation
 
 __all__ = ["ATTRIBUTES", "CONSTRAINTS", "document", "parameters_section"]
 
@@ -60,6 +61,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "growth": [StrOptions(set(GROWTH)), GrowthRule],
     "pruning": [StrOptions(set(PRUNING)), PruningRule],
     "relaxation": [StrOptions({"auto", *RELAXATION}), Relaxation],
+    "edge_choice": [StrOptions(set(EDGE_CHOICE)), EdgeChoice],
     "arch_schedule": [StrOptions(set(ARCH_SCHEDULE)), ArchSchedule],
     "arch_fraction": [StrOptions({"auto", "schedule"}), Interval(Real, 0, 1, closed="neither")],
     "arch_order": [Interval(Integral, 1, 2, closed="both")],
@@ -153,6 +155,9 @@ _SHARED = """\
             Relaxation, default="auto"
         How architecture parameters become mixing weights; ``"auto"`` is ``"softmax"`` for
         ``backbone="dag"`` with ``mode="fixed"``, which is DARTS, else ``"sigmoid"``.
+    edge_choice : {"annealed", "softmax"} or EdgeChoice, default="annealed"
+        How two-input nodes weigh the sources of an operand: by a softmax that cools while the node
+        is mixed, or by one that does not.
     arch_schedule : {"alternate", "every_k", "information"} or ArchSchedule, default="alternate"
         When to take an architecture step, while something is undecided: before every weight step,
         before every second one, or while the weights' gradients are small.

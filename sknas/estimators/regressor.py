@@ -25,7 +25,7 @@ from sknas.estimators.parameters import document
 from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
-from sknas.supernet import AuxiliarySkip, Relaxation
+from sknas.supernet import AuxiliarySkip, EdgeChoice, Relaxation
 
 __all__ = ["GrowingDARTSRegressor"]
 
@@ -90,6 +90,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         growth: str | GrowthRule = "plateau",
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "auto",
+        edge_choice: str | EdgeChoice = "annealed",
         arch_schedule: str | ArchSchedule[Any] = "alternate",
         arch_fraction: float | str = "auto",
         arch_order: int = 1,
@@ -138,6 +139,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.growth = growth
         self.pruning = pruning
         self.relaxation = relaxation
+        self.edge_choice = edge_choice
         self.arch_schedule = arch_schedule
         self.arch_fraction = arch_fraction
         self.arch_order = arch_order

@@ -45,6 +45,7 @@ HISTORY_COLUMNS = (
     "arch_steps",
     "arch_samples",
     "gate_entropy",
+    "edge_entropy",
     "skip_weight",
     "arch_curvature",
     "effective_rank",

@@ -24,7 +24,7 @@ from sknas.forecasting._probabilities import checked_probabilities
 from sknas.forecasting.backtesting import Backtest, run_backtest
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
-from sknas.supernet import AuxiliarySkip, Relaxation
+from sknas.supernet import AuxiliarySkip, EdgeChoice, Relaxation
 from sknas.training import torch_runtime
 
 __all__ = ["GrowingDARTSForecaster"]
@@ -128,6 +128,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         growth: str | GrowthRule = "plateau",
         pruning: str | PruningRule = "effect",
         relaxation: str | Relaxation = "auto",
+        edge_choice: str | EdgeChoice = "annealed",
         arch_schedule: str | ArchSchedule[Any] = "alternate",
         arch_fraction: float | str = "auto",
         arch_order: int = 1,
@@ -176,6 +177,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         self.growth = growth
         self.pruning = pruning
         self.relaxation = relaxation
+        self.edge_choice = edge_choice
         self.arch_schedule = arch_schedule
         self.arch_fraction = arch_fraction
         self.arch_order = arch_order

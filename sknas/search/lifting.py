@@ -6,17 +6,16 @@ import torch
 from torch import Generator
 
 from sknas.derived import DerivedCell, DerivedNetwork
-from sknas.supernet import AuxiliarySkip, MixedNode, Relaxation, Supernet, TwoInputCell
+from sknas.supernet import MixedNode, Mixing, Supernet, TwoInputCell
 
 __all__ = ["lift"]
 
 
 def lift(
     network: DerivedNetwork,
-    relaxation: Relaxation,
+    mixing: Mixing,
     *,
     generator: Generator,
-    auxiliary_skip: AuxiliarySkip | None = None,
 ) -> Supernet:
     """Build the settled supernet that a derived network stands for.
 
@@ -27,12 +26,10 @@ def lift(
     ----------
     network : DerivedNetwork
         What to go on from; it is left as it is.
-    relaxation : Relaxation
+    mixing : Mixing
         How the nodes that the supernet grows will mix.
     generator : torch.Generator
         Source of draws; none of them is left in the result.
-    auxiliary_skip : AuxiliarySkip or None, default=None
-        What fades beside the mixed nodes that it grows.
 
     Returns
     -------
@@ -43,11 +40,10 @@ def lift(
     spec, trunk = network.spec, network.trunk
     supernet = Supernet(
         spec.shape,
-        relaxation,
+        mixing,
         window_norm=spec.window_norm,
         channel_mode=spec.channel_mode,
         dtype=trunk.seed.weight.dtype,
-        auxiliary_skip=auxiliary_skip,
     )
     supernet.trunk.seed.load_state_dict(trunk.seed.state_dict())
     if supernet.trunk.embedding is not None and trunk.embedding is not None:

@@ -38,6 +38,7 @@ def size_columns(supernet: Supernet) -> dict[str, float]:
         "expected_params": supernet.expected_params(),
         "n_branches": len(supernet.trunk.branches),
         "gate_entropy": supernet.gate_entropy(),
+        "edge_entropy": supernet.edge_entropy(),
         "skip_weight": supernet.skip_weight,
         "progress": supernet.progress,
     }

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from sknas.blocks import Projection
 from sknas.ops import Highway, get_op
-from sknas.supernet.relaxation import Relaxation
+from sknas.supernet.mixing import Mixing
 from sknas.supernet.search_node import SearchNode
 
 __all__ = ["DagNode", "DagPlan"]
@@ -71,8 +71,8 @@ class DagNode(SearchNode[DagPlan]):
         The earlier nodes.
     n_inputs, n_hidden : int
         Widths of the cell's input and state.
-    relaxation : Relaxation
-        Alphas of one edge to mixing weights.
+    mixing : Mixing
+        Whose relaxation makes mixing weights of the alphas of one edge.
     generator : torch.Generator
         Source of the initial weights.
     dtype : torch.dtype
@@ -89,7 +89,7 @@ class DagNode(SearchNode[DagPlan]):
         n_inputs: int,
         n_hidden: int,
         *,
-        relaxation: Relaxation,
+        mixing: Mixing,
         generator: Generator,
         dtype: torch.dtype,
     ) -> None:
@@ -99,13 +99,13 @@ class DagNode(SearchNode[DagPlan]):
         self.operations = list(operations)
         self.sources = list(sources)
         self.n_inputs, self.n_hidden = n_inputs, n_hidden
-        self.relaxation = relaxation
+        self.mixing = mixing
         self.progress = 0.0
         self.is_output = True
         shape = len(self.operations) + 1, len(self.sources)  # the last row is none's
         self.sampler = None
         alphas = [
-            relaxation.initial_alphas(shape[0], generator=generator, dtype=dtype)
+            mixing.relaxation.initial_alphas(shape[0], generator=generator, dtype=dtype)
             for _ in self.sources
         ]
         self.alphas = nn.Parameter(torch.stack(alphas, dim=1))

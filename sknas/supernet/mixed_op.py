@@ -11,14 +11,14 @@ from sknas.blocks import Projection
 from sknas.blocks.modules import ModuleDict
 from sknas.genotype import INPUT
 from sknas.ops import get_op
+from sknas.supernet.edge_choice import edge_weights
+from sknas.supernet.mixing import Mixing
 from sknas.supernet.node_plan import SLOTS, NodePlan
-from sknas.supernet.relaxation import Relaxation, edge_weights
 from sknas.supernet.search_node import SearchNode
 
 __all__ = ["MixedNode"]
 
 _CHAIN_BIAS = 1.0
-_EDGE_TEMPERATURE = (1.0, 0.1)
 
 
 class MixedNode(SearchNode[NodePlan]):
@@ -40,8 +40,8 @@ class MixedNode(SearchNode[NodePlan]):
         Sources open to the left and the right operand; the first of each is favoured at birth.
     n_inputs, n_hidden : int
         Widths of the cell's input and state.
-    relaxation : Relaxation
-        Alphas to mixing weights.
+    mixing : Mixing
+        Alphas and edge logits to mixing weights.
     generator : torch.Generator
         Source of the initial weights.
     dtype : torch.dtype
@@ -58,7 +58,7 @@ class MixedNode(SearchNode[NodePlan]):
         n_inputs: int,
         n_hidden: int,
         *,
-        relaxation: Relaxation,
+        mixing: Mixing,
         generator: Generator,
         dtype: torch.dtype,
     ) -> None:
@@ -67,7 +67,7 @@ class MixedNode(SearchNode[NodePlan]):
         self.operations = list(operations)
         self.sources = list(dict.fromkeys([*sources[0], *sources[1]]))
         self.n_inputs, self.n_hidden = n_inputs, n_hidden
-        self.relaxation = relaxation
+        self.mixing = mixing
         self.progress = 0.0
         self.age = 0
         self.is_output = True
@@ -75,7 +75,7 @@ class MixedNode(SearchNode[NodePlan]):
         n_candidates = len(operations)
         self.sampler: Generator | None = None
         self.alphas = nn.Parameter(
-            relaxation.initial_alphas(n_candidates, generator=generator, dtype=dtype)
+            mixing.relaxation.initial_alphas(n_candidates, generator=generator, dtype=dtype)
         )
         self.births = nn.Parameter(torch.ones(n_candidates, dtype=dtype))
         self.output_weight = nn.Parameter(torch.ones((), dtype=dtype))
@@ -163,17 +163,17 @@ class MixedNode(SearchNode[NodePlan]):
 
     def free_arch_units(self) -> list[float]:
         """Return the relaxation's unit for alphas, the share of the temperature for edge logits."""
-        hot, cold = _EDGE_TEMPERATURE
+        temperature = self.mixing.edge_choice.temperature
         units = {
             self.alphas: self.relaxation.unit(self.progress),
-            self.edge_logits: (cold / hot) ** self.progress,
+            self.edge_logits: temperature(self.progress) / temperature(0.0),
         }
         return [units[p] for p in self.free_arch_parameters()]
 
     def edge_mixing_weights(self) -> Tensor:
         """Return the weights of the sources, of shape (2, n_sources)."""
-        hot, cold = _EDGE_TEMPERATURE
-        return edge_weights(self.edge_logits, self.is_open, hot * (cold / hot) ** self.progress)
+        temperature = self.mixing.edge_choice.temperature(self.progress)
+        return edge_weights(self.edge_logits, self.is_open, temperature)
 
     def add_weights(self, operation: str, *, generator: Generator) -> list[nn.Parameter]:
         """Create the weights that an operation needs and the node lacks.

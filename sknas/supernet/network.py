@@ -19,8 +19,8 @@ from sknas.blocks import (
     WindowNorm,
 )
 from sknas.genotype import Branch
-from sknas.supernet.auxiliary_skip import AuxiliarySkip
-from sknas.supernet.relaxation import Relaxation
+from sknas.supernet.mixed_op import MixedNode
+from sknas.supernet.mixing import Mixing
 from sknas.supernet.search_node import SearchNode
 from sknas.supernet.two_input_cell import TwoInputCell
 
@@ -56,16 +56,14 @@ class Supernet(nn.Module):
     ----------
     shape : NetworkShape
         Sizes of input and output.
-    relaxation : Relaxation
-        How mixed nodes weigh their candidates.
+    mixing : Mixing
+        How mixed nodes weigh what they choose from.
     window_norm : {"none", "last", "revin"}, default="none"
         Normalisation of each window.
     channel_mode : {"independent", "mixed"}, default="mixed"
         How the linear seed reads channels.
     dtype : torch.dtype, default=torch.float32
         Floating type.
-    auxiliary_skip : AuxiliarySkip or None, default=None
-        What fades beside newborn mixed nodes.
     generator : torch.Generator or None, default=None
         Source of the table that category codes are looked up in, where there is one; None means
         one seeded with 0.
@@ -74,18 +72,16 @@ class Supernet(nn.Module):
     def __init__(
         self,
         shape: NetworkShape,
-        relaxation: Relaxation,
+        mixing: Mixing,
         *,
         window_norm: str = "none",
         channel_mode: str = "mixed",
         dtype: torch.dtype = torch.float32,
-        auxiliary_skip: AuxiliarySkip | None = None,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape
-        self.relaxation = relaxation
-        self.auxiliary_skip = auxiliary_skip
+        self.mixing = mixing
         self.dtype = dtype
         embedding = None
         if shape.is_embedded:
@@ -175,10 +171,9 @@ class Supernet(nn.Module):
                     cell,
                     n_inputs,
                     spec.hidden_size,
-                    relaxation=self.relaxation,
+                    mixing=self.mixing,
                     generator=generator,
                     dtype=self.dtype,
-                    auxiliary_skip=self.auxiliary_skip,
                 )
             )
             n_inputs = spec.hidden_size
@@ -276,6 +271,18 @@ class Supernet(nn.Module):
     def skip_weight(self) -> float:
         """Largest weight of an auxiliary skip; 0 without any."""
         return max((node.skip_weight for _, node in self.nodes()), default=0.0)
+
+    @torch.no_grad()
+    def edge_entropy(self) -> float:
+        """Return the mean entropy of operands with several sources left, in nats; 0 without any."""
+        entropies = [
+            entropy
+            for _, node in self.nodes()
+            if isinstance(node, MixedNode)
+            for entropy in torch.special.entr(node.edge_mixing_weights()).sum(dim=1).tolist()
+            if entropy > 0.0
+        ]
+        return sum(entropies) / len(entropies) if entropies else 0.0
 
     def gate_entropy(self) -> float:
         """Return the mean entropy of the undecided nodes' gates, in nats; 0 without any."""

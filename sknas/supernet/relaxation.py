@@ -19,7 +19,6 @@ __all__ = [
     "ScaledSigmoidRelaxation",
     "SigmoidRelaxation",
     "SoftmaxRelaxation",
-    "edge_weights",
 ]
 
 
@@ -232,28 +231,3 @@ class ScaledSigmoidRelaxation(Relaxation):
         """Return the delta at the start as a share of the present one."""
         ratio: float = self.scale / self.final_scale
         return ratio**progress
-
-
-def edge_weights(logits: Tensor, is_open: Tensor, temperature: float) -> Tensor:
-    """Return each operand's mixing weights over the sources that are open to it.
-
-    Edge logits are separate from operation logits, as in TopoNAS (Huang et al. 2020).
-
-    Parameters
-    ----------
-    logits : Tensor of shape (2, n_sources)
-        Edge logits of the left and the right operand.
-    is_open : Tensor of shape (2, n_sources), bool
-        Sources still in the choice; an operand without any gets weights of zero.
-    temperature : float
-        Temperature of the softmax.
-
-    Returns
-    -------
-    Tensor of shape (2, n_sources)
-        Weights; each row sums to one, or is zero.
-    """
-    masked = (logits / temperature).masked_fill(~is_open, -torch.inf)
-    peak = masked.amax(dim=1, keepdim=True).clamp_min(-1e30)
-    powers = torch.exp(masked - peak.detach())
-    return powers / powers.sum(dim=1, keepdim=True).clamp_min(torch.finfo(logits.dtype).tiny)

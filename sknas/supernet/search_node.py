@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 from torch import Generator, Tensor, nn
 
 from sknas.supernet.auxiliary_skip import AuxiliarySkip
+from sknas.supernet.mixing import Mixing
+from sknas.supernet.relaxation import Relaxation
 
 __all__ = ["SearchNode"]
 
@@ -26,6 +28,8 @@ class SearchNode(nn.Module, Generic[PlanT]):
         Its candidate operations.
     n_inputs, n_hidden : int
         Widths of the cell's input and state.
+    mixing : Mixing
+        How the node weighs what it chooses from.
     progress : float
         Share of the time for which the node is mixed that is over: 0 at its birth, 1 in the last
         epoch before candidates are removed.
@@ -43,6 +47,7 @@ class SearchNode(nn.Module, Generic[PlanT]):
     operations: list[str]
     n_inputs: int
     n_hidden: int
+    mixing: Mixing
     progress: float
     is_output: bool
     output_weight: nn.Parameter
@@ -53,6 +58,11 @@ class SearchNode(nn.Module, Generic[PlanT]):
     def name(self) -> str:
         """The name consumers call the node by."""
         return f"s{self.index}"
+
+    @property
+    def relaxation(self) -> Relaxation:
+        """How the node weighs its candidates."""
+        return self.mixing.relaxation
 
     @property
     @abstractmethod

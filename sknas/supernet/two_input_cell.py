@@ -18,10 +18,9 @@ from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleList
 from sknas.genotype import INPUT, MEMORY, STATE, Cell, Node
 from sknas.ops import get_op
-from sknas.supernet.auxiliary_skip import AuxiliarySkip
 from sknas.supernet.dag_node import DagNode
 from sknas.supernet.mixed_op import MixedNode
-from sknas.supernet.relaxation import Relaxation
+from sknas.supernet.mixing import Mixing
 from sknas.supernet.search_node import SearchNode
 
 __all__ = ["TwoInputCell"]
@@ -48,14 +47,12 @@ class TwoInputCell(RecurrentCell[_Step]):
         nor memory depends on are left out.
     n_inputs, n_hidden : int
         Widths of input and state.
-    relaxation : Relaxation
+    mixing : Mixing
         How the nodes added later mix their candidates.
     generator : torch.Generator
         Source of the initial weights.
     dtype : torch.dtype
         Floating type of the weights.
-    auxiliary_skip : AuxiliarySkip or None, default=None
-        What fades beside the nodes added later, while they are mixed.
     """
 
     def __init__(
@@ -64,15 +61,13 @@ class TwoInputCell(RecurrentCell[_Step]):
         n_inputs: int,
         n_hidden: int,
         *,
-        relaxation: Relaxation,
+        mixing: Mixing,
         generator: Generator,
         dtype: torch.dtype,
-        auxiliary_skip: AuxiliarySkip | None = None,
     ) -> None:
         super().__init__()
         self.n_inputs, self.n_hidden = n_inputs, n_hidden
-        self.relaxation = relaxation
-        self.auxiliary_skip = auxiliary_skip
+        self.mixing = mixing
         self.memory_node = genotype.memory
         self.dtype = dtype
         self.next_index = 0
@@ -125,7 +120,7 @@ class TwoInputCell(RecurrentCell[_Step]):
             sources,
             self.n_inputs,
             self.n_hidden,
-            relaxation=self.relaxation,
+            mixing=self.mixing,
             generator=generator,
             dtype=self.dtype,
         )
@@ -153,7 +148,7 @@ class TwoInputCell(RecurrentCell[_Step]):
             [earlier.name for earlier in self.nodes],
             self.n_inputs,
             self.n_hidden,
-            relaxation=self.relaxation,
+            mixing=self.mixing,
             generator=generator,
             dtype=self.dtype,
         )
@@ -215,8 +210,8 @@ class TwoInputCell(RecurrentCell[_Step]):
         return torch.lerp(values[STATE], proposal, gate), memory
 
     def _append(self, node: SearchNode[Any]) -> None:
-        if self.auxiliary_skip is not None and node.n_candidates > 1:
-            node.skip = self.auxiliary_skip
+        if node.n_candidates > 1:
+            node.skip = self.mixing.auxiliary_skip
         self.next_index += 1
         self.nodes.append(node)
 

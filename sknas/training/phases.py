@@ -20,7 +20,7 @@ from sknas.search.learner import Learner, LearningRates
 from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
-from sknas.supernet import AuxiliarySkip, Relaxation, SigmoidRelaxation, Supernet
+from sknas.supernet import Mixing, SigmoidRelaxation, Supernet
 from sknas.training.judging import (
     make_evidence,
     make_probe,
@@ -94,10 +94,9 @@ class Phase:
 
 def plant_seed(
     problem: Problem,
-    relaxation: Relaxation,
+    mixing: Mixing,
     *,
     is_linear: bool,
-    auxiliary_skip: AuxiliarySkip | None = None,
 ) -> Supernet:
     """Return the supernet at birth.
 
@@ -105,13 +104,11 @@ def plant_seed(
     ----------
     problem : Problem
         Data and split.
-    relaxation : Relaxation
+    mixing : Mixing
         How the nodes that it grows will mix.
     is_linear : bool
         Solve the linear seed; otherwise it starts at zero and learns along. A solved one learns
         along where all channels share its weights, or where it reads an embedding.
-    auxiliary_skip : AuxiliarySkip or None, default=None
-        What will fade beside newborn mixed nodes.
 
     Returns
     -------
@@ -120,11 +117,10 @@ def plant_seed(
     """
     supernet = Supernet(
         problem.shape,
-        relaxation,
+        mixing,
         window_norm=problem.window_norm,
         channel_mode=problem.channel_mode,
         dtype=problem.dtype,
-        auxiliary_skip=auxiliary_skip,
         generator=problem.generator,
     )
     trunk = supernet.trunk

@@ -11,7 +11,7 @@ from sknas.search.channels import narrow_network
 from sknas.search.inheritance import derive
 from sknas.search.learner import Learner, LearningRates
 from sknas.search.lifting import lift
-from sknas.supernet import SigmoidRelaxation
+from sknas.supernet import Mixing, SigmoidRelaxation
 from tests.tiny import CODED, CODED_PADDED, branch, generator, perturb, supernet, windows
 
 SHAPES = pytest.mark.parametrize("shape", [CODED, CODED_PADDED], ids=["full", "padded"])
@@ -91,7 +91,7 @@ def test_a_derived_network_takes_the_table_over(shape):
 @SHAPES
 def test_a_lifted_network_predicts_the_same_and_shares_no_table(shape):
     net, past = network(shape), windows(shape)
-    lifted = lift(net, SigmoidRelaxation(), generator=generator(9))
+    lifted = lift(net, Mixing(SigmoidRelaxation()), generator=generator(9))
     torch.testing.assert_close(lifted(past), net(past), rtol=0, atol=1e-12)
     perturb(lifted.trunk.embedding)
     assert not torch.equal(lifted(past), net(past))

@@ -9,7 +9,7 @@ import torch
 from sknas.edits import AddBranch, AddOp, Widen
 from sknas.genotype import Branch, Cell, Node
 from sknas.ops import DEFAULT_OPERATIONS, Op, get_op, register_op, registered_ops
-from sknas.supernet import NodePlace, SigmoidRelaxation, Supernet
+from sknas.supernet import Mixing, NodePlace, SigmoidRelaxation, Supernet
 from tests.tiny import SHAPE, generator, normal, perturb, windows
 
 every_op = pytest.mark.parametrize("name", registered_ops())
@@ -22,7 +22,7 @@ def operands(name, dtype=torch.float64, scale=1.0):
 
 
 def network_of(name, left="x", right="h"):
-    net = Supernet(SHAPE, SigmoidRelaxation(), dtype=torch.float64)
+    net = Supernet(SHAPE, Mixing(SigmoidRelaxation()), dtype=torch.float64)
     cell = Cell((Node("lin_tanh", "x", "h"), Node(name, left, right)), outputs=(0, 1))
     AddBranch(Branch((cell,), 4, 3, "mixed", 3)).apply(net)
     perturb(net)

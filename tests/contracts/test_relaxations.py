@@ -15,7 +15,6 @@ from sknas.supernet import (
     SigmoidRelaxation,
     SoftmaxRelaxation,
 )
-from sknas.supernet.relaxation import edge_weights
 from tests.tiny import generator, members
 
 EVERY = [cls() for cls in members(Relaxation, sknas.supernet)]
@@ -205,32 +204,3 @@ def test_a_relaxation_is_described_by_its_parameters(relaxation):
     assert twin is not relaxation
     assert twin.get_params() == relaxation.get_params()
     assert repr(twin) == repr(relaxation)
-
-
-EDGE_CASES = st.tuples(
-    st.lists(st.tuples(st.floats(-50, 50), st.booleans()), min_size=1, max_size=6),
-    st.floats(0.01, 100),
-)
-
-
-@given(case=EDGE_CASES)
-def test_edge_weights_sum_to_one_over_the_open_sources_or_are_all_zero(case):
-    sources, temperature = case
-    logits = tensor([[logit for logit, _ in sources], [-logit for logit, _ in sources]])
-    is_open = torch.tensor([[open_ for _, open_ in sources]] * 2)
-    free = logits.requires_grad_()
-    weights = edge_weights(free, is_open, temperature)
-    assert bool((weights >= 0).all())
-    assert not weights[~is_open].any()
-    total = 1.0 if is_open.any() else 0.0
-    torch.testing.assert_close(weights.sum(dim=1), tensor([total, total]))
-    (gradient,) = torch.autograd.grad(weights.square().sum(), free)
-    assert gradient.isfinite().all()
-
-
-def test_edge_weights_equal_a_softmax_over_the_open_sources():
-    logits = tensor([[0.3, -0.5, 2.0, 0.1], [1.0, 0.0, -1.0, 4.0]])
-    is_open = torch.tensor([[True, True, False, True], [False, False, True, False]])
-    weights = edge_weights(logits, is_open, 0.4)
-    torch.testing.assert_close(weights[0, [0, 1, 3]], torch.softmax(logits[0, [0, 1, 3]] / 0.4, 0))
-    assert weights[1].tolist() == [0.0, 0.0, 1.0, 0.0]

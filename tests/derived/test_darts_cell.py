@@ -6,7 +6,7 @@ import torch
 from sknas.derived import DerivedCell
 from sknas.edits import AddBranch
 from sknas.genotype import NAMED_CELLS, Cell, Node
-from sknas.supernet import SoftmaxRelaxation, Supernet
+from sknas.supernet import Mixing, SoftmaxRelaxation, Supernet
 from tests.oracles.highway_dag import published_states
 from tests.tiny import CELLS, SHAPE, branch, generator, normal, perturb
 
@@ -48,7 +48,7 @@ def test_its_bias_is_zero_at_birth_as_darts_has_none():
 
 
 def test_outputs_that_replace_the_state_start_as_their_mean_in_both_networks():
-    net = Supernet(SHAPE, SoftmaxRelaxation(), dtype=torch.float64)
+    net = Supernet(SHAPE, Mixing(SoftmaxRelaxation()), dtype=torch.float64)
     AddBranch(branch("darts")).apply(net, generator())
     outputs = [node for _, node in net.nodes() if node.is_output]
     assert [node.output_weight.item() for node in outputs] == [1 / 8] * 8

@@ -6,7 +6,7 @@ from torch import nn
 
 from sknas.derived import DerivedCell
 from sknas.genotype import MEMORY, NAMED_CELLS, STATE
-from sknas.supernet import SoftmaxRelaxation, TwoInputCell
+from sknas.supernet import Mixing, SoftmaxRelaxation, TwoInputCell
 from tests.tiny import generator, normal
 
 N_HIDDEN, N_STEPS, BATCH = 5, 12, 4
@@ -25,7 +25,7 @@ def relaxed(name, n_inputs, dtype):
         NAMED_CELLS[name],
         n_inputs,
         N_HIDDEN,
-        relaxation=SoftmaxRelaxation(),
+        mixing=Mixing(SoftmaxRelaxation()),
         generator=generator(),
         dtype=dtype,
     )

@@ -27,7 +27,7 @@ from sknas.edits.effective_rank import RANK_TOLERANCE
 from sknas.edits.geometry import projections
 from sknas.edits.units import Units, widen_branch
 from sknas.genotype import Branch, Cell, Node
-from sknas.supernet import NodePlace, SoftmaxRelaxation, Supernet
+from sknas.supernet import Mixing, NodePlace, SoftmaxRelaxation, Supernet
 from tests.tiny import (
     CELLS,
     OPERATIONS,
@@ -57,7 +57,7 @@ def widened(net, newborn, n_units=3, *, samples=None, seed=7):
 
 def linear_net():
     """Return a network that is linear: one step, one layer, y = seed(x) + h V, h = x W + b."""
-    net = Supernet(SHAPE, SoftmaxRelaxation(), dtype=torch.float64)
+    net = Supernet(SHAPE, Mixing(SoftmaxRelaxation()), dtype=torch.float64)
     AddBranch(Branch((LINEAR,), 5, SHAPE.lookback, "mixed", 3)).apply(net, generator())
     perturb(net)
     ((_, node),) = net.nodes()

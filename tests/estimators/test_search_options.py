@@ -13,6 +13,7 @@ from sknas.search import (
     PlateauGrowth,
 )
 from sknas.supernet import (
+    AnnealedEdges,
     ClampRelaxation,
     GumbelRelaxation,
     ScaledSigmoidRelaxation,
@@ -216,6 +217,25 @@ def test_relaxations_differ_in_the_entropy_of_the_gates():
         for name in ("softmax", "sigmoid", "scaled_sigmoid", "clamp", "gumbel")
     ]
     assert len(set(entropies)) == 5
+
+
+def test_edges_that_cool_come_to_a_decision_and_others_do_not():
+    common = {
+        **EAGER,
+        "mode": "fixed",
+        "operations": "default",
+        "max_nodes": 2,
+        "arch_learning_rate": 1e-6,
+    }
+    first, last = {}, {}
+    for choice in ("annealed", "softmax", AnnealedEdges(start=10.0, stop=0.02)):
+        model = regressor(**{**common, "edge_choice": choice, "search_epochs": 12}).fit(X, Y)
+        entropy, progress = (search_rows(model, name) for name in ("edge_entropy", "progress"))
+        first[str(choice)], last[str(choice)] = entropy[0], entropy[int(progress.argmax())]
+    assert max(first, key=first.get) == "AnnealedEdges(start=10.0, stop=0.02)"
+    assert last["AnnealedEdges(start=10.0, stop=0.02)"] < 0.1
+    assert last["annealed"] < 0.5 * first["annealed"]
+    assert last["softmax"] > 0.9 * first["softmax"]
 
 
 def test_clamped_candidates_die_before_anything_is_pruned():

@@ -7,7 +7,7 @@ from pandas.testing import assert_frame_equal
 
 from sknas.forecasting._frames import read_panel
 from sknas.forecasting._known_reader import KnownReader
-from sknas.supernet import SigmoidRelaxation
+from sknas.supernet import Mixing, SigmoidRelaxation
 from sknas.training import plant_seed, validation_losses
 from tests.forecasting.makers import autoregressive, frame, linear, noise, panel, recurrent
 
@@ -74,7 +74,7 @@ def test_a_masked_loss_is_that_of_known_targets_alone():
     rows_read = read_panel(Y, missing="mask")
     _, known = KnownReader.at_fit(rows_read, None, None, None)
     prepared, problem = model._prepared(rows_read, known, 6, 0.25, 0, None)
-    seed = plant_seed(problem, SigmoidRelaxation(), is_linear=True)
+    seed = plant_seed(problem, Mixing(SigmoidRelaxation()), is_linear=True)
     each = validation_losses(seed, problem)
     share, rows = problem.objective.share, prepared.laid.rows
     for loss, position in zip(each.tolist(), problem.validation.tolist(), strict=True):

@@ -51,7 +51,10 @@ def edges_of(node, slot):
     """Return the weight of every open source of an operand, by name."""
     names = [name for i, name in enumerate(node.sources) if node.is_open[slot, i]]
     logits = [node.edge_logits[slot, node.sources.index(name)] for name in names]
-    temperature = 0.1**node.progress  # from 1 down to a tenth
+    choice = node.mixing.edge_choice
+    temperature = getattr(choice, "value", 1.0)
+    if hasattr(choice, "start"):
+        temperature = choice.start * (choice.stop / choice.start) ** node.progress
     return dict(zip(names, softmax(logits, temperature), strict=True)) if names else {}
 
 

@@ -10,12 +10,13 @@ from sknas.ops import registered_ops
 from sknas.search.discretization import discretize
 from sknas.search.inheritance import derive
 from sknas.search.lifting import lift
+from sknas.supernet import Mixing
 from tests.derived.test_derivation import random_settled
 from tests.tiny import PADDED, RELAXATIONS, SHAPE, branch, generator, perturb, windows
 
 
 def lifted(network, seed=0):
-    return lift(network, RELAXATIONS[seed % len(RELAXATIONS)], generator=generator(seed))
+    return lift(network, Mixing(RELAXATIONS[seed % len(RELAXATIONS)]), generator=generator(seed))
 
 
 def build(genotype, shape=SHAPE):

@@ -13,6 +13,7 @@ from sknas.supernet import (
     ClampRelaxation,
     GumbelRelaxation,
     MixedNode,
+    Mixing,
     NodePlace,
     ScaledSigmoidRelaxation,
     SigmoidRelaxation,
@@ -53,7 +54,7 @@ def build_node(operations, sources, relaxation=RELAXATIONS[0], progress=0.4):
         sources,
         N_INPUTS,
         N_HIDDEN,
-        relaxation=relaxation,
+        mixing=Mixing(relaxation),
         generator=generator(),
         dtype=torch.float64,
     )
@@ -67,7 +68,7 @@ def build_cell(genotype, relaxation=RELAXATIONS[0]):
         genotype,
         N_INPUTS,
         N_HIDDEN,
-        relaxation=relaxation,
+        mixing=Mixing(relaxation),
         generator=generator(),
         dtype=torch.float64,
     )
@@ -148,7 +149,7 @@ def test_a_newborn_node_favours_the_first_of_its_sources(progress):
         (("s0", "x", "h"), ("h", "s0")),
         N_INPUTS,
         N_HIDDEN,
-        relaxation=RELAXATIONS[0],
+        mixing=Mixing(RELAXATIONS[0]),
         generator=generator(),
         dtype=torch.float64,
     )

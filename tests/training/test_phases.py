@@ -17,7 +17,7 @@ from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.search import EffectPruning, PeriodicGrowth
 from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
-from sknas.supernet import SoftmaxRelaxation
+from sknas.supernet import Mixing, SoftmaxRelaxation
 from sknas.training import (
     Problem,
     Schedule,
@@ -98,7 +98,7 @@ def search(task, plan=None, *, mode="interleaved", cells=("highway",), on_epoch=
     return run_search(
         task,
         plan,
-        plant_seed(task, SoftmaxRelaxation(), is_linear=True),
+        plant_seed(task, Mixing(SoftmaxRelaxation()), is_linear=True),
         Plan(mode, plan.search_epochs, PeriodicGrowth(period=1), EffectPruning(n_rounds=1)),
         space,
         [NAMED_CELLS[name] for name in cells],
@@ -139,8 +139,8 @@ def test_losses_are_those_of_one_sample_at_a_time():
 
 def test_the_planted_seed_is_the_whole_network_and_beats_the_zero_seed():
     task = problem()
-    seed = plant_seed(task, SoftmaxRelaxation(), is_linear=True)
-    zero = plant_seed(task, SoftmaxRelaxation(), is_linear=False)
+    seed = plant_seed(task, Mixing(SoftmaxRelaxation()), is_linear=True)
+    zero = plant_seed(task, Mixing(SoftmaxRelaxation()), is_linear=False)
     assert seed.n_nodes == zero.n_nodes == 0
     assert seed.n_params == zero.n_params
     assert score(seed, task) < score(zero, task)
@@ -245,7 +245,7 @@ def test_any_other_error_passes_through(monkeypatch):
 @pytest.mark.parametrize("mode", ["sequential", "interleaved", "fixed"])
 def test_a_search_never_returns_worse_than_the_seed(mode):
     task = problem()
-    seed = score(plant_seed(task, SoftmaxRelaxation(), is_linear=True), task)
+    seed = score(plant_seed(task, Mixing(SoftmaxRelaxation()), is_linear=True), task)
     phase = search(task, mode=mode)
     assert phase.loss <= seed
     assert score(phase.network, task) == pytest.approx(phase.loss, rel=1e-9)
