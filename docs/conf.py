@@ -10,6 +10,7 @@ sys.path.insert(0, str(DOCS))
 
 import make_benchmark_tables  # noqa: E402
 import make_layers_picture  # noqa: E402
+import make_option_table  # noqa: E402
 
 project = "sknas"
 author = "sknas developers"
@@ -58,3 +59,4 @@ def setup(app):
     """Write what the pages include before Sphinx looks for it."""
     make_benchmark_tables.main(DOCS / "generated")
     make_layers_picture.main(DOCS / "_static")
+    make_option_table.main(DOCS / "generated")

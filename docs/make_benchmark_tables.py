@@ -3,11 +3,16 @@
 import json
 import math
 import re
+import sys
 from pathlib import Path
 
 import pandas as pd
 
-RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+RESULTS = BENCHMARKS / "results"
+sys.path.insert(0, str(BENCHMARKS))
+import mechanisms  # noqa: E402
+
 HEADER = ":header: {}\n   :widths: auto\n"
 
 
@@ -36,7 +41,7 @@ PAPERS = {
     "darts_prime": ["  information", "  split by schedule", "  proximity", "  admm", "  clamp"],
     "dnal": ["  scaled_sigmoid", "  size_penalty"],
     "gdas": ["  gumbel"],
-    "fairdarts": ["  softmax", "  zero_one"],
+    "fairdarts": ["  softmax", "  scaled_sigmoid", "  zero_one"],
     "darts_minus": ["  auxiliary skip"],
     "darts_pt": ["  magnitude"],
     "r_darts": ["  collapse watch"],
@@ -89,6 +94,18 @@ def worth(records: list[dict[str, object]]) -> list[dict[str, object]]:
     return rows
 
 
+def settings() -> list[dict[str, object]]:
+    """Return what each row of the ablation sets; where it is a plain search, beyond that."""
+    rows = []
+    for method, parameters in mechanisms.SEARCHES.items():
+        own = parameters
+        if method != REFERENCE and "initial_genotype" in parameters:
+            own = {k: v for k, v in parameters.items() if mechanisms.MIXED.get(k) != v}
+        given = ", ".join(f"``{name}={value!r}``" for name, value in own.items())
+        rows.append({"row": method, "sets": given.replace('"', '""')})
+    return rows
+
+
 def main(folder: Path) -> None:
     """Write one file a benchmark."""
     folder.mkdir(exist_ok=True)
@@ -101,6 +118,7 @@ def main(folder: Path) -> None:
     ablation = RESULTS / "mechanisms.json"
     kept = json.loads(ablation.read_text(encoding="utf-8")) if ablation.exists() else {}
     write_papers(folder, kept.get("table", []))
+    (folder / "benchmark-settings.txt").write_text(table(settings()), encoding="utf-8")
     if kept:
         text = table(worth(kept["records"]))
         (folder / "benchmark-worth.txt").write_text(text, encoding="utf-8")

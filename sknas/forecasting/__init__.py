@@ -1,5 +1,6 @@
 """Forecasting: frames in, frames out, with scores and intervals that can be trusted."""
 
+from sknas.forecasting.backtesting import Backtest
 from sknas.forecasting.forecaster import GrowingDARTSForecaster
 from sknas.forecasting.intervals import ConformalResiduals
 from sknas.forecasting.metrics import (
@@ -16,6 +17,7 @@ from sknas.forecasting.metrics import (
 from sknas.forecasting.scores import score_table
 
 __all__ = [
+    "Backtest",
     "ConformalResiduals",
     "GrowingDARTSForecaster",
     "corr",
