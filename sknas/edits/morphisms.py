@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Generator
+from torch import Generator, nn
 
 from sknas.blocks.initialization import zero_parameter
 from sknas.edits.base import Edit, ParameterChange, default_generator, two_input_node
@@ -158,9 +158,15 @@ class AddOp(Edit):
                 node.progress = 0.0
             if n_before == 1:
                 # A settled node's alpha decides nothing; its gate may have closed long ago.
-                node.alphas.fill_(node.relaxation.initial_alpha(2))
-            alpha = node.relaxation.newborn_alpha(node.alphas)
-            node.alphas = change.extend(node.alphas, node.alphas.new_full((n_before + 1,), alpha))
+                change.remove([node.alphas])
+                first = torch.full_like(node.alphas, node.relaxation.initial_alpha(2))
+                second = torch.full_like(first, node.relaxation.newborn_alpha(first))
+                node.alphas = nn.Parameter(torch.cat([first, second]))
+                change.add([node.alphas])
+            else:
+                alpha = node.relaxation.newborn_alpha(node.alphas)
+                grown = node.alphas.new_full((n_before + 1,), alpha)
+                node.alphas = change.extend(node.alphas, grown)
             births = node.births
             node.births = change.extend(births, births.new_zeros(n_before + 1))
             node.operations.append(self.operation)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sknas.edits.base import ParameterChange
+from sknas.edits.base import ParameterChange, Replacement
 
 __all__ = ["carry_averages", "carry_optimizer"]
 
@@ -18,9 +18,11 @@ def carry_optimizer(
 ) -> None:
     """Make an optimizer follow an edit.
 
-    Old entries keep their moments and their step count, newborn entries of a grown parameter start
-    with moments of zero, and added parameters start a step count of their own, so that Adam
-    corrects their bias as it should.
+    Old entries keep their moments and their step count, and added parameters start a count of
+    their own, so that Adam corrects their bias as it should. Newborn entries of a grown parameter
+    share its count. Their first moment is zero, and the second one the mean of those that are
+    there: at zero, which an old count would not correct, their first steps would be several times
+    the rate.
 
     Parameters
     ----------
@@ -41,12 +43,7 @@ def carry_optimizer(
         state = optimizer.state.pop(replacement.old, None)
         if state is not None:
             optimizer.state[replacement.new] = {
-                key: replacement.carry(value, torch.zeros_like(replacement.new))
-                if isinstance(value, Tensor)
-                and value.shape == replacement.old.shape
-                and value.dim()
-                else value
-                for key, value in state.items()
+                key: _carried(key, value, replacement) for key, value in state.items()
             }
     held: set[int] = set()
     for group in optimizer.param_groups:
@@ -56,6 +53,16 @@ def carry_optimizer(
         del optimizer.state[parameter]
     newborn = [parameter for key, parameter in wanted.items() if key not in held]
     optimizer.param_groups[0]["params"].extend(newborn)
+
+
+def _carried(key: str, value: object, replacement: Replacement) -> object:
+    """Return an entry of a grown parameter's state."""
+    if not isinstance(value, Tensor) or not value.dim() or value.shape != replacement.old.shape:
+        return value
+    newborn = torch.zeros_like(replacement.new)
+    if key == "exp_avg_sq" and value.numel():
+        newborn += value.mean()
+    return replacement.carry(value, newborn)
 
 
 def carry_averages(

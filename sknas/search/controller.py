@@ -77,6 +77,7 @@ class Controller:
         self._scores: dict[Edit, float] = {}
         self._trial: Trial | None = None
         self._rounds_left: int | None = None
+        self._n_cooling: int | None = None
         start = copy.deepcopy(self.learner.supernet)
         if not start.is_settled:
             # Newborn heads are zero: the mixed start predicts what the seed alone does.
@@ -131,6 +132,7 @@ class Controller:
         else:
             if fallback is None:
                 self._judge()
+            self._let_cool()
             self._prune()
             self.learner.supernet.advance(self._n_open_epochs_left())
             self._grow()
@@ -209,6 +211,7 @@ class Controller:
         if was_racing:
             with self.learner.average.swapped_in():
                 self._best_each = self.probe.each(self.learner.supernet)
+            self._best = self.learner.averaged_snapshot()
             self._grow()
 
     def _ranks(self, learner: Learner) -> list[CellRank]:
@@ -283,12 +286,11 @@ class Controller:
         return score
 
     def _try(self, edit: Edit) -> None:
-        self._watch_anew()
-        self.learner, loss = self._start(), min(self._losses)
+        start, loss = self._start(), self.probe.mean(self._best_each)
         baseline = Baseline(self.epoch, loss, self._best_each, self.incumbent, self._lineage)
         trial = Trial.start(
             edit,
-            self.learner,
+            start,
             baseline,
             self.plan,
             self.probe,
@@ -297,11 +299,19 @@ class Controller:
             self._scores.get(edit),
         )
         if not self.space.fits(trial.n_params):
-            self.learner, self._best = trial.before, trial.before.snapshot()
-            self._refused.append(edit)
+            self._forbid(edit, start, trial.before)
             return
-        self._trial = trial
+        self._watch_anew()
+        self.learner, self._trial = start, trial
         self._losses, self._best = [], None
+
+    def _forbid(self, edit: Edit, changed: Learner, before: Learner) -> None:
+        """Refuse a move that breaks the bounds, and go on as if it had not been made."""
+        self._refused.append(edit)
+        if changed is self.learner:
+            self.learner = before
+        else:
+            self._best = before
 
     def _judge(self) -> None:
         """Keep the move on trial if it pays on validation, or undo it."""
@@ -310,9 +320,9 @@ class Controller:
             return
         trial.n_epochs_left -= 1
         supernet = self.learner.supernet
-        if trial.n_epochs_left <= 1 and supernet.is_settled:
-            self.learner.newborn = None
         is_mixed = self.plan.mode == "interleaved" and not supernet.is_settled
+        if trial.n_epochs_left <= 1 and not is_mixed:
+            self.learner.newborn = None
         is_running = trial.n_epochs_left > 0 or bool(self._rounds_left) or is_mixed
         if is_running and not trial.is_hopeless(self._losses[-1]):
             return
@@ -326,7 +336,7 @@ class Controller:
             return
         self._watch_anew()
         self.learner, self._best = trial.before, trial.before.snapshot()
-        self._lineage = trial.baseline.lineage
+        self._best_each, self._lineage = trial.baseline.each, trial.baseline.lineage
         self._refused.append(trial.edit)
         self._n_refusals += 1
         # The state before the move was flat; the next move need not wait for that again.
@@ -353,23 +363,29 @@ class Controller:
         self._rounds_left = rounds_left - 1
         self._losses, self._best = [], None
         if self._rounds_left == 0 and self._trial is not None:
-            self._trial.n_epochs_left = 1
+            # What is left of the move has one epoch to train with everything else.
+            self._trial.n_epochs_left, self.learner.newborn = 1, None
 
     def _n_open_epochs_left(self) -> int:
         """Return how many epochs are to come before candidates are removed, growth permitting."""
         if self.plan.mode == "interleaved":
             return 0 if self._trial is None else self._trial.n_epochs_left
-        return self.plan.n_epochs - self.plan.n_rounds - 1 - self.epoch
+        n_left = self.plan.n_epochs - self.plan.n_rounds - self.epoch
+        return n_left if self._n_cooling is None else min(n_left, self._n_cooling)
+
+    def _let_cool(self) -> None:
+        """Once growth is over, give what is mixed a trial's time to cool before it is pruned."""
+        if self._n_cooling is not None:
+            self._n_cooling -= 1
+        elif self.plan.mode != "interleaved" and self._trial is None and not self._can_still_grow():
+            self._n_cooling = self.plan.n_trial_epochs
 
     def _is_pruning_due(self) -> bool:
         if self.learner.supernet.is_settled:
             return False
         if self.plan.mode == "interleaved":
             return self._trial is not None and self._trial.n_epochs_left <= 0
-        n_left = self.plan.n_epochs - self.epoch
-        return n_left <= self.plan.n_rounds + 1 or (
-            self._trial is None and not self._can_still_grow()
-        )
+        return self._n_open_epochs_left() <= 0
 
     def _can_still_grow(self) -> bool:
         n_left = self.plan.n_epochs - self.epoch - self.plan.n_reserved_epochs

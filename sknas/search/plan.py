@@ -71,8 +71,8 @@ class Plan:
 
     @property
     def n_reserved_epochs(self) -> int:
-        """Epochs at the end that moves must leave to pruning, and one more to judge it by."""
-        return self.n_rounds + 1 if self.mode != "interleaved" else 0
+        """Epochs at the end that moves must leave to pruning; after its last round one is left."""
+        return self.n_rounds if self.mode != "interleaved" else 0
 
     @property
     def n_mixed_start_epochs(self) -> int:

@@ -115,6 +115,7 @@ class Trial:
         Trial
             At its beginning.
         """
+        learner.newborn = None
         before, supernet = learner.snapshot(), learner.supernet
         old_outputs = probe.outputs(supernet)
         change = learner.apply(edit.informed_by(evidence), generator)

@@ -275,13 +275,12 @@ class Supernet(nn.Module):
     @torch.no_grad()
     def edge_entropy(self) -> float:
         """Return the mean entropy of operands with several sources left, in nats; 0 without any."""
-        entropies = [
-            entropy
-            for _, node in self.nodes()
-            if isinstance(node, MixedNode)
-            for entropy in torch.special.entr(node.edge_mixing_weights()).sum(dim=1).tolist()
-            if entropy > 0.0
-        ]
+        entropies: list[float] = []
+        for _, node in self.nodes():
+            if isinstance(node, MixedNode):
+                is_undecided = node.is_open.sum(dim=1) > 1
+                own = torch.special.entr(node.edge_mixing_weights()).sum(dim=1)
+                entropies += own[is_undecided].tolist()
         return sum(entropies) / len(entropies) if entropies else 0.0
 
     def gate_entropy(self) -> float:

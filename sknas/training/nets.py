@@ -217,6 +217,7 @@ class SearchNet(_QuietNet):
         self.dropout = dropout
         self.max_norm = max_norm
         self.clock = ArchClock(controller.plan.arch_schedule)
+        self._was_undecided = False
         self.n_arch_steps = 0
         self.epoch_start = time.monotonic()
         self.arch_batches = arch_feed.forever()
@@ -239,7 +240,7 @@ class SearchNet(_QuietNet):
         del fit_params
         self.check_time()
         learner = self.controller.learner
-        if learner.supernet.free_arch_parameters() and self.clock.is_due():
+        if self._is_arch_step_due():
             looks_ahead = self.controller.plan.arch_order == 2
             ahead = VirtualStep(batch, self.max_norm) if looks_ahead else None
             # A difference of gradients means something only between the same draws: it has none.
@@ -251,6 +252,13 @@ class SearchNet(_QuietNet):
                 learner, batch, self.objective, self.max_norm
             )
         return {"loss": torch.tensor(loss), "y_pred": None}
+
+    def _is_arch_step_due(self) -> bool:
+        """Ask the schedule while something is undecided; it begins anew with every mixed phase."""
+        was_undecided, self._was_undecided = self._was_undecided, self._is_undecided()
+        if self._was_undecided and not was_undecided:
+            self.clock = ArchClock(self.controller.plan.arch_schedule)
+        return self._was_undecided and self.clock.is_due()
 
     def _is_undecided(self) -> bool:
         return bool(self.controller.learner.supernet.free_arch_parameters())

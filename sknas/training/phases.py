@@ -143,7 +143,7 @@ def seed_loss(problem: Problem) -> float:
     float
         Mean loss.
     """
-    seed = plant_seed(problem, SigmoidRelaxation(), is_linear=True)
+    seed = plant_seed(problem, Mixing(SigmoidRelaxation()), is_linear=True)
     return mean_loss(validation_losses(seed, problem), problem)
 
 
