@@ -1,5 +1,7 @@
 """What every choice of edges owes to a node, and what the two of them do."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -73,6 +75,20 @@ def test_what_is_left_to_decide_shrinks_as_it_cools_and_only_then(choice):
         assert entropies[0] > entropies[1] > entropies[2] > 0.0
     else:
         assert entropies[0] == entropies[1] == entropies[2] > 0.0
+
+
+def test_the_entropy_is_the_mean_over_operands_with_several_sources_left():
+    net = with_edges(SoftmaxEdges())
+    node = list(net.nodes())[-1][1]
+    n_left, n_right = (len(node.open_sources(slot)) for slot in (0, 1))
+    assert min(n_left, n_right) > 1
+    with torch.no_grad():
+        node.edge_logits.zero_()
+        node.edge_logits[0, 0] = 1e4  # as good as decided, and still a choice
+    assert net.edge_entropy() == pytest.approx(math.log(n_right) / 2)
+    node.is_open[0] = False
+    node.is_open[0, 0] = True
+    assert net.edge_entropy() == pytest.approx(math.log(n_right))
 
 
 EDGE_CASES = st.tuples(

@@ -318,3 +318,14 @@ def test_an_undone_edit_leaves_no_trace():
         train(undone, 2, seed=4)
     train(twin, 2, seed=4)
     assert torch.equal(before.supernet(windows()), twin.supernet(windows()))
+
+
+def test_alphas_of_a_node_that_is_opened_again_have_no_past():
+    learner = trained()
+    for name in OPERATIONS[1:]:
+        learner.apply(DropOp(MIXED, name), generator())
+    old = learner.supernet.node(MIXED).alphas
+    assert old in learner.arch_optimizer.state
+    learner.apply(AddOp(MIXED, "lin_relu"), generator())
+    assert learner.supernet.node(MIXED).alphas not in learner.arch_optimizer.state
+    assert old not in learner.arch_optimizer.state

@@ -238,3 +238,19 @@ def test_all_options_of_architecture_steps_work_together():
     assert not history(models[0]).equals(history(models[1]))
     assert history(models[1]).equals(history(models[2]))
     assert np.isfinite(models[1].predict(X)).all()
+
+
+def test_a_schedule_begins_anew_with_every_mixed_phase(monkeypatch):
+    begun = []
+
+    class Counted(nets.ArchClock):
+        def __init__(self, schedule):
+            begun.append(schedule)
+            super().__init__(schedule)
+
+    monkeypatch.setattr(nets, "ArchClock", Counted)
+    model = regressor(**{**EAGER, "search_epochs": 24}, arch_schedule="information").fit(X, Y)
+    is_open = search_rows(model, "arch_samples") > 0
+    n_phases = int(is_open[0]) + int((np.diff(is_open.astype(int)) == 1).sum())
+    assert n_phases >= 2
+    assert len(begun) == 1 + n_phases

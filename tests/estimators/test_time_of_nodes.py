@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sknas.search import PlateauGrowth
 from tests.small import FEW, product, regressor, search_rows
 
 X, Y = product()
@@ -22,3 +23,23 @@ def test_a_mixed_phase_begins_at_zero_and_has_reached_one_when_candidates_go(nam
     last = int(np.flatnonzero(np.diff(n_open))[0])  # the last epoch with every candidate
     assert last >= 2
     assert progress[: last + 1] == pytest.approx(np.linspace(0, 1, last + 1))
+
+
+@pytest.mark.parametrize("n_epochs", [24, 40])
+def test_what_a_sequential_search_grew_has_cooled_before_it_is_pruned(n_epochs):
+    model = regressor(
+        mode="sequential",
+        initial_genotype="linear",
+        operations=FEW,
+        growth=PlateauGrowth(patience=2),
+        search_epochs=n_epochs,
+        max_nodes=3,
+        max_epochs=1,
+    ).fit(X, Y)
+    progress, n_open, n_nodes = (
+        search_rows(model, name) for name in ("progress", "n_candidates", "n_nodes")
+    )
+    last_growth = int(np.flatnonzero(np.diff(n_nodes))[-1]) + 1
+    is_pruned = np.diff(n_open[last_growth:]) < 0
+    assert is_pruned.any()
+    assert progress[last_growth + int(is_pruned.argmax())] == 1.0
