@@ -6,6 +6,7 @@ import pytest
 from sknas.search import PlateauGrowth
 from tests.small import FEW, product, regressor, search_rows
 
+pytestmark = pytest.mark.usefixtures("short_epochs")
 X, Y = product()
 SEARCHES = {
     "mixed start": {"initial_genotype": "linear", "initial_nodes": 3},

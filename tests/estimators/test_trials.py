@@ -16,11 +16,9 @@ GROWING = {
     "operations": FEW,
     "growth": PlateauGrowth(),
 }
-every_mode = pytest.mark.parametrize("mode", ["interleaved", "sequential"])
 
 
-@pytest.mark.parametrize("start", ["auto", "linear"])
-@every_mode
+@pytest.mark.parametrize(("mode", "start"), [("interleaved", "auto"), ("sequential", "linear")])
 def test_a_move_is_judged_against_the_losses_of_what_it_starts_from(mode, start, monkeypatch):
     starts, begin = [], Trial.start
 
@@ -38,9 +36,15 @@ def test_a_move_is_judged_against_the_losses_of_what_it_starts_from(mode, start,
         assert baseline.loss == pytest.approx(probe.mean(each))
 
 
-@pytest.mark.parametrize("start", ["linear", "gru"])
-@pytest.mark.parametrize("operations", [FEW, "default"], ids=["few", "nine"])
-@every_mode
+@pytest.mark.parametrize(
+    ("mode", "operations", "start"),
+    [
+        ("interleaved", FEW, "linear"),
+        ("interleaved", "default", "gru"),
+        ("sequential", FEW, "gru"),
+        ("sequential", "default", "linear"),
+    ],
+)
 def test_newborn_weights_learn_alone_at_first_and_with_all_others_at_last(
     mode, operations, start, monkeypatch
 ):
