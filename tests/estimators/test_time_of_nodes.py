@@ -26,8 +26,8 @@ def test_a_mixed_phase_begins_at_zero_and_has_reached_one_when_candidates_go(nam
     assert progress[: last + 1] == pytest.approx(np.linspace(0, 1, last + 1))
 
 
-@pytest.mark.parametrize("n_epochs", [24, 40])
-def test_what_a_sequential_search_grew_has_cooled_before_it_is_pruned(n_epochs):
+@pytest.mark.parametrize(("n_epochs", "grows_to_the_end"), [(24, True), (40, False)])
+def test_what_a_sequential_search_grew_has_cooled_before_it_is_pruned(n_epochs, grows_to_the_end):
     model = regressor(
         mode="sequential",
         initial_genotype="linear",
@@ -44,3 +44,5 @@ def test_what_a_sequential_search_grew_has_cooled_before_it_is_pruned(n_epochs):
     is_pruned = np.diff(n_open[last_growth:]) < 0
     assert is_pruned.any()
     assert progress[last_growth + int(is_pruned.argmax())] == 1.0
+    # Where nothing can grow any more, pruning does not wait for the end.
+    assert (len(progress) == n_epochs) == grows_to_the_end
