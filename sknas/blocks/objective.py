@@ -60,6 +60,26 @@ class Objective(ABC):
         total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
         return (self.per_sample(output, target) * weight).sum() / total
 
+    def estimate(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Estimate from a batch the weighted mean loss of what it is drawn from.
+
+        Divided by its own weights, a batch that lacks the heavy samples would count as much as
+        one that holds them; divided by the number of its samples, batches average to that mean.
+
+        Parameters
+        ----------
+        output, target : Tensor
+            As in `per_sample`.
+        weight : Tensor of shape (batch,)
+            Sample weights, in units of the mean weight of what the batch is drawn from.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The estimate.
+        """
+        return (self.per_sample(output, target) * weight).mean()
+
 
 class RegressionObjective(Objective):
     """A loss of every target and step, averaged over them."""

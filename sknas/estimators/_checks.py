@@ -132,6 +132,9 @@ def as_target_channels(
 def as_weights(sample_weight: ArrayLike | None, X: Array) -> NDArray[np.float64]:
     """Return checked sample weights; 3-D X is allowed.
 
+    Whole numbers count samples. Others say what samples are worth beside each other, and have a
+    mean of one where they are positive.
+
     Parameters
     ----------
     sample_weight : array-like or None
@@ -144,7 +147,28 @@ def as_weights(sample_weight: ArrayLike | None, X: Array) -> NDArray[np.float64]
     ndarray of shape (n_samples,)
         Weights.
     """
-    return check_weights(sample_weight, X.reshape(len(X), -1) if X.ndim > 2 else X)
+    return in_samples(check_weights(sample_weight, X.reshape(len(X), -1) if X.ndim > 2 else X))
+
+
+def in_samples(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights in units of samples: whole numbers as they are, others with a mean of one.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_samples,)
+        Non-negative weights; those of zero do not enter the mean.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Proportional weights.
+    """
+    if (weights == np.round(weights)).all():
+        return weights
+    scaled: NDArray[np.float64] = weights / weights[weights > 0].mean()
+    # Equal weights are ones, whatever the division has rounded.
+    whole = np.round(scaled)
+    return whole if np.allclose(scaled, whole, rtol=0.0, atol=1e-9) else scaled
 
 
 def read_genotype(genotype: Any) -> str | Genotype | None:

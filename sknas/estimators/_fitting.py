@@ -19,7 +19,13 @@ from sknas.estimators._planting import (
     put_first_branches,
     seed_to_train,
 )
-from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
+from sknas.estimators._settings import (
+    Settings,
+    make_plan,
+    make_schedule,
+    make_space,
+    resolve_genotype,
+)
 from sknas.estimators._stages import Outcome, Stage, Stages, ValidationLoss
 from sknas.exceptions import SearchWarning
 from sknas.search.inheritance import derive
@@ -70,25 +76,29 @@ def fit_network(
     seed = derive(supernet, generator=problem.generator)
     fit = _Fit(problem, settings, progress, start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)
-    account = stages.account
-    if previous is not None:
-        fit.start_from(previous)
-    candidate = fit.first_candidate()
-    if candidate is not None:
-        fit.train(candidate)
-    has_units = candidate is not None and bool(candidate.spec.genotype.branches)
-    may_narrow = has_units and account.interruption is None and len(stages.trainings)
-    if settings.size_penalty > 0 and may_narrow:
-        fit.narrow(stages.best_trained)
-    chosen = stages.choose(settings.size_penalty)
+    account, chosen = stages.account, None
+    with account.interruptible():
+        if previous is not None:
+            fit.start_from(previous)
+        candidate = fit.first_candidate()
+        if candidate is not None:
+            fit.train(candidate)
+        has_units = candidate is not None and bool(candidate.spec.genotype.branches)
+        may_narrow = has_units and account.interruption is None and len(stages.trainings)
+        if settings.size_penalty > 0 and may_narrow:
+            fit.narrow(stages.best_trained)
+        chosen = stages.choose(settings.size_penalty)
+    chosen = chosen or stages.choose(settings.size_penalty)
     if chosen.network is None:
         raise RuntimeError("internal error: a stage without a network was chosen.")
     memory = ValidationLoss.of(validation_losses(chosen.network, problem), problem)
-    judged = None
+    network, judged = chosen.network, None
     if settings.refit_full and account.interruption is None:
-        judged = copy.deepcopy(chosen.network)
-        fit.refit_full(chosen, chosen.network)
-    outcome = account.outcome(chosen.network, chosen.name, memory)
+        with account.interruptible():
+            refitted = copy.deepcopy(chosen.network)
+            fit.refit_full(chosen, refitted)
+            network, judged = refitted, chosen.network
+    outcome = account.outcome(network, chosen.name, memory)
     return dataclasses.replace(outcome, judged=judged)
 
 
@@ -124,6 +134,11 @@ class _Fit:
                 stacklevel=7,
             )
             return
+        given = self.settings.genotype
+        if given is not None:
+            wanted = resolve_genotype(given, self.space, self.settings, self.problem)
+            if previous.spec.genotype != wanted:
+                return  # another architecture is no result where one is given
         self.stages.add_previous(previous)
         if previous.spec.genotype.branches or self.problem.shape.is_embedded:
             self.supernet = lift_network(previous, self.problem, self.settings)
@@ -230,7 +245,7 @@ class _Fit:
         """Train the chosen network on over all samples, as long as validation found best."""
         problem, everything, schedule = self.problem, self.problem.everything, self.schedule
         if chosen is self.stages.seed and schedule.linear_seed:
-            solve_seed(problem, network.trunk, everything)
+            solve_seed(problem, network.trunk, is_final=True)
             return
         if not len(network.trunk.branches):
             # Nothing else could learn.

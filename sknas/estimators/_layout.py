@@ -167,11 +167,12 @@ def _repeat_oldest(past: Array) -> Array:
 
 
 def _step(index: pd.Index) -> Any:
-    if isinstance(index, pd.DatetimeIndex):
-        return index.freq if index.freq is not None else pd.DatetimeIndex(index, freq="infer").freq
+    if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        return index.freq if index.freq is not None else type(index)(index, freq="infer").freq
     if isinstance(index, pd.PeriodIndex):
         return 1
-    if np.issubdtype(index.dtype, np.integer):
-        steps = np.diff(np.asarray(index[-3:]))
-        return int(steps[-1]) if (steps == steps[-1]).all() else None
+    if pd.api.types.is_integer_dtype(index.dtype) and not index.hasnans:
+        steps = np.diff(index[-3:].to_numpy(dtype=np.int64))
+        # Labels that repeat, as those of groups do, do not tell of time.
+        return int(steps[-1]) if steps[-1] > 0 and (steps == steps[-1]).all() else None
     return None

@@ -7,7 +7,13 @@ import dataclasses
 import torch
 
 from sknas.derived import DerivedNetwork, NetworkSpec
-from sknas.estimators._settings import Settings, contenders, drawn_contenders, resolve_genotype
+from sknas.estimators._settings import (
+    Settings,
+    check_channel_modes,
+    contenders,
+    drawn_contenders,
+    resolve_genotype,
+)
 from sknas.genotype import Cell, Genotype
 from sknas.search.discretization import discretize
 from sknas.search.inheritance import copy_seed, derive
@@ -153,6 +159,7 @@ def put_first_branches(
         n_mixed = min(settings.initial_nodes, settings.max_nodes)
         grow_from(supernet, None, space, n_mixed, problem)
     elif isinstance(settings.initial_genotype, Genotype):
+        check_channel_modes(settings.initial_genotype, problem)
         grow_from(supernet, settings.initial_genotype, space, 0, problem)
 
 

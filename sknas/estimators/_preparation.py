@@ -131,6 +131,7 @@ def prepare(
     arch_fraction: float,
     batch_size: int | str,
     seed: int,
+    split_seed: int,
     device: str,
 ) -> Prepared:
     """Split, standardise and hand over to torch.
@@ -148,7 +149,9 @@ def prepare(
     arch_fraction : float
         Share of the training part that architecture parameters learn on.
     seed : int
-        Seed of every draw.
+        Seed of every draw of the fit.
+    split_seed : int
+        Seed of the shuffles that split the samples.
     device : str
         Where tensors live.
 
@@ -162,11 +165,12 @@ def prepare(
         channel_mode = "mixed"
     n_sequences = samples.shape.n_targets if channel_mode == "independent" else 1
     size = samples_per_step(batch_size, len(samples.X), n_sequences)
-    is_hashed = rule in ("shuffle", "stratified") and not samples.layout.is_time_ordered
+    is_hashed = isinstance(rule, str) and rule in ("shuffle", "stratified")
+    is_hashed = is_hashed and not samples.layout.is_time_ordered
     if is_hashed and len(samples.X) <= size:
-        samples = _canonical(samples, seed)
-    outer = _split(samples, rule, validation_fraction, seed)
-    inner = _inner_split(samples, rule, outer, arch_fraction, seed)
+        samples = _canonical(samples, split_seed)
+    outer = _split(samples, rule, validation_fraction, split_seed)
+    inner = _inner_split(samples, rule, outer, arch_fraction, split_seed)
     scales = samples.scales or _fit_scales(samples, np.sort(outer.train))
     samples = dataclasses.replace(samples, scales=scales)
     x_scaler, y_scaler = scales.x, scales.y
@@ -208,6 +212,7 @@ def prepare(
         dtype=dtype,
         generator=Generator().manual_seed(seed),
         n_classes=samples.n_classes,
+        is_in_time=not is_hashed,
     )
     return Prepared(problem, x_scaler, y_scaler, rows)
 

@@ -61,6 +61,7 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
         "backbone": backbone,
         "operations": operations,
         "genotype": read_genotype(parameters["genotype"]),
+        "initial_genotype": _initial(parameters["initial_genotype"]),
         "growth": _looked_up(parameters["growth"], GROWTH),
         "pruning": _looked_up(parameters["pruning"], PRUNING),
         "mixing": _mixing(parameters),
@@ -71,6 +72,11 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
     }
     names = {field.name for field in dataclasses.fields(Settings)} - set(resolved)
     return Settings(**{name: parameters[name] for name in names} | resolved)
+
+
+def _initial(given: str | Genotype) -> str | Genotype:
+    """Return what a search starts from; a genotype without branches is the linear seed."""
+    return "linear" if isinstance(given, Genotype) and not given.branches else given
 
 
 def _looked_up(given: Any, names: Mapping[str, type[Any]]) -> Any:
@@ -120,7 +126,7 @@ def _check_validation(validation: Any) -> None:
 
 def _check_start(parameters: Mapping[str, Any]) -> None:
     """Check that what the search starts from exists, and is within its bounds."""
-    initial, max_nodes = parameters["initial_genotype"], parameters["max_nodes"]
+    initial, max_nodes = _initial(parameters["initial_genotype"]), parameters["max_nodes"]
     if isinstance(initial, str) and initial not in ("auto", "linear", *NAMED_CELLS):
         raise ValueError(
             f"initial_genotype must be 'auto', 'linear', one of {sorted(NAMED_CELLS)} or a "

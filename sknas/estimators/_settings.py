@@ -20,6 +20,7 @@ from sknas.training import Problem, Schedule, samples_per_step
 __all__ = [
     "Settings",
     "arch_fraction",
+    "check_channel_modes",
     "contenders",
     "drawn_contenders",
     "make_plan",
@@ -216,6 +217,7 @@ def resolve_genotype(
     genotype: str | Genotype, space: SearchSpace, settings: Settings, problem: Problem
 ) -> Genotype:
     if isinstance(genotype, Genotype):
+        check_channel_modes(genotype, problem)
         return genotype
     return Genotype.named(
         genotype,
@@ -224,3 +226,13 @@ def resolve_genotype(
         channel_mode=problem.channel_mode,
         n_layers=settings.n_layers,
     )
+
+
+def check_channel_modes(genotype: Genotype, problem: Problem) -> None:
+    """Raise where a branch reads each target's own channel, and the targets have none."""
+    modes = [branch.channel_mode for branch in genotype.branches]
+    if problem.shape.target_channels is None and "independent" in modes:
+        raise ValueError(
+            "genotype must have branches with channel_mode='mixed' where targets continue no "
+            f"channel of X; got {modes!r}."
+        )

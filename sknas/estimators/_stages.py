@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
@@ -127,16 +129,34 @@ class Account:
         What the report tells of.
     phases : list of (str, Phase)
         Each with the name that its epochs bear in the history.
+    interrupt : KeyboardInterrupt or None, default=None
+        The user's interrupt between phases.
     """
 
     n_epochs_before: int = 0
     stages: list[Stage] = field(default_factory=list)
     phases: list[tuple[str, Phase]] = field(default_factory=list)
+    interrupt: KeyboardInterrupt | None = None
 
     @property
     def interruption(self) -> BaseException | None:
-        """What ended a phase early."""
-        return next((phase.interruption for _, phase in self.phases if phase.interruption), None)
+        """What ended the call early."""
+        ended = (phase.interruption for _, phase in self.phases if phase.interruption)
+        return next(ended, self.interrupt)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let the user's interrupt end what is done inside, and the call go on to its outcome.
+
+        Yields
+        ------
+        None
+            For as long as steps may be cut short.
+        """
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            self.interrupt = error
 
     def outcome(self, network: DerivedNetwork, chosen: str, memory: ValidationLoss) -> Outcome:
         """Return what the call leaves behind.
@@ -252,7 +272,7 @@ class Stages:
 
         Inherited weights have been validated over the whole search, and what is chosen often is
         flattered by it: a network trained anew gives way to them only if they are better by a
-        standard error of the paired differences.
+        standard error of the paired differences, or if it is not clearly better than the seed.
 
         With a size penalty what the weights cost is added to the loss when networks are compared
         with each other, and not when the seed is: the seed has no units to choose from.
@@ -282,16 +302,17 @@ class Stages:
             loss = stage.loss if math.isfinite(stage.loss) else math.inf
             return loss + size_penalty * stage.n_params / n_most
 
-        best = self._unflattered(min(offers, key=price))
-        if best.network is None:
-            return self.seed
-        losses = validation_losses(best.network, self.problem)
-        probe = make_probe(self.problem)
-        n_errors = _n_errors(len(offers)) if probe.n_overlapping == 1 else 1.0
-        is_clear = is_clear_gain(
+        best = min(offers, key=price)
+        n_errors = _n_errors(len(offers)) if make_probe(self.problem).n_overlapping == 1 else 1.0
+        preferred = (stage for stage in (self._unflattered(best), best))
+        return next((stage for stage in preferred if self._is_clear(stage, n_errors)), self.seed)
+
+    def _is_clear(self, stage: Stage, n_errors: float) -> bool:
+        """Say whether a network is clearly better than the seed."""
+        losses = self._losses(stage)
+        return is_clear_gain(
             self._seed_losses, losses, self.problem, share=0.005, n_errors=n_errors
         )
-        return best if is_clear else self.seed
 
     def _unflattered(self, best: Stage) -> Stage:
         """Return the network trained anew in place of inherited weights not clearly better."""
@@ -299,13 +320,16 @@ class Stages:
         fresh = next((stage for stage in stages if stage.name == "retrained"), None)
         if fresh is None or best.name not in ("derived", "trained"):
             return best
-        before, after = (
-            validation_losses(stage.network, self.problem)
-            for stage in (fresh, best)
-            if stage.network is not None
-        )
+        if fresh.phase is not None and fresh.phase.interruption is not None:
+            return best  # cut short, it has not shown what it can
+        before, after = self._losses(fresh), self._losses(best)
         is_better = is_clear_gain(before, after, self.problem, share=0.0, n_errors=1.0)
         return best if is_better else fresh
+
+    def _losses(self, stage: Stage) -> Tensor:
+        if stage.network is None:
+            raise RuntimeError("internal error: a stage without a network was offered.")
+        return validation_losses(stage.network, self.problem)
 
 
 def _n_errors(n_offers: int) -> float:

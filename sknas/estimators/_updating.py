@@ -121,10 +121,11 @@ def update_network(
     schedule = _short(make_schedule(problem, settings, start))
     update = _Update(problem, network, past.n_calls + 1, Account(past.n_epochs))
     update.consider("before", network, time.monotonic(), 0.0, 0.0)
-    _train_on(update, schedule, settings, progress)
     account = update.account
-    if account.interruption is None and _asks_for_growth(update, settings, past.memory):
-        _grow(update, schedule, settings, progress)
+    with account.interruptible():
+        _train_on(update, schedule, settings, progress)
+        if account.interruption is None and _asks_for_growth(update, settings, past.memory):
+            _grow(update, schedule, settings, progress)
     return account.outcome(update.network, update.chosen, update.memory)
 
 

@@ -19,7 +19,7 @@ from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._settings import Settings
 from sknas.estimators.searched import SearchedNetwork
-from sknas.training import torch_runtime
+from sknas.training import Problem, torch_runtime
 
 __all__ = ["BaseGrowingDARTS"]
 
@@ -30,30 +30,36 @@ class BaseGrowingDARTS(SearchedNetwork):
     """Shared machinery of the regressor and the classifier."""
 
     n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    _split_seed: int
 
     # -- fit ----------------------------------------------------------------------------------
 
     def _fit(self, given: Any, samples: Samples, objective: Objective, *, start: float) -> Self:
         """Search, derive and train on checked samples; `given` is X as the user passed it."""
         settings, seed = self._resolved(), self._draw_seed()
+        split_seed = seed
         window_norm = self._window_norm(samples)
         spec = self.module_.spec if self.warm_start and hasattr(self, "module_") else None
         if spec is not None:
             samples = self._as_before(samples)
             window_norm = spec.window_norm
             settings = dataclasses.replace(settings, channel_mode=spec.channel_mode)
+            split_seed = self._split_seed
         mode = "independent" if settings.channel_mode == "auto" else settings.channel_mode
-        prepared = self._prepare(samples, objective, window_norm, mode, settings, seed)
+        prepared = self._prepare(samples, objective, window_norm, mode, settings, seed, split_seed)
+        _check_weights(prepared.problem)
         previous = None if spec is None else self._network_for(prepared.problem)
-        outcome = self._search(prepared.problem, settings, start, previous)
+        trailing = None
+        if samples.layout.kind == "rows":
+            trailing = TrailingRows.of(given, prepared.rows, samples.layout.lookback)
+        self._search(prepared.problem, settings, start, previous)
         self._layout = samples.layout
         self._x_scaler = prepared.x_scaler
         self._y_scaler = prepared.y_scaler
-        self._trailing = None
-        if samples.layout.kind == "rows":
-            self._trailing = TrailingRows.of(given, prepared.rows, samples.layout.lookback)
-        if outcome.interrupt is not None:
-            raise outcome.interrupt
+        self._trailing = trailing
+        # A later warm start is not to be judged on rows that this fit has trained on.
+        self._split_seed = split_seed
         return self
 
     def _prepare(
@@ -64,6 +70,7 @@ class BaseGrowingDARTS(SearchedNetwork):
         channel_mode: str,
         settings: Settings,
         seed: int,
+        split_seed: int,
     ) -> Prepared:
         with torch_runtime():
             return prepare(
@@ -76,6 +83,7 @@ class BaseGrowingDARTS(SearchedNetwork):
                 arch_fraction=settings.arch_fraction,
                 batch_size=self.batch_size,
                 seed=seed,
+                split_seed=split_seed,
                 device=self.device,
             )
 
@@ -117,9 +125,9 @@ class BaseGrowingDARTS(SearchedNetwork):
         settings, seed = self._resolved(), self._draw_seed()
         spec = self.module_.spec
         prepared = self._prepare(
-            samples, objective, spec.window_norm, spec.channel_mode, settings, seed
+            samples, objective, spec.window_norm, spec.channel_mode, settings, seed, seed
         )
-        outcome = self._go_on(prepared.problem, settings, start)
+        self._go_on(prepared.problem, settings, start)
         if self._layout.kind == "rows":
             lookback = self._layout.lookback
             self._trailing = (
@@ -127,8 +135,6 @@ class BaseGrowingDARTS(SearchedNetwork):
                 if self._trailing is None
                 else self._trailing.moved_on(given, prepared.rows, lookback)
             )
-        if outcome.interrupt is not None:
-            raise outcome.interrupt
         return self
 
     def _window_norm(self, samples: Samples) -> str:
@@ -140,7 +146,9 @@ class BaseGrowingDARTS(SearchedNetwork):
         if self.window_norm != "auto":
             norm: str = self.window_norm
             return norm
-        return "none" if samples.target_channels is None else "last"
+        # A window of one row less its last value is nothing.
+        is_read_whole = samples.target_channels is None or samples.layout.lookback == 1
+        return "none" if is_read_whole else "last"
 
     # -- input --------------------------------------------------------------------------------
 
@@ -177,6 +185,8 @@ class BaseGrowingDARTS(SearchedNetwork):
             checked = checked.swapaxes(1, 2)  # (n_samples, n_steps, n_channels)
         if reset:
             self.n_features_in_ = checked.shape[2]
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_  # of a frame that an earlier fit got
         elif checked.shape[2] != self.n_features_in_:
             raise ValueError(
                 f"X has {checked.shape[2]} features, but {type(self).__name__} is expecting "
@@ -236,3 +246,12 @@ class BaseGrowingDARTS(SearchedNetwork):
             result = outputs(self.module_, windows, torch.arange(len(windows)), reduce=reduce)
         array: NDArray[Any] = result.numpy()
         return array
+
+
+def _check_weights(problem: Problem) -> None:
+    for name, part in (("trained", problem.train), ("validated", problem.validation)):
+        if not problem.data.weight[part].any():
+            raise ValueError(
+                f"sample_weight must be positive for some of the samples that are {name} on, of "
+                f"which there are {len(part)}; got zeros. Set validation to another split."
+            )

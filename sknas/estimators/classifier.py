@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags, column_or_1d, compute_sample_weight
+from sklearn.utils import Tags, column_or_1d, compute_class_weight
 from sklearn.utils.extmath import softmax
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
@@ -165,7 +165,8 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         y : array-like of shape (n_samples,)
             Labels: strings, booleans or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            A sample of weight k counts as k samples.
+            A sample of weight k counts as k samples; weights that are not all whole numbers
+            are scaled to a mean of one.
 
         Returns
         -------
@@ -296,10 +297,15 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
             return weights
         if self.class_weight == "balanced":
             return weights * _balanced(weights, codes)
-        by_class: NDArray[np.float64] = compute_sample_weight(
-            self.class_weight, self.classes_[codes]
+        # Of all classes, since the samples of a call may lack some.
+        by_class: NDArray[np.float64] = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=self.classes_
         )
-        return weights * by_class
+        weighted = weights * by_class[codes]
+        if (by_class == np.round(by_class)).all() or not weighted.any():
+            return weighted
+        rescaled: NDArray[np.float64] = weighted * (weights.sum() / weighted.sum())
+        return rescaled
 
     def _check_both(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         if not is_three_deep(X) or y is None:

@@ -224,7 +224,9 @@ _SHARED = """\
         1 shows a progress bar.
     warm_start : bool, default=False
         Let the next `fit` start from the present network: its genotype, weights, scales, window
-        normalisation and channel mode. The data need the shape of those before."""
+        normalisation and channel mode. The data need the shape of those before, and are split as
+        they were, so that equal rows are held out again; after `refit_full` those have been
+        trained on, and flatter the network before."""
 
 _REGRESSION = """\
     target_channels : None or sequence of int, default=None

@@ -182,8 +182,9 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
                 (n_samples, horizon, n_targets)
             Targets. With `lookback`, row t of y belongs to row t of X.
         sample_weight : array-like of shape (n_samples,), default=None
-            A sample of weight k counts as k samples. With `lookback`, a weight of zero masks a
-            row in the loss and leaves it in the history.
+            A sample of weight k counts as k samples; weights that are not all whole numbers
+            are scaled to a mean of one. With `lookback`, a weight of zero masks a row in the loss
+            and leaves it in the history.
 
         Returns
         -------
@@ -226,7 +227,6 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         objective = make_objective(self.loss, samples.quantiles)
         return self._fit(X, samples, objective, start=start)
 
-    @all_or_nothing
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -262,6 +262,10 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         """
         if not hasattr(self, "module_"):
             return self.fit(X, y, sample_weight)
+        return self._learn_on(X, y, sample_weight)
+
+    @all_or_nothing
+    def _learn_on(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         start = self._start_clock()
         X_checked = self._check_input(X, reset=False)
         y_checked = check_array(
@@ -405,4 +409,5 @@ def _as_targets(y: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _is_mapped(layout: Layout, y_ndim: int) -> bool:
-    return y_ndim == 3 or (y_ndim == 2 and layout.kind == "rows")
+    # Rows of a table have no time that a target could continue.
+    return layout.kind != "tabular" and (y_ndim == 3 or (y_ndim == 2 and layout.kind == "rows"))

@@ -55,7 +55,7 @@ HISTORY_COLUMNS = (
 
 
 def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
-    """Let a `fit` that raises an error leave its estimator as it was.
+    """Let a `fit` that does not get to its end leave its estimator as it was.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
     Returns
     -------
     callable
-        The method. An interrupt by the user passes through: what was learned until then stays.
+        The method. An interrupt by the user that left something to keep is raised again when all
+        of it is kept.
     """
 
     @functools.wraps(fit)
@@ -73,11 +74,15 @@ def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
         state = vars(args[0])
         before = state.copy()
         try:
-            return fit(*args, **kwargs)
-        except Exception:
+            fitted = fit(*args, **kwargs)
+        except BaseException:
             state.clear()
             state.update(before)
             raise
+        interrupt = state.pop("_interrupt", None)
+        if interrupt is not None:
+            raise interrupt
+        return fitted
 
     return guarded
 
@@ -85,12 +90,14 @@ def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
 class SearchedNetwork(BaseEstimator):
     """An estimator whose parameters are those of a search, and whose state is its result.
 
-    A shell checks its input, makes a `Problem` of it and hands that to `_search` or `_go_on`.
+    A shell checks its input, makes a `Problem` of it and hands that to `_search` or `_go_on`, from
+    a method that is `all_or_nothing`.
     """
 
     _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = CONSTRAINTS
     _doc_link_module = "sknas"
     _memory: ValidationLoss
+    _interrupt: BaseException | None
 
     def _start_clock(self) -> float:
         """Check the parameters and return when the fit began, by the monotonic clock."""
@@ -117,6 +124,7 @@ class SearchedNetwork(BaseEstimator):
             outcome = fit_network(problem, settings, progress, start, previous)
         self._keep_network(outcome)
         self._keep_history(outcome, [])
+        self._interrupt = outcome.interrupt
         self.growth_events_ = [GrowthEvent.of(move) for move in outcome.moves]
         self.search_report_ = outcome.report
         self._n_calls = 1
@@ -133,6 +141,7 @@ class SearchedNetwork(BaseEstimator):
         else:
             self._keep_network(outcome)
         self._keep_history(outcome, [self.search_history_])
+        self._interrupt = outcome.interrupt
         self.growth_events_ = [
             *self.growth_events_,
             *(GrowthEvent.of(move) for move in outcome.moves),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sknas.forecasting._panel import N_SHOWN, Numbers, Panel, gaps_text
+from sknas.forecasting._panel import MOST_FILLED, N_SHOWN, Numbers, Panel, gaps_text
 
 __all__ = ["append", "known_places", "tail"]
 
@@ -66,7 +66,8 @@ def append(old: Panel, new: Panel, *, name: str = "Y", missing: str = "error") -
     Raises
     ------
     ValueError
-        If rows are missing in between, differ where they overlap, or end before `old` begins.
+        If rows are missing in between, or too many to fill in; if rows differ where they overlap,
+        or end before `old` begins.
     """
     if new.calendar != old.calendar:
         raise ValueError(f"{name} must be read like the known rows; got {new.calendar}.")
@@ -135,18 +136,22 @@ def _check_meeting(
         gaps = [(int(s), int(new.first[s]), int(new.stop[s]) - 1) for s in at[:N_SHOWN]]
         text = gaps_text(new.calendar, gaps, new.keys, len(at))
         raise ValueError(f"{name} must not end before the known rows begin; got {text}.")
-    is_behind = new.first[mine] > old.stop[theirs]
-    if missing == "error" and is_behind.any():
-        at = np.flatnonzero(is_behind)
+    n_between = np.maximum(new.first[mine] - old.stop[theirs], 0)
+    is_too_many = n_between.sum() > MOST_FILLED * (len(new.values) + 10)
+    if n_between.any() and (missing == "error" or is_too_many):
+        at = np.flatnonzero(n_between)
         gaps = [
             (int(mine[i]), int(old.stop[theirs[i]]), int(new.first[mine[i]]) - 1)
             for i in at[:N_SHOWN]
         ]
         text = gaps_text(new.calendar, gaps, new.keys, len(at))
-        raise ValueError(
-            f"{name} must begin right after the known rows unless missing='mask'; "
-            f"got no row for {text}."
+        rule = (
+            "begin right after the known rows unless missing='mask'; got no row for"
+            if missing == "error"
+            else f"have a row for at least one of {MOST_FILLED} steps behind the known rows; "
+            "got none for"
         )
+        raise ValueError(f"{name} must {rule} {text}.")
     _check_overlap(old, new, place, name)
 
 

@@ -14,7 +14,7 @@ from sknas.forecasting.intervals import ConformalResiduals
 __all__ = ["Calibration", "movement"]
 
 Array = NDArray[Any]
-_WINDOW = 1000  # newest windows whose errors count, a series
+_WINDOW = 1000  # newest errors that count, a series, step and target
 _MOST = 5000  # of a panel
 _SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the usual movement in a weight; the last is constant
 _USUAL_SHARE = 0.25
@@ -52,8 +52,8 @@ class Calibration:
     Locally weighted split-conformal prediction (Lei et al. 2018, section 5.2). The weight is a
     mean of the window's movement and, to a quarter, of its usual size; another share is taken for a
     target whose first errors would get clearly better quantiles by it, in pinball loss. Where
-    errors are taken in as time goes on, the newest 1000 windows of each series count, so that
-    intervals follow seasons and regimes. Weight, choice and window are ours.
+    errors are taken in as time goes on, the newest 1000 of each series, step and target count, so
+    that intervals follow seasons and regimes. Weight, choice and window are ours.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Calibration:
     share : ndarray of shape (n_targets,)
         Share of the typical movement in a weight, above 0; at 1 all windows weigh the same.
     window : int
-        How many newest windows count.
+        How many newest errors of each step and target count.
     """
 
     residuals: ConformalResiduals

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -21,6 +21,8 @@ from sknas.forecasting._appending import append, known_places, tail
 from sknas.forecasting._calibration import movement
 from sknas.forecasting._forecasts import Forecasts, last_rows
 from sknas.forecasting._frames import Frame, read_panel
+from sknas.forecasting._lookback import best_lookback
+from sknas.forecasting._naive import NaiveErrors
 from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._problem import PreparedPanel, make_problem, prepare_panel
@@ -28,7 +30,7 @@ from sknas.forecasting._rolling import RollingForecasts, forecast_origins
 from sknas.forecasting._rollout import roll_out
 from sknas.forecasting._scales import PanelScales, fit_panel_scales
 from sknas.forecasting._seasons import candidate_lookbacks, season_length
-from sknas.training import Problem, seed_loss, torch_runtime
+from sknas.training import Problem
 
 __all__ = ["FittedForecaster", "judged_errors"]
 
@@ -42,6 +44,8 @@ class FittedForecaster(SearchedNetwork):
     lookback: int | str
     horizon: int
     missing: str
+    linear_seed: bool
+    max_params: int | None
     channel_mode: str
     window_norm: str
     loss: str
@@ -56,25 +60,16 @@ class FittedForecaster(SearchedNetwork):
         self, panel: Panel, known: NDArray[Any], arch_fraction: float, seed: int
     ) -> tuple[PreparedPanel, Problem]:
         """Prepare the panel for the given lookback, or the one whose linear model is best."""
-        lengths: Sequence[int] = (
-            candidate_lookbacks(
-                season_length(panel.calendar.freqstr), self.horizon, int(panel.lengths.max())
-            )
-            if isinstance(self.lookback, str)
-            else (int(self.lookback),)
-        )
-        made = [self._prepared(panel, known, n, arch_fraction, seed, None) for n in lengths]
-        if len(made) == 1:
-            return made[0]
-        # All are judged on the same steps.
-        border = max(prepared.laid.times[prepared.outer.validation].min() for prepared, _ in made)
-        losses = []
-        for prepared, problem in made:
-            is_common = prepared.laid.times[prepared.outer.validation] >= border
-            judges = problem.validation[torch.from_numpy(is_common)]
-            with torch_runtime():
-                losses.append(seed_loss(dataclasses.replace(problem, validation=judges)))
-        return made[int(np.argmin(losses))]
+
+        def prepare(n: int, scales: PanelScales | None) -> tuple[PreparedPanel, Problem]:
+            return self._prepared(panel, known, n, arch_fraction, seed, None, scales=scales)
+
+        if not isinstance(self.lookback, str):
+            return prepare(int(self.lookback), None)
+        season = season_length(panel.calendar.freqstr)
+        lengths = candidate_lookbacks(season, self.horizon, int(panel.lengths.max()))
+        most = self.max_params if self.linear_seed else None
+        return prepare(best_lookback(lengths, prepare, most), None)
 
     def _prepared(
         self,
@@ -84,8 +79,11 @@ class FittedForecaster(SearchedNetwork):
         arch_fraction: float,
         seed: int,
         before: NetworkSpec | None,
+        *,
+        scales: PanelScales | None = None,
+        begin: NDArray[np.int64] | None = None,
     ) -> tuple[PreparedPanel, Problem]:
-        """Return the windows of a panel; in the units and modes of an earlier network, if given."""
+        """Return the windows of a panel; in the modes of an earlier network, if given."""
         quantiles = checked_quantiles(self.loss, self.quantile_levels)
         horizon = self.horizon
         if before is None:
@@ -108,7 +106,8 @@ class FittedForecaster(SearchedNetwork):
             validation_fraction=self.validation_fraction,
             arch_fraction=arch_fraction,
             may_miss=may_miss,
-            scales=None if before is None else self._scales_of(panel),
+            scales=scales,
+            begin=begin,
             name="Y" if before is None else "Y_new, with known rows before it,",
         )
         mode = self.channel_mode if before is None else before.channel_mode
@@ -124,9 +123,10 @@ class FittedForecaster(SearchedNetwork):
         )
         return prepared, problem
 
-    def _remember(self, panel: Panel, known: NDArray[Any]) -> None:
-        """Keep rows that forecasts read, of those too whose horizon is not over."""
-        n_kept = self.lookback_ + self._shape.horizon - 1
+    def _remember(self, panel: Panel, known: NDArray[Any], naive: NaiveErrors) -> None:
+        """Keep rows that forecasts read, of those too whose horizon is not over; and a season."""
+        self._naive = naive
+        n_kept = max(self.lookback_ + self._shape.horizon - 1, naive.season)
         kept = panel.row_positions >= (panel.stop - n_kept)[panel.row_series]
         self._panel, self._known = tail(panel, n_kept), known[kept]
         if self._scales.center.shape[0] != panel.n_series:
@@ -164,7 +164,8 @@ class FittedForecaster(SearchedNetwork):
         past = scales.standardise(context.values, context.row_series)
         windows = last_rows(past, context.starts, self.lookback_, np.nan)
         outputs = roll_out(self.module_, shape, windows, ahead, int(n_steps))
-        return Forecasts(Outputs(outputs, shape.quantiles), movement(windows), context, scales)
+        made = Outputs(outputs, shape.quantiles, shape.horizon)
+        return Forecasts(made, movement(windows), context, scales)
 
     def _levels_of(
         self, forecasts: Forecasts | RollingForecasts, alphas: Sequence[float], name: str
@@ -205,14 +206,25 @@ class FittedForecaster(SearchedNetwork):
     # -- many origins ---------------------------------------------------------------------------
 
     def _read_on(self, Y: Frame) -> tuple[Panel, bool]:
-        """Read rows that hold the known ones, or directly follow them; say which."""
-        panel = read_panel(Y, like=self._panel, missing=self.missing)
-        place = known_places(panel, self._panel)
-        is_seen = place >= 0
-        follows = panel.first[is_seen] == self._panel.stop[place[is_seen]]
-        if is_seen.any() and follows.all():
-            return append(self._panel, panel, missing=self.missing), True
+        """Read rows that hold the known ones, or go on from them; say whether they go on.
+
+        Rows of an array hold the known ones where they repeat those that are remembered, in their
+        places; else they follow.
+        """
+        old = self._panel
+        panel = read_panel(Y, like=old, missing=self.missing)
+        if panel.calendar.kind == "none":
+            again = panel.values[int(old.first[0]) : int(old.stop[0])]
+            if np.array_equal(again, old.values, equal_nan=True):
+                return replace(panel, first=np.zeros_like(panel.first)), False
+        place = known_places(panel, old)
+        if (panel.first > old.first[place])[place >= 0].any():
+            return append(old, panel, missing=self.missing), True
         return panel, False
+
+    def _naive_errors_of(self, panel: Panel, stop: int) -> NDArray[np.float64]:
+        """Return the naive forecast's errors on the known rows, and on others before a position."""
+        return self._naive.going_on(panel, self._panel, np.full(panel.n_series, stop)).mean
 
     def _rolling_between(
         self,
@@ -237,15 +249,26 @@ class FittedForecaster(SearchedNetwork):
         stop = np.minimum(panel.stop, last + n_steps)
         begin = np.full(panel.n_series, first, dtype=np.int64)
         scales = self._scales_of(panel, begin)
+        # All steps that are calibrated are forecast, so that their errors join the calibration.
+        n_told = max(n_steps, shape.horizon)
         rolling = self._rolling(
-            panel, known, static, scales, n_steps, begin=begin, step=step, stop=stop
+            panel,
+            known,
+            static,
+            scales,
+            n_told,
+            begin=begin,
+            step=step,
+            stop=stop,
+            n_needed=n_steps,
         )
         alphas = [(1.0 - coverage) / 2, (1.0 + coverage) / 2]
-        if shape.quantiles or n_steps != shape.horizon:
+        if shape.quantiles:
             ends = self._levels_of(rolling, alphas, "coverage")
         else:
             ends = rolling.levels_in_turn(self.calibration_, alphas)
-        return rolling, (ends[0], ends[1]), scales
+        lower, upper = ends[:, :, :n_steps]
+        return rolling.first_steps(n_steps), (lower, upper), scales
 
     def _rolling(
         self,
@@ -258,34 +281,46 @@ class FittedForecaster(SearchedNetwork):
         begin: NDArray[np.int64],
         step: int = 1,
         stop: NDArray[np.int64] | None = None,
+        n_needed: int | None = None,
     ) -> RollingForecasts:
         """Forecast from every origin of a panel, the steps between `begin` and `stop`.
 
-        Where there is a `stop`, origins too that have fewer rows before them than are read.
+        Where there is a `stop`, origins too that have fewer rows before them than are read. Only
+        the first `n_needed` steps must lie before it; None is all.
         """
         shape = self._shape
+        n_needed = n_steps if n_needed is None else n_needed
+        n_ahead = -(-n_steps // shape.horizon) * shape.horizon
         return forecast_origins(
             self.module_,
             shape,
             scales,
             panel,
             known,
-            self._reader.beyond(panel, static, -n_steps % shape.horizon),
+            self._reader.beyond(panel, static, n_ahead - n_needed),
             n_steps,
             begin=begin,
             stop=panel.stop if stop is None else stop,
+            n_needed=n_needed,
             step=step,
             is_young_too=stop is not None,
         )
 
 
 @torch.no_grad()
-def judged_errors(network: DerivedNetwork, problem: Problem) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return errors (n, horizon, n_targets) and movement (n, n_targets) of validation windows."""
+def judged_errors(
+    network: DerivedNetwork, problem: Problem, times: NDArray[np.int64]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return errors (n, horizon, n_targets) and movement (n, n_targets) of validation windows.
+
+    `times` of all validation windows put them in order.
+    """
     shape = problem.shape
     step = max(1, -(-len(problem.validation) // _N_RESIDUALS))
+    # Every so-many-th of each series: in the order of time they might be those of one series.
+    judges, order = problem.validation[::step], np.argsort(times[::step], kind="stable")
     errors, moved = [], []
-    for index in problem.validation[::step].split(_N_BATCH):
+    for index in judges[torch.from_numpy(order).to(judges.device)].split(_N_BATCH):
         past, target, _ = (values.cpu().double() for values in problem.data.take(index))
         point = median_of(network(past).numpy(), shape.quantiles)
         errors.append((target.numpy() - point).swapaxes(1, 2))

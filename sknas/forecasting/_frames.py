@@ -12,15 +12,13 @@ from sknas.forecasting._appending import append, tail
 from sknas.forecasting._calendar import Calendar, Positions
 from sknas.forecasting._inference import Frequency
 from sknas.forecasting._order import check_order, daylight_advice
-from sknas.forecasting._panel import N_SHOWN, Numbers, Panel, gaps_text
+from sknas.forecasting._panel import MOST_FILLED, N_SHOWN, Numbers, Panel, gaps_text
 from sknas.forecasting._tables import Floats, Table, in_order_of, read_table
 from sknas.forecasting._wording import any_of, label_text
 
 __all__ = ["Frame", "Panel", "append", "read_panel", "series_of_rows", "tail", "write_panel"]
 
 Frame: TypeAlias = pd.DataFrame | pd.Series | ArrayLike
-
-_MOST_FILLED = 100  # missing rows for each one that is there; more is hardly meant
 
 
 def read_panel(
@@ -266,7 +264,7 @@ def _check_gaps(
     if not len(before):
         return
     n_missing = int((positions[before + 1] - positions[before] - 1).sum())
-    is_too_many = n_missing > _MOST_FILLED * (len(index) + 10)
+    is_too_many = n_missing > MOST_FILLED * (len(index) + 10)
     if missing == "mask" and not is_too_many:
         return
     gaps = [
@@ -275,7 +273,7 @@ def _check_gaps(
     text = gaps_text(calendar, gaps, keys, len(before))
     if is_too_many:
         raise ValueError(
-            f"{name} must have a row for at least one of {_MOST_FILLED} steps of frequency "
+            f"{name} must have a row for at least one of {MOST_FILLED} steps of frequency "
             f"{calendar.freqstr!r} (set freq if that is not the right one); got none for {text}."
         )
     advice = daylight_advice(calendar.labels([gap[1] for gap in gaps]))

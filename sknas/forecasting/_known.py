@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,24 +29,21 @@ def n_copies(lookback: int, horizon: int) -> int:
     return horizon // lookback + 1
 
 
-def moved_by_horizon(
-    known: Array, starts: Sequence[int] | Array, lookback: int, horizon: int
-) -> Array:
+def moved_by_horizon(known: Array, lookback: int, horizon: int) -> Array:
     """Return covariates as channels: row t of copy m holds row ``t + horizon - m * lookback``.
 
     Parameters
     ----------
     known : ndarray of shape (n_rows, n_covariates)
-        Rows of all series, one series after the other.
-    starts : sequence of int, of length n_series + 1
-        First row of each series, and the number of rows.
+        Rows of all series, one series after the other, as they are laid for windows.
     lookback, horizon : int
         Steps read, and steps predicted.
 
     Returns
     -------
     ndarray of shape (n_rows, n_copies * n_covariates)
-        Zero where a series has no such row; no window with known targets reads one.
+        Zero where there is no such row. Some rows are those of the next series: a window with
+        `horizon` rows of its series behind it reads none of them.
     """
     copies = n_copies(lookback, horizon)
     n_covariates = known.shape[1]
@@ -56,9 +51,7 @@ def moved_by_horizon(
     for copy in range(copies):
         by = horizon - copy * lookback
         columns = slice(copy * n_covariates, (copy + 1) * n_covariates)
-        for start, stop in pairwise(starts):
-            if stop - start > by:
-                moved[start : stop - by, columns] = known[start + by : stop]
+        moved[: max(0, len(known) - by), columns] = known[by:]
     return moved
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sknas.forecasting._blocks_ahead import strayed
 
 __all__ = ["Outputs"]
 
@@ -23,10 +25,13 @@ class Outputs:
         One output where there are no levels.
     quantiles : tuple of float
         Levels; empty for points.
+    horizon : int
+        Steps of the network; further ones went on from its own medians or points.
     """
 
     values: Array
     quantiles: tuple[float, ...]
+    horizon: int
 
     @property
     def points(self) -> Array:
@@ -35,6 +40,8 @@ class Outputs:
 
     def levels(self, alphas: Sequence[float], name: str) -> Array:
         """Return the network's own quantiles, between its levels by interpolation.
+
+        Beyond the horizon they stray from the median as conformal intervals do, see `strayed`.
 
         Parameters
         ----------
@@ -66,4 +73,22 @@ class Outputs:
         below = np.floor(place).astype(int)
         above = np.minimum(below + 1, len(self.quantiles) - 1)
         share = (place - below)[:, None, None, None]
-        return (1.0 - share) * by_level[below] + share * by_level[above]
+        found: Array = (1.0 - share) * by_level[below] + share * by_level[above]
+        if found.shape[2] <= self.horizon:
+            return found
+        return self.points + strayed(found - self.points, self.horizon)
+
+    def first_steps(self, n: int) -> Outputs:
+        """Return the outputs of the first steps.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+
+        Returns
+        -------
+        Outputs
+            Of these.
+        """
+        return replace(self, values=self.values[:, :, :n])

@@ -13,11 +13,12 @@ from sknas.forecasting._calendar import Calendar, Positions
 from sknas.forecasting._tables import Floats
 from sknas.forecasting._wording import any_of, label_text
 
-__all__ = ["N_SHOWN", "Numbers", "Panel", "gaps_text"]
+__all__ = ["MOST_FILLED", "N_SHOWN", "Numbers", "Panel", "gaps_text"]
 
 Numbers = NDArray[np.intp]
 
 N_SHOWN = 5  # rows or ranges of them in a message
+MOST_FILLED = 100  # missing rows for each one that is there; more is hardly meant
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,7 @@ def prepare_panel(
     arch_fraction: float,
     may_miss: bool,
     scales: PanelScales | None = None,
+    begin: Array | None = None,
     name: str = "Y",
 ) -> PreparedPanel:
     """Find the windows, split them in time, and measure series on the part that trains.
@@ -79,7 +80,10 @@ def prepare_panel(
     may_miss : bool
         Whether windows with missing values are used.
     scales : PanelScales or None, default=None
-        Of an earlier fit; None measures them.
+        Given ones, such as those of an earlier fit; None measures them.
+    begin : ndarray of shape (n_series,) or None, default=None
+        Grid position of the first step that each series' windows may predict first; None takes
+        all windows.
     name : str, default="Y"
         What the panel is called in messages.
 
@@ -94,11 +98,13 @@ def prepare_panel(
         If there are less than two windows.
     """
     n_targets = panel.values.shape[1]
+    begin = panel.first if begin is None else begin
     raw = _usable(
         lay_series(panel.values, panel.starts, panel.first, lookback, horizon),
         n_targets,
         lookback,
         horizon,
+        begin,
         may_miss=may_miss,
     )
     if len(raw.positions) < 2:
@@ -117,28 +123,32 @@ def prepare_panel(
         n_used = raw.times[train].max() + horizon - panel.first
         # A series too young to train on is measured on all rows it has.
         n_used = np.where(n_used < lookback + horizon, panel.lengths, n_used)
-        scales = fit_panel_scales(panel.values, panel.starts, n_used, n_seen=panel.lengths)
-    rows = [
-        scales.standardise(panel.values, panel.row_series),
-        moved_by_horizon(known, panel.starts, lookback, horizon),
-    ]
-    table = np.concatenate(rows, axis=1) if known.shape[1] else rows[0]
+        scales = fit_panel_scales(
+            panel.values, panel.starts, n_used, n_enough=lookback, n_seen=panel.lengths
+        )
+    standardised = scales.standardise(panel.values, panel.row_series)
+    table = np.concatenate([standardised, known], axis=1) if known.shape[1] else standardised
     laid = _usable(
         lay_series(table, panel.starts, panel.first, lookback, horizon),
         n_targets,
         lookback,
         horizon,
+        begin,
         may_miss=may_miss,
     )
-    if laid.rows.shape[1] > n_targets:
-        laid.rows[:, n_targets:] = np.nan_to_num(laid.rows[:, n_targets:])  # in front of series
+    if known.shape[1]:
+        # Zero in front of a series, and moved only then: what is ahead of its first rows is known.
+        laid_known = np.nan_to_num(laid.rows[:, n_targets:])
+        moved = moved_by_horizon(laid_known, lookback, horizon)
+        laid = replace(laid, rows=np.concatenate([laid.rows[:, :n_targets], moved], axis=1))
+    n_channels = laid.rows.shape[1]
     shape = NetworkShape(
-        table.shape[1],
+        n_channels,
         lookback,
         n_targets,
         horizon,
         tuple(range(n_targets)),
-        n_covariates=table.shape[1] - n_targets,
+        n_covariates=n_channels - n_targets,
         has_missing=may_miss,
         quantiles=quantiles,
     )
@@ -211,9 +221,15 @@ def make_problem(
 
 
 def _usable(
-    laid: LaidSeries, n_targets: int, lookback: int, horizon: int, *, may_miss: bool
+    laid: LaidSeries,
+    n_targets: int,
+    lookback: int,
+    horizon: int,
+    begin: Array,
+    *,
+    may_miss: bool,
 ) -> LaidSeries:
-    """Leave out windows with nothing to read or predict, or with anything missing."""
+    """Leave out early windows, and those with nothing to read or predict or anything missing."""
     targets = laid.rows[:, :n_targets]
     if may_miss:
         kept = has_known(targets, laid.positions, lookback)
@@ -221,6 +237,7 @@ def _usable(
     else:
         gap = np.where(np.isnan(targets).any(axis=1), 1.0, np.nan)[:, None]
         kept = ~has_known(gap, laid.positions, lookback + horizon)
+    kept &= laid.times >= begin[laid.series]
     return LaidSeries(laid.rows, laid.positions[kept], laid.times[kept], laid.series[kept])
 
 

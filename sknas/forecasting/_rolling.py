@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from sknas.windows import lay_series
 __all__ = ["RollingForecasts", "forecast_origins"]
 
 Array = NDArray[Any]
-_N_AT_ONCE = 2048
+_N_NUMBERS = 2**22  # of windows at once
 _LEAST_GROUP = 24
 
 
@@ -80,13 +80,13 @@ class RollingForecasts:
     def levels_in_turn(self, calibration: Calibration, alphas: Sequence[float]) -> Array:
         """Return quantiles as they would have been told at each origin.
 
-        Origins are taken in groups of `n_steps` (24 at least) time steps. Before each group, the
-        errors of the origins join whose steps are all known by then.
+        Origins are taken in groups of as many time steps as are calibrated (24 at least). Before
+        each group, the errors of the origins join whose calibrated steps are all known by then.
 
         Parameters
         ----------
         calibration : Calibration
-            From errors before these.
+            From errors before these, of no more steps than are forecast here.
         alphas : sequence of float
             Probabilities.
 
@@ -95,16 +95,16 @@ class RollingForecasts:
         ndarray of shape (n_alphas, n_origins, n_steps, n_targets)
             Standardised.
         """
-        points, n_steps = self.points, self.truth.shape[1]
+        points, n_told = self.points, calibration.residuals.horizon
         if not len(points):
             return np.empty((len(alphas), *points.shape))
-        errors = self.truth - points
+        errors = (self.truth - points)[:, :n_told]
         found = np.empty((len(alphas), *points.shape))
-        group = (self.times - self.times.min()) // max(n_steps, _LEAST_GROUP)
-        is_told = np.zeros(len(self.times), dtype=bool)
+        group = (self.times - self.times.min()) // max(n_told, _LEAST_GROUP)
+        is_told = np.isnan(errors).all(axis=(1, 2))  # nothing to tell
         for number in np.unique(group):
             here = np.flatnonzero(group == number)
-            is_new = ~is_told & (self.times + n_steps <= self.times[here].min())
+            is_new = ~is_told & (self.times + n_told <= self.times[here].min())
             if is_new.any():
                 new = np.flatnonzero(is_new)
                 new = new[np.argsort(self.times[new], kind="stable")]
@@ -112,6 +112,21 @@ class RollingForecasts:
                 is_told |= is_new
             found[:, here] = calibration.levels(points[here], self.moved[here], alphas)
         return found
+
+    def first_steps(self, n: int) -> RollingForecasts:
+        """Return the first steps of each forecast.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+
+        Returns
+        -------
+        RollingForecasts
+            Of these.
+        """
+        return replace(self, truth=self.truth[:, :n], outputs=self.outputs.first_steps(n))
 
     def skill(self, smallest: float) -> float:
         """Return by what share the forecasts' error is smaller than that of the last value.
@@ -150,10 +165,11 @@ def forecast_origins(
     *,
     begin: NDArray[np.int64],
     stop: NDArray[np.int64],
+    n_needed: int,
     step: int = 1,
     is_young_too: bool = False,
 ) -> RollingForecasts:
-    """Forecast every window of `n_steps` rows from the rows before it.
+    """Forecast every window of `n_steps` rows, of which `n_needed` are there, from those before.
 
     Parameters
     ----------
@@ -167,12 +183,17 @@ def forecast_origins(
         All rows.
     known : ndarray of shape (n_rows, n_covariates)
         Standardised covariates of the same rows.
-    beyond : ndarray of shape (n_series, n_ahead - n_steps, n_covariates)
-        The same of rows after each series; `n_ahead` is the next multiple of the horizon.
+    beyond : ndarray of shape (n_series, n_ahead - n_needed, n_covariates)
+        The same of rows after each series; `n_ahead` is the next multiple of the horizon from
+        `n_steps` on.
     n_steps : int
         Steps to forecast.
     begin, stop : ndarray of shape (n_series,)
-        Grid positions of each series' first step to forecast, and of the row after the last one.
+        Grid positions of each series' first step to forecast, and of the row after the last one
+        that is needed.
+    n_needed : int
+        Steps of a forecast that must lie before `stop`, at most `n_steps`; the truth of others is
+        NaN where the series has ended.
     step : int, default=1
         Steps between the origins of a series.
     is_young_too : bool, default=False
@@ -187,14 +208,16 @@ def forecast_origins(
     standardised = scales.standardise(panel.values, panel.row_series)
     table = np.concatenate([standardised, known.astype(standardised.dtype)], axis=1)
     n_extra = beyond.shape[1]
-    n_ahead = n_steps + n_extra
+    n_ahead = n_needed + n_extra
     table, starts = _lengthened(table, panel.starts, beyond)
     laid = lay_series(table, starts, panel.first, lookback, n_ahead, is_front=is_young_too)
     late = laid.times - begin[laid.series]
-    kept = (late >= 0) & (late % step == 0) & (laid.times + n_steps <= stop[laid.series])
+    kept = (late >= 0) & (late % step == 0) & (laid.times + n_needed <= stop[laid.series])
     positions = laid.positions[kept]
     truths, outputs, lasts, moved = [], [], [], []
-    for some in np.array_split(positions, max(1, -(-len(positions) // _N_AT_ONCE))):
+    n_numbers = len(positions) * (lookback + n_ahead) * table.shape[1]
+    n_parts = max(1, min(len(positions), -(-n_numbers // _N_NUMBERS)))
+    for some in np.array_split(positions, n_parts):
         rows = laid.rows[some[:, None] + np.arange(lookback + n_ahead)]  # (n, rows, columns)
         past, around = rows[:, :lookback, :n_targets], np.nan_to_num(rows[:, :, n_targets:])
         outputs.append(roll_out(network, shape, past, around, n_steps))
@@ -207,7 +230,7 @@ def forecast_origins(
         np.concatenate(lasts),
         np.concatenate(truths),
         np.concatenate(moved),
-        Outputs(np.concatenate(outputs), shape.quantiles),
+        Outputs(np.concatenate(outputs), shape.quantiles, shape.horizon),
     )
 
 

@@ -88,6 +88,7 @@ def fit_panel_scales(
 
     A target that does not vary there, or a series of few rows, has no scale of its own: it is that
     of all its rows that may be seen, else that of other series, in units of the data in any case.
+    Where no other series has one either, few rows are enough.
 
     Parameters
     ----------
@@ -128,10 +129,15 @@ def fit_panel_scales(
             found = _varies(rows) & ~is_own[number]
             scale[number, found] = fit_scaler(rows).scale[found]
             is_own[number] |= found
-    if typical is None:
-        own = [scale[is_own[:, target], target] for target in range(values.shape[1])]
-        typical = np.array([np.median(one) if len(one) else 1.0 for one in own])
-    return PanelScales(center, np.where(is_own, scale, typical), n_rows)
+    if typical is not None:
+        return PanelScales(center, np.where(is_own, scale, typical), n_rows)
+    own = [scale[is_own[:, target], target] for target in range(values.shape[1])]
+    middle = np.array([np.median(one) if len(one) else 1.0 for one in own])
+    found = np.where(is_own, scale, middle)
+    if n_enough > 1 and not is_own.any(axis=0).all():
+        few = fit_panel_scales(values, starts, n_used, n_seen=n_seen)
+        found = np.where(is_own.any(axis=0), found, few.scale)
+    return PanelScales(center, found, n_rows)
 
 
 def _varies(rows: Array) -> NDArray[np.bool_]:

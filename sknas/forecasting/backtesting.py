@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from sknas.forecasting._frames import Frame, read_panel, write_panel
+from sknas.forecasting._naive import NaiveErrors
 from sknas.forecasting._panel import Panel
-from sknas.forecasting._seasons import season_length
 from sknas.forecasting.metrics import mase
 from sknas.forecasting.scores import score_table
 
@@ -40,7 +40,7 @@ class Backtest:
         A row a forecast: the levels of a panel's keys, ``cutoff`` (the last row that was known),
         ``step``, ``time``, ``target``, ``truth``, ``forecast``, ``lower``, ``upper``. A level
         without a name, or with one of these names, is ``series_0``, ``series_1`` and so on, by its
-        place among the levels.
+        place among the levels. Intervals are NaN as long as no error of the target is known.
     scores : pandas.DataFrame
         MAE, MSE, RMSE, MASE, RSE, CORR, coverage and width by step, and over all of them.
     coverage : float
@@ -94,9 +94,14 @@ def run_backtest(
     panel, border, is_appended = (
         _read_on(forecaster, Y, refit) if is_fitted else _read_all(forecaster, Y, initial)
     )
-    if border <= panel.first.min():
+    if not is_fitted and border <= panel.first.min():
         raise ValueError(f"initial must lie within the rows of Y; got {initial!r}.")
     origins = np.arange(border, int(panel.stop.max()) - n_steps + 1, step)
+    if not len(origins) and is_fitted:
+        n_behind = max(0, int(panel.stop.max()) - border)
+        raise ValueError(
+            f"Y must hold horizon={n_steps} rows behind the known ones; got {n_behind} such rows."
+        )
     if not len(origins):
         raise ValueError(
             f"initial must leave horizon={n_steps} rows to forecast; got {initial!r} for a Y of "
@@ -119,7 +124,12 @@ def run_backtest(
             scales.restore(part, rolling.series) for part in (rolling.truth, rolling.points, *ends)
         ]
         parts.append(_Part(rolling.times, rolling.series, values))
-    return _summary(panel, parts, border, coverage, n_fits)
+    units = (
+        forecaster._naive_errors_of(panel, border)
+        if is_fitted
+        else NaiveErrors.of(panel, np.full(panel.n_series, border)).mean
+    )
+    return _summary(panel, parts, units, coverage, n_fits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,12 +146,12 @@ def _read_on(
     Y: Frame,
     refit: bool | int | str,  # noqa: FBT001
 ) -> tuple[Panel, int, bool]:
-    """Return rows and the first to forecast, after a fit; and whether they follow what it keeps."""
+    """Return rows and the first to forecast, after a fit; and whether they go on from it."""
     panel, is_appended = forecaster._read_on(Y)
     if is_appended and refit is not False:
         raise ValueError(
-            "Y must hold the rows of the first fit, too, where refit is not False; got only rows "
-            f"that follow them, and refit={refit!r}."
+            "Y must hold the rows of the first fit, too, where refit is not False; got rows that "
+            f"begin later, and refit={refit!r}."
         )
     return panel, int(forecaster._panel.stop.max()), is_appended
 
@@ -216,35 +226,20 @@ def _fitted(
 
 
 def _summary(
-    panel: Panel, parts: list[_Part], border: int, coverage: float, n_fits: int
+    panel: Panel, parts: list[_Part], units: Array, coverage: float, n_fits: int
 ) -> Backtest:
-    """Put the parts behind one another, and score them."""
+    """Put the parts behind one another, and score them; MASE in units (n_series, n_targets)."""
     times = np.concatenate([part.times for part in parts])
     series = np.concatenate([part.series for part in parts])
     values = [np.concatenate(of_each) for of_each in zip(*(p.values for p in parts), strict=True)]
     truth, points, lower, upper = values
     scores = score_table(truth, points, interval=(lower, upper))
-    unit = _naive_errors(panel, border, season_length(panel.calendar.freqstr))[series][:, None]
+    unit = units[series][:, None]
     history = np.repeat(_UNIT_HISTORY, truth.shape[2], axis=1)
     rows = [slice(step, step + 1) for step in range(truth.shape[1])] + [slice(None)]
     scaled = [mase(truth[:, row] / unit, points[:, row] / unit, history) for row in rows]
     scores.insert(scores.columns.get_loc("rmse") + 1, "mase", scaled)
     return Backtest(_tidy(panel, times, series, values), scores, coverage, n_fits)
-
-
-def _naive_errors(panel: Panel, border: int, season: int) -> Array:
-    """Return the mean absolute seasonal difference of each series' rows before the border."""
-    found = np.full((panel.n_series, panel.values.shape[1]), np.nan)
-    for number in range(panel.n_series):
-        rows = panel.values[panel.starts[number] : panel.starts[number + 1]]
-        rows = rows[: max(0, border - int(panel.first[number]))]
-        if len(rows) > season:
-            differences = np.abs(rows[season:] - rows[:-season])
-            known = ~np.isnan(differences)
-            total = np.where(known, differences, 0.0).sum(axis=0)
-            n_known = known.sum(axis=0)
-            found[number] = np.where(total > 0, total / np.maximum(n_known, 1), np.nan)
-    return found
 
 
 def _tidy(panel: Panel, times: Array, series: Array, values: list[Array]) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from sknas.forecasting._forecasts import Values
 from sknas.forecasting._frames import Frame, read_panel, write_panel
 from sknas.forecasting._inference import Frequency
 from sknas.forecasting._known_reader import KnownReader
+from sknas.forecasting._naive import NaiveErrors
 from sknas.forecasting._probabilities import checked_probabilities
 from sknas.forecasting.backtesting import Backtest, run_backtest
 from sknas.genotype import Genotype
@@ -34,7 +35,7 @@ _MIN_ERROR = 1e-7  # of the naive forecast, in standardised units: less is round
 _OWN = """\
     lookback : int or "auto", default="auto"
         Rows that a forecast reads. ``"auto"`` takes, of some whole seasons of the index's frequency
-        (or 8 to 128 rows), the one whose linear model validates best.
+        (or 8 to 128 rows), the one whose linear model validates best within `max_params`.
     horizon : int, default=1
         Steps that the network forecasts at once. `predict` goes on from its own forecasts for
         more.
@@ -240,13 +241,12 @@ class GrowingDARTSForecaster(FittedForecaster):
         outcome = self._search(problem, settings, start)
         self.lookback_ = prepared.shape.lookback
         self._scales, self._reader = prepared.scales, reader
-        self._remember(panel, known)
+        self._remember(panel, known, NaiveErrors.of(panel))
         judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
         with torch_runtime():
-            errors, moved = judged_errors(judged, problem)
+            times = prepared.laid.times[prepared.outer.validation]
+            errors, moved = judged_errors(judged, problem, times)
         self.calibration_ = Calibration.of(errors, moved, panel.n_series)
-        if outcome.interrupt is not None:
-            raise outcome.interrupt
         return self
 
     # -- what is known ----------------------------------------------------------------------------
@@ -314,7 +314,8 @@ class GrowingDARTSForecaster(FittedForecaster):
         """Forecast intervals that hold the truth with given probabilities, step by step.
 
         They are split-conformal, made of the errors on the validation part; with
-        ``loss="quantile"`` they are the network's own quantiles.
+        ``loss="quantile"`` they are the network's own quantiles. Beyond the horizon of the fit the
+        errors of blocks are added as though they were independent.
 
         Parameters
         ----------
@@ -430,7 +431,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         new = read_panel(Y_new, name="Y_new", like=self._panel, missing=self.missing)
         panel = append(self._panel, new, name="Y_new", missing=self.missing)
         known = self._reader.rows_after(panel, self._panel, self._known, X, static)
-        scales, interrupt = self._scales_of(panel), None
+        scales = self._scales_of(panel)
         # Every window whose last row is new: its forecast has not been judged before.
         begin = panel.first.copy()
         begin[: self._panel.n_series] = self._panel.stop - self._shape.horizon + 1
@@ -439,13 +440,18 @@ class GrowingDARTSForecaster(FittedForecaster):
         if refit:
             settings, seed = self._resolved(), self._draw_seed()
             _, problem = self._prepared(
-                panel, known, self.lookback_, settings.arch_fraction, seed, self.module_.spec
+                panel,
+                known,
+                self.lookback_,
+                settings.arch_fraction,
+                seed,
+                self.module_.spec,
+                scales=scales,
+                begin=begin,
             )
-            interrupt = self._go_on(problem, settings, start).interrupt
+            self._go_on(problem, settings, start)
         self._scales, self._reader = scales, self._reader.extended(panel, static)
-        self._remember(panel, known)
-        if interrupt is not None:
-            raise interrupt
+        self._remember(panel, known, self._naive.going_on(panel, self._panel))
         return self
 
     def score(
@@ -454,7 +460,9 @@ class GrowingDARTSForecaster(FittedForecaster):
         """Return how much better forecasts are than the last value: higher is better.
 
         Every window of `horizon` rows of `Y` is forecast from the rows before it. If `Y` directly
-        follows the known rows, as rows of an array are taken to do, these come first.
+        follows the known rows, as rows of an array are taken to do, these come first. Otherwise
+        forecasts begin behind the first `lookback_` rows, or at the second row of a short series of
+        a panel.
 
         Parameters
         ----------
@@ -480,21 +488,25 @@ class GrowingDARTSForecaster(FittedForecaster):
         panel = read_panel(Y, like=self._panel, missing=self.missing)
         place = known_places(panel, self._panel)
         is_seen = place >= 0
-        begin = panel.first
+        begin, before = panel.first, f"{self.lookback_} others, unless they follow the known ones,"
+        n_rows = len(panel.values)
         if is_seen.any() and (panel.first[is_seen] == self._panel.stop[place[is_seen]]).all():
+            before = "the known ones"
             panel = append(self._panel, panel, missing=self.missing)
             known = self._reader.rows_after(panel, self._panel, self._known, X, static)
             begin = np.concatenate([self._panel.stop, begin[~is_seen]])
         else:
             known = self._reader.rows_of(panel, X, static)
+            if panel.keys is None:  # a part, with no history but its own, and no young series
+                begin = begin + self.lookback_
         n_steps = self._shape.horizon
         scales = self._scales_of(panel, panel.first + self.lookback_)
         rolling = self._rolling(panel, known, static, scales, n_steps, begin=begin)
         skill = rolling.skill(_MIN_ERROR)
         if np.isnan(skill):
             raise ValueError(
-                f"Y must hold horizon={n_steps} rows behind {self.lookback_} others to be scored; "
-                f"got {len(panel.values)} rows, the known ones before them included."
+                f"Y must hold horizon={n_steps} rows behind {before} to be scored, and numbers in "
+                f"them; got {n_rows} rows."
             )
         return skill
 
@@ -513,16 +525,20 @@ class GrowingDARTSForecaster(FittedForecaster):
         """Forecast again and again as time goes on, and compare with what happened.
 
         A clone is fitted on the first rows; this forecaster stays as it is. Or, where it is fitted
-        and `initial` is None, its present fit forecasts what follows its last known rows. Each
-        forecast reads the rows before its origin and no later ones, and its interval the errors
-        that were known by then.
+        and `initial` is None, its present fit forecasts what follows its last known rows; `Y` may
+        hold these, or go on from them. Rows of an array hold them if they repeat the last of them
+        in their places, counted from the first row of the fit; else they are taken to follow.
+
+        Each forecast reads the rows before its origin and no later ones, and its interval the
+        errors that were known by then. MASE is in units of the naive forecast's error on the rows
+        that were known before the first origin.
 
         Parameters
         ----------
         Y : DataFrame, Series or array
-            All rows.
+            All rows, or, after a fit, at least those that follow the known ones.
         X : DataFrame or array, default=None
-            Covariates of all rows.
+            Covariates of the rows of `Y`.
         static : DataFrame, default=None
             Covariates of the series of a panel.
         initial : int or label, default=None
@@ -546,7 +562,8 @@ class GrowingDARTSForecaster(FittedForecaster):
         Raises
         ------
         ValueError
-            If a parameter breaks its rule, or no origin has `horizon` rows behind it.
+            If a parameter breaks its rule, rows are missing behind the known ones, or no origin has
+            `horizon` rows behind it.
         """
         self._start_clock()
         return run_backtest(

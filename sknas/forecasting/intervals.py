@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknas.exceptions import CalibrationWarning
+from sknas.forecasting._blocks_ahead import strayed
 from sknas.forecasting.order_statistics import ROUNDING, Ladder, kept_ranks, merge_summary
 
 __all__ = ["ConformalResiduals"]
@@ -149,8 +150,9 @@ class ConformalResiduals:
         new_residuals : ndarray of shape (n_windows, horizon, n_targets)
             Truth minus forecast of windows after those known, oldest first; NaN are left out.
         window : int, default=None
-            Keep the errors of only this many newest windows, at most half of `n_kept`. None
-            keeps all.
+            Keep only this many of the newest errors of each step and target, at most half of
+            `n_kept`. None keeps all. Those that are NaN do not count, so that a target that was
+            not observed for a while keeps the errors before.
 
         Returns
         -------
@@ -177,7 +179,7 @@ class ConformalResiduals:
                 f"window must be at least 1 and at most n_kept // 2 = {self.n_kept // 2}; "
                 f"got {window!r}."
             )
-        newest = recent[-window:].copy()
+        newest = _newest(recent, window)
         return type(self)(newest, *_no_residuals(newest.shape[1:]), self.n_kept)
 
     def interval(self, point: NDArray[np.floating], coverage: float = 0.9) -> tuple[Array, Array]:
@@ -329,15 +331,17 @@ def _no_residuals(shape: tuple[int, ...]) -> tuple[Array, NDArray[np.int64]]:
     return np.empty((0, *shape)), np.zeros(shape, dtype=np.int64)
 
 
+def _newest(rows: Array, n: int) -> Array:
+    """Return the last n known errors of each step and target, in the order they came."""
+    is_known = ~np.isnan(rows)
+    if not is_known[-n:].all():
+        order = np.argsort(is_known, axis=0, kind="stable")  # NaN first
+        rows = np.take_along_axis(rows, order, axis=0)
+        rows = rows[len(rows) - int(is_known.sum(axis=0).max()) :]
+    return rows[-n:].copy()
+
+
 def _rolled_out(offsets: Array, horizon: int) -> Array:
     """Carry the errors of the calibrated steps, on axis 1, to `horizon` steps."""
-    steps = np.arange(horizon)
     n_calibrated = offsets.shape[1]
-    fitted = offsets[:, steps % n_calibrated]
-    block = (steps // n_calibrated)[:, np.newaxis]  # (horizon, 1)
-    square = block * _signed_square(offsets[:, -1:]) + _signed_square(fitted)
-    return np.where(block == 0, fitted, np.sign(square) * np.sqrt(np.abs(square)))
-
-
-def _signed_square(values: Array) -> Array:
-    return values * np.abs(values)
+    return strayed(offsets[:, np.arange(horizon) % n_calibrated], n_calibrated)

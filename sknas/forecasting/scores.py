@@ -49,7 +49,8 @@ default=None
     season : int, default=1
         Time steps that the naive forecast of `mase` looks back.
     interval : tuple of (lower, upper), default=None
-        Bounds in the shape of `truth`, for the columns `coverage` and `interval_width`.
+        Bounds in the shape of `truth`, for the columns `coverage` and `interval_width`; both leave
+        out entries that have no bounds (NaN).
     quantiles : mapping of float to ndarray of shape (n_origins, horizon, n_targets), default=None
         Forecasts by probability, for the column `pinball_loss`, their mean loss.
 
@@ -83,8 +84,9 @@ default=None
         row |= {score.__name__: score(*pair) for score in (rse, corr)}
         if interval is not None:
             bounds = interval[0][:, part], interval[1][:, part]
+            is_bounded = ~np.isnan(bounds[0]) & ~np.isnan(bounds[1])
             row |= {
-                "coverage": coverage(pair[0], *bounds),
+                "coverage": coverage(np.where(is_bounded, pair[0], np.nan), *bounds),
                 "interval_width": interval_width(*bounds),
             }
         if quantiles is not None:

@@ -120,6 +120,7 @@ class ForecastDisplay:
         X: Any = None,  # noqa: ANN401
         coverage: float | None = 0.9,
         truth: Values | None = None,
+        history: Values | None = None,
         n_history: int | None = None,
         targets: Sequence[Any] | None = None,
         max_panels: int = 12,
@@ -141,9 +142,13 @@ class ForecastDisplay:
             What happened, with the targets as columns and rows of the forecast's index. A Series
             without a name is of the only target. An array is for forecasts that are arrays; its
             first row is the first step.
+        history : DataFrame, Series or array, default=None
+            Rows to show before the forecast, such as those of the fit; later ones are left out.
+            The last row of an array is the last known one. None shows those that the forecaster
+            keeps, which are no more than it reads.
         n_history : int, default=None
-            Rows of history to show of each series; None shows four times the steps that are
-            forecast, and at least 48.
+            Rows of history to show of each series, at most; None shows four times the steps that
+            are forecast, and at least 48.
         targets : sequence of column names, default=None
             The targets to show, in this order; None shows all. Of a Series it is its name, or
             "y"; of an array of two dimensions they are the numbers of its columns.
@@ -162,8 +167,9 @@ class ForecastDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If `targets` names no target, `truth` has no row or target of the forecast,
-            `coverage` is not one probability, or a number is out of its range.
+            If `targets` names no target, `truth` has no row or target of the forecast, `history` no
+            row before it or not its targets, `coverage` is not one probability, or a number is out
+            of its range.
         """
         import_pyplot()  # before a forecast that may take long
         if n_history is not None and n_history < 0:
@@ -179,10 +185,17 @@ class ForecastDisplay:
             lower, upper = (_end_of(bounds, end, forecast)[shown] for end in ("lower", "upper"))
         if truth is not None:
             truth = _shown_truth(_truth_frame(truth, values, forecast), forecast, shown)
-        known = forecaster.history_
-        history = _newest(_as_frame(known, start - len(known))[shown], forecast, n_history)
+        known = forecaster.history_ if history is None else history
+        past = _as_frame(known, start - len(known))
+        if history is not None:
+            past = _before(past, forecast, shown)
         display = cls(
-            history, forecast[shown], lower=lower, upper=upper, coverage=coverage, truth=truth
+            _newest(past[shown], forecast, n_history),
+            forecast[shown],
+            lower=lower,
+            upper=upper,
+            coverage=coverage,
+            truth=truth,
         )
         return display.plot(ax, max_panels=max_panels)
 
@@ -389,6 +402,35 @@ def _shown_truth(truth: pd.DataFrame, forecast: pd.DataFrame, shown: list[Any]) 
             f"got none among {len(truth)} rows."
         )
     return truth[shown].reindex(forecast.index)
+
+
+def _before(history: pd.DataFrame, forecast: pd.DataFrame, shown: list[Any]) -> pd.DataFrame:
+    """Return the rows before the forecast of each of its series, or say what they lack."""
+    missing = [target for target in shown if target not in history.columns]
+    if missing:
+        raise ValueError(f"history must have the targets shown as columns; it lacks {missing!r}.")
+    if history.index.nlevels != forecast.index.nlevels:
+        raise ValueError(
+            f"history must have an index of {forecast.index.nlevels} levels, as the forecast has; "
+            f"got {history.index.nlevels}."
+        )
+    known = _by_series(history)
+    kept = {
+        key: known[key].loc[known[key].index < rows.index[0]]
+        for key, rows in _by_series(forecast).items()
+        if key in known
+    }
+    if not sum(map(len, kept.values())):
+        raise ValueError(
+            f"history must have rows before the forecast, which begins at {forecast.index[0]}; "
+            f"got none among {len(history)} rows."
+        )
+    if history.index.nlevels == 1:
+        return kept[()]
+    names = list(history.index.names)
+    keys = list(kept) if history.index.nlevels > 2 else [key for (key,) in kept]
+    together = pd.concat(list(kept.values()), keys=keys, names=names[:-1])
+    return together.rename_axis(index=names)
 
 
 def _newest(history: pd.DataFrame, forecast: pd.DataFrame, n_rows: int | None) -> pd.DataFrame:

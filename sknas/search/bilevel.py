@@ -54,7 +54,7 @@ def weight_step(
     """
     past, target, weight = batch
     parameters = learner.learning_weights()
-    loss = objective.mean(learner.supernet(past), target, weight)
+    loss = objective.estimate(learner.supernet(past), target, weight)
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     _hand_over(parameters, gradients)
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
@@ -129,7 +129,7 @@ def _arch_gradients(
 
     def loss_on(samples: Batch) -> Tensor:
         past, target, weight = samples
-        return objective.mean(supernet(past), target, weight)
+        return objective.estimate(supernet(past), target, weight)
 
     def arch_loss() -> Tensor:
         losses.append(loss_on(batch))

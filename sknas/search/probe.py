@@ -82,7 +82,7 @@ class Probe:
         """Return the standard error of the mean of paired differences of losses.
 
         Where samples overlap it is that of the means of blocks as long as the overlap. A sample
-        of weight k counts as k samples.
+        of weight k counts as k samples. Of a single sample it is infinite.
 
         Parameters
         ----------
@@ -99,7 +99,10 @@ class Probe:
         mean = (gains * weight).sum() / total
         n_blocks = max(2, len(gains) // self.n_overlapping)
         if self.n_overlapping <= 1 or len(gains) < n_blocks:
-            return float((((gains - mean).square() * weight).sum()).sqrt() / total)
+            if total <= 1.0:
+                return math.inf
+            square = ((gains - mean).square() * weight).sum() / (total - 1.0)
+            return float((square / total).sqrt())
         pairs = zip(gains.tensor_split(n_blocks), weight.tensor_split(n_blocks), strict=True)
         residuals = torch.stack([((gain - mean) * w).sum() for gain, w in pairs])
         return float((residuals.square().sum() * n_blocks / (n_blocks - 1)).sqrt() / total)

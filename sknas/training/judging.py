@@ -110,8 +110,8 @@ def make_probe(problem: Problem, n_samples: int | None = None) -> Probe:
         The judge.
     """
     step = 1 if n_samples is None else max(1, -(-len(problem.validation) // n_samples))
-    # Neighbouring windows share all but one step; tabular rows share none.
-    n_overlapping = problem.shape.lookback + problem.shape.horizon - 1
+    # Neighbouring windows share all but one step; tabular rows and shuffled samples share none.
+    n_overlapping = problem.shape.lookback + problem.shape.horizon - 1 if problem.is_in_time else 1
     return Probe(
         problem.data, problem.validation[::step], problem.objective, -(-n_overlapping // step)
     )

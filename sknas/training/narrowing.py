@@ -80,7 +80,7 @@ class GateNet(_QuietNet):
         self.module_.scale = SCALE((self.epoch + 1) / self.n_epochs)
         self.optimizer_.param_groups[0]["lr"] = LEARNING_RATE / self.module_.scale
         past, target, weight = batch
-        task = self.objective.mean(self.module_(past), target, weight)
+        task = self.objective.estimate(self.module_(past), target, weight)
         loss = task + self.size_penalty * self.module_.size()
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()

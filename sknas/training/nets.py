@@ -31,7 +31,7 @@ __all__ = ["DerivedNet", "Dropout", "Feed", "SearchFeed", "SearchNet"]
 
 @dataclass(frozen=True)
 class Feed:
-    """Which samples an epoch visits, and in what order.
+    """Which samples an epoch visits, and in what order; their weights have a mean of one.
 
     Parameters
     ----------
@@ -54,8 +54,11 @@ class Feed:
     generator: Generator
 
     def __iter__(self) -> Iterator[Batch]:
+        weights = self.data.weight[self.index]
+        unit = weights.mean().clamp_min(torch.finfo(weights.dtype).tiny)
         for index in epoch_batches(self.index, self.batch_size, self.n_steps, self.generator):
-            yield self.data.take(index)
+            past, target, weight = self.data.take(index)
+            yield past, target, weight / unit
 
     def forever(self) -> Iterator[Batch]:
         """Iterate over epoch after epoch."""
@@ -355,7 +358,7 @@ class DerivedNet(_QuietNet):
         self.check_time()
         past, target, weight = batch
         with self.dropout.applied_to(self.module_):
-            loss = self.objective.mean(self.module_(past), target, weight)
+            loss = self.objective.estimate(self.module_(past), target, weight)
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_norm)

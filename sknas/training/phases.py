@@ -36,7 +36,6 @@ from sknas.training.seeding import (
     solve_constant_seed,
     solve_logistic_seed,
     solve_ridge_seed,
-    spread_over_quantiles,
 )
 
 __all__ = [
@@ -125,7 +124,7 @@ def plant_seed(
     )
     trunk = supernet.trunk
     if is_linear:
-        solve_seed(problem, trunk, problem.train)
+        solve_seed(problem, trunk)
     trunk.seed.requires_grad_(seed_learns(trunk.seed, is_linear=is_linear))
     return supernet
 
@@ -147,8 +146,8 @@ def seed_loss(problem: Problem) -> float:
     return mean_loss(validation_losses(seed, problem), problem)
 
 
-def solve_seed(problem: Problem, trunk: Trunk[Any], index: Tensor) -> None:
-    """Solve the linear seed in place; validation chooses its penalty.
+def solve_seed(problem: Problem, trunk: Trunk[Any], *, is_final: bool = False) -> None:
+    """Solve the linear seed in place on the training part; validation chooses its penalty.
 
     Parameters
     ----------
@@ -156,19 +155,22 @@ def solve_seed(problem: Problem, trunk: Trunk[Any], index: Tensor) -> None:
         Data and split.
     trunk : Trunk
         Whose seed to solve.
-    index : Tensor of int64
-        Samples to solve on.
+    is_final : bool, default=False
+        Solve it on everything, with the penalty that was best when the validation part was not
+        solved on; its quantiles stay those of errors on that part.
     """
-    data, validation = problem.data, problem.validation
+    data, train, validation = problem.data, problem.train, problem.validation
+    final = problem.everything if is_final else None
     if problem.shape.is_embedded:
-        solution = solve_constant_seed(trunk, data, index, problem.n_classes)
+        solution = solve_constant_seed(
+            trunk, data, train if final is None else final, problem.n_classes
+        )
     elif problem.n_classes:
-        solution = solve_logistic_seed(trunk, data, index, validation, problem.n_classes)
+        solution = solve_logistic_seed(
+            trunk, data, train, validation, problem.n_classes, final=final
+        )
     else:
-        solution = solve_ridge_seed(trunk, data, index, validation)
-        if problem.shape.quantiles:
-            judges = validation if len(validation) else index
-            solution = spread_over_quantiles(trunk, data, judges, solution)
+        solution = solve_ridge_seed(trunk, data, train, validation, final=final)
     trunk.seed.assign(*solution)
 
 
@@ -240,19 +242,22 @@ def run_search(
         net.run(plan.n_epochs)
     except (KeyboardInterrupt, TimeIsUpError) as error:
         interruption = error
-    best = controller.incumbent
-    network = derive(best.supernet, generator=problem.generator)
-    return Phase(
-        network,
-        mean_loss(validation_losses(best.supernet, problem), problem),
-        time.monotonic() - start,
-        controller.rows,
-        controller.moves,
-        controller.lineage.loss,
-        controller.lineage.n_params,
-        interruption=interruption,
-        collapses=[] if controller.watcher is None else controller.watcher.collapses,
-    )
+
+    def tell() -> Phase:
+        best = controller.incumbent
+        return Phase(
+            derive(best.supernet, generator=problem.generator),
+            mean_loss(validation_losses(best.supernet, problem), problem),
+            time.monotonic() - start,
+            controller.rows,
+            controller.moves,
+            controller.lineage.loss,
+            controller.lineage.n_params,
+            interruption=interruption,
+            collapses=[] if controller.watcher is None else controller.watcher.collapses,
+        )
+
+    return _told(tell)
 
 
 def train_network(
@@ -323,15 +328,29 @@ def train_network(
         net.run(n_epochs)
     except (KeyboardInterrupt, TimeIsUpError) as error:
         interruption = error
-    network.load_state_dict(net.best_state)
-    return Phase(
-        network,
-        net.best_loss,
-        time.monotonic() - start,
-        rows,
-        best_epoch=net.best_epoch,
-        interruption=interruption,
-    )
+
+    def tell() -> Phase:
+        network.load_state_dict(net.best_state)
+        return Phase(
+            network,
+            net.best_loss,
+            time.monotonic() - start,
+            rows,
+            best_epoch=net.best_epoch,
+            interruption=interruption,
+        )
+
+    return _told(tell)
+
+
+def _told(tell: Callable[[], Phase]) -> Phase:
+    """Return what a phase leaves behind, also where the user interrupts only the telling."""
+    try:
+        return tell()
+    except KeyboardInterrupt as error:
+        phase = tell()
+        phase.interruption = phase.interruption or error
+        return phase
 
 
 def grow_from(

@@ -84,6 +84,8 @@ class Problem:
         Source of every draw of the fit.
     n_classes : int, default=0
         Number of classes; 0 for regression.
+    is_in_time : bool, default=True
+        Whether neighbouring samples may be windows of one series, that share time steps.
     """
 
     data: WindowData
@@ -99,3 +101,4 @@ class Problem:
     dtype: torch.dtype
     generator: Generator
     n_classes: int = 0
+    is_in_time: bool = True

@@ -13,7 +13,13 @@ from torch import Tensor
 from sknas.blocks import Trunk, WindowData
 from sknas.blocks.window_data import outputs
 from sknas.training.problem import Problem
-from sknas.training.seeding import Moments, design, ridge_solutions
+from sknas.training.seeding import (
+    Moments,
+    design,
+    ridge_solutions,
+    separate_targets,
+    side_by_side,
+)
 
 __all__ = ["move_seed"]
 
@@ -49,9 +55,15 @@ def move_seed(problem: Problem, trunk: Trunk[Any]) -> None:
         seed.assign(*_moved_logistic(problem, trunk, rest[:, :, 0].double(), old))
         return
     left = dataclasses.replace(data, target=data.target - rest)
-    judge = Moments(trunk, left, problem.validation)
-    solutions = [old, *ridge_solutions(Moments(trunk, left, problem.train), old[0])]
-    seed.assign(*min(solutions, key=lambda solution: judge.loss(*solution)))
+    targets = separate_targets(trunk)
+    parts = zip(*(np.split(part, len(targets), axis=-1) for part in old), strict=True)
+    moved = []
+    for target, own in zip(targets, parts, strict=True):
+        judge = Moments(trunk, left, problem.validation, target)
+        moments = Moments(trunk, left, problem.train, target)
+        solutions = [own, *ridge_solutions(moments, own[0])]
+        moved.append(solutions[judge.best_of(solutions)])
+    seed.assign(*side_by_side(moved))
 
 
 def _part_of_branches(trunk: Trunk[Any], data: WindowData) -> Tensor:

@@ -19,29 +19,43 @@ class TimeIsUpError(Exception):
     """The time budget is spent."""
 
 
-class _Borrowed:
-    """Counts the fits that run, so that the last one out restores what the first one found."""
+class _Threads:
+    """Gives every Python thread one thread of torch, and its own number back.
+
+    The number is the thread's own, but a thread that meets torch for the first time takes that
+    which was set last, by whichever thread: where that was another fit's one, the first fit's
+    caller tells what it would have been.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.n_users = 0
-        self.n_threads = 1
+        self.callers = 1
+        self.own = threading.local()
 
-    def enter(self) -> None:
+    def borrow(self) -> None:
+        depth = getattr(self.own, "depth", 0)
+        self.own.depth = depth + 1
+        if depth:
+            return
         with self.lock:
+            found = torch.get_num_threads()
             if self.n_users == 0:
-                self.n_threads = torch.get_num_threads()
+                self.callers = found
+            self.own.found = self.callers if found == 1 else found
             self.n_users += 1
             torch.set_num_threads(1)
 
-    def leave(self) -> None:
+    def give_back(self) -> None:
+        self.own.depth -= 1
+        if self.own.depth:
+            return
         with self.lock:
             self.n_users -= 1
-            if self.n_users == 0:
-                torch.set_num_threads(self.n_threads)
+            torch.set_num_threads(self.own.found)
 
 
-_BORROWED = _Borrowed()
+_THREADS = _Threads()
 
 
 @contextmanager
@@ -57,11 +71,11 @@ def torch_runtime() -> Iterator[None]:
         For as long as the settings are borrowed.
     """
     flushes_already = float(torch.tensor(1e-40, dtype=torch.float32) * 0.5) == 0.0
-    _BORROWED.enter()
+    _THREADS.borrow()
     torch.set_flush_denormal(True)
     try:
         with torch.inference_mode(mode=False), torch.enable_grad():
             yield
     finally:
         torch.set_flush_denormal(flushes_already)
-        _BORROWED.leave()
+        _THREADS.give_back()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,10 +23,11 @@ __all__ = [
     "design",
     "ridge_solutions",
     "seed_learns",
+    "separate_targets",
+    "side_by_side",
     "solve_constant_seed",
     "solve_logistic_seed",
     "solve_ridge_seed",
-    "spread_over_quantiles",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -40,13 +42,27 @@ _MIN_SIZE = 1e-200  # of equal rows; the smallest penalty times it must not vani
 
 
 class Moments:
-    """Weighted sums over the rows of a design matrix X and targets Y, gathered chunk by chunk."""
+    """Weighted sums over the rows of a design matrix X and targets Y, gathered chunk by chunk.
 
-    def __init__(self, trunk: Trunk[Any], data: WindowData, index: Tensor) -> None:
+    Parameters
+    ----------
+    trunk : Trunk
+        Its window normalisation and the layout of its seed.
+    data : WindowData
+        All samples.
+    index : Tensor of int64
+        Which of them.
+    target : int or None, default=None
+        The target that Y holds, with its own weights; None for all of them.
+    """
+
+    def __init__(
+        self, trunk: Trunk[Any], data: WindowData, index: Tensor, target: int | None = None
+    ) -> None:
         self.weight = 0.0
         self.x = self.y = self.xx = self.xy = np.zeros(())
         self.yy = 0.0
-        for features, targets, weights in _rows(trunk, data, index):
+        for features, targets, weights in _rows(trunk, data, index, target):
             weighted = features * weights[:, None]
             self.weight += float(weights.sum())
             self.x = self.x + weighted.sum(axis=0)
@@ -61,6 +77,11 @@ class Moments:
         square = np.sum(coef * (self.xx @ coef))
         constant = self.yy - 2 * intercept @ self.y + self.weight * intercept @ intercept
         return float(constant - 2 * cross + square)
+
+    def best_of(self, solutions: Sequence[tuple[FloatArray, FloatArray]]) -> int:
+        """Return the place of the linear model with the least loss, the first of equals."""
+        losses = [self.loss(*solution) for solution in solutions]
+        return min(range(len(losses)), key=losses.__getitem__)
 
 
 def seed_learns(seed: LinearSeed, *, is_linear: bool) -> bool:
@@ -85,12 +106,18 @@ def seed_learns(seed: LinearSeed, *, is_linear: bool) -> bool:
 
 
 def solve_ridge_seed(
-    trunk: Trunk[Any], data: WindowData, train: Tensor, validation: Tensor
+    trunk: Trunk[Any],
+    data: WindowData,
+    train: Tensor,
+    validation: Tensor,
+    *,
+    final: Tensor | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Solve the ridge regression that a trunk is at birth.
 
     The squared error is that of the prediction after the window normalisation is undone, so a
-    window's rows weigh by the square of its scale.
+    window's rows weigh by the square of its scale. A trunk of quantiles starts at the regression
+    shifted, step by step, by the quantiles of its residuals on validation.
 
     Parameters
     ----------
@@ -102,6 +129,8 @@ def solve_ridge_seed(
         Samples to solve on.
     validation : Tensor of int64
         Samples that choose the penalty; where there are none, the middle one is taken.
+    final : Tensor of int64 or None, default=None
+        Samples to solve on once the penalty is chosen; None for `train`.
 
     Returns
     -------
@@ -110,44 +139,99 @@ def solve_ridge_seed(
     intercept : ndarray of shape (n_outputs,)
         Intercepts.
     """
-    moments = Moments(trunk, data, train)
-    judge = Moments(trunk, data, validation) if len(validation) else None
-    solutions = list(ridge_solutions(moments, np.zeros_like(moments.xy)))
-    if judge is None:
-        return solutions[len(solutions) // 2]
-    return min(solutions, key=lambda solution: judge.loss(*solution))
+    judged, solution = [], []
+    for target in separate_targets(trunk):
+        moments = Moments(trunk, data, train, target)
+        solutions = list(ridge_solutions(moments, np.zeros_like(moments.xy)))
+        place = len(solutions) // 2
+        if len(validation):
+            judge = Moments(trunk, data, validation, target)
+            place = judge.best_of(solutions)
+        judged.append(solutions[place])
+        if final is not None:
+            moments = Moments(trunk, data, final, target)
+            again = ridge_solutions(moments, np.zeros_like(moments.xy))
+            solution.append(next(itertools.islice(again, place, None)))
+    mean = side_by_side(judged)
+    last = side_by_side(solution) if solution else mean
+    if not trunk.seed.shape.quantiles:
+        return last
+    judges = validation if len(validation) else train
+    return _spread(trunk, last, _residual_quantiles(trunk, data, judges, mean))
 
 
-def spread_over_quantiles(
-    trunk: Trunk[Any], data: WindowData, index: Tensor, solution: tuple[FloatArray, FloatArray]
-) -> tuple[FloatArray, FloatArray]:
-    """Shift the ridge regression by the quantiles of its residuals, step by step.
+def separate_targets(trunk: Trunk[Any]) -> Sequence[int | None]:
+    """Return which targets a seed is solved for at a time: None is all of them.
+
+    Targets that share a design matrix share its weights, and are solved together; where some are
+    missing each has weights of its own.
 
     Parameters
     ----------
     trunk : Trunk
-        Its shape says which quantiles.
-    data : WindowData
-        All samples.
-    index : Tensor of int64
-        Samples that the residuals are of, or an even selection of them.
-    solution : tuple of ndarray
-        Coefficients (n_features, n_columns) and intercepts (n_columns,) of the mean, where a column
-        is a step, or a target's step.
+        Whose seed is solved.
+
+    Returns
+    -------
+    sequence of int or None
+        Targets in order, or None alone.
+    """
+    shape = trunk.seed.shape
+    is_separate = shape.has_missing and not trunk.seed.is_shared
+    return range(shape.n_targets) if is_separate else (None,)
+
+
+def side_by_side(
+    solutions: Sequence[tuple[FloatArray, FloatArray]],
+) -> tuple[FloatArray, FloatArray]:
+    """Return the solutions of `separate_targets` as one.
+
+    Parameters
+    ----------
+    solutions : sequence of (coef, intercept)
+        One for each.
 
     Returns
     -------
     tuple of ndarray
-        The same for every quantile, in the order of the seed's outputs.
+        Coefficients (n_features, n_outputs) and intercepts (n_outputs,).
     """
-    coef, intercept = solution
+    coefs, intercepts = zip(*solutions, strict=True)
+    return np.concatenate(coefs, axis=1), np.concatenate(intercepts)
+
+
+def _residual_quantiles(
+    trunk: Trunk[Any], data: WindowData, index: Tensor, mean: tuple[FloatArray, FloatArray]
+) -> FloatArray:
+    """Return the weighted quantiles (n_quantiles, n_columns) of a ridge regression's residuals.
+
+    A column is a step, or a target's step.
+    """
+    coef, intercept = mean
     shape = trunk.seed.shape
     selected = index[:: max(1, len(index) // _N_RESIDUALS)]
-    residuals = [
-        (targets - features @ coef - intercept)[weights > 0]
-        for features, targets, weights in _rows(trunk, data, selected)
-    ]
-    offsets = np.quantile(np.concatenate(residuals), shape.quantiles, axis=0)
+    offsets = []
+    for target in separate_targets(trunk):
+        columns = slice(None)
+        if target is not None:
+            columns = slice(target * shape.horizon, (target + 1) * shape.horizon)
+        rows = list(_rows(trunk, data, selected, target))
+        residuals = np.concatenate(
+            [y - x @ coef[:, columns] - intercept[columns] for x, y, _ in rows]
+        )
+        weights = np.concatenate([w for _, _, w in rows])
+        offsets.append(
+            np.quantile(residuals, shape.quantiles, axis=0, weights=weights, method="inverted_cdf")
+        )
+    return np.concatenate(offsets, axis=1)
+
+
+def _spread(
+    trunk: Trunk[Any], mean: tuple[FloatArray, FloatArray], offsets: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return a solution for every quantile, in the order of the seed's outputs."""
+    coef, intercept = mean
+    shape = trunk.seed.shape
 
     def in_order(columns: FloatArray) -> FloatArray:
         """Return (..., n_quantiles, n_columns) as (..., n_outputs), target by target."""
@@ -175,14 +259,15 @@ def ridge_solutions(
     tuple of ndarray
         Coefficients (n_features, n_outputs) and intercepts (n_outputs,).
     """
-    mean_x, mean_y = moments.x / moments.weight, moments.y / moments.weight
-    gram = moments.xx / moments.weight - np.outer(mean_x, mean_x)
-    cross = moments.xy / moments.weight - np.outer(mean_x, mean_y)
+    total = max(moments.weight, _MIN_SIZE)
+    mean_x, mean_y = moments.x / total, moments.y / total
+    gram = moments.xx / total - np.outer(mean_x, mean_x)
+    cross = moments.xy / total - np.outer(mean_x, mean_y)
     values, vectors = np.linalg.eigh(gram)
     values = np.maximum(values, 0.0)
     rotated = vectors.T @ (cross - gram @ center)
     # Where the rows do not vary beyond rounding, they tell nothing: a straight line's windows.
-    rotated[values <= _ROUNDING * np.trace(moments.xx) / moments.weight] = 0.0
+    rotated[values <= _ROUNDING * np.trace(moments.xx) / total] = 0.0
     size = max(float(values.mean()), _MIN_SIZE)
     for penalty in _RIDGE_PENALTIES:
         coef = center + vectors @ (rotated / (values + penalty * size)[:, None])
@@ -190,9 +275,9 @@ def ridge_solutions(
 
 
 def _rows(
-    trunk: Trunk[Any], data: WindowData, index: Tensor
+    trunk: Trunk[Any], data: WindowData, index: Tensor, only: int | None = None
 ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
-    """Yield design rows, target rows and weights, in float64."""
+    """Yield design rows, target rows and weights, in float64; of one target where it is given."""
     n_values = data.past[0].numel() + data.target[0].numel() if len(index) else 1
     for part in index.split(max(1, min(_CHUNK, _MOST_VALUES // n_values))):
         past, target, weight = (tensor.double() for tensor in data.take(part))
@@ -210,6 +295,8 @@ def _rows(
                 target.flatten(0, 1).numpy(),
                 weight.flatten().numpy(),
             )
+        elif only is not None:
+            yield features.numpy(), target[:, only].numpy(), weight[:, only].numpy()
         else:
             # Targets share one design matrix, so they share its weights too.
             yield features.numpy(), target.flatten(1).numpy(), weight.mean(dim=1).numpy()
@@ -268,7 +355,13 @@ def solve_constant_seed(
 
 
 def solve_logistic_seed(
-    trunk: Trunk[Any], data: WindowData, train: Tensor, validation: Tensor, n_classes: int
+    trunk: Trunk[Any],
+    data: WindowData,
+    train: Tensor,
+    validation: Tensor,
+    n_classes: int,
+    *,
+    final: Tensor | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Solve the multinomial logistic regression that a classifier's trunk is at birth.
 
@@ -281,7 +374,9 @@ def solve_logistic_seed(
     train, validation : Tensor of int64
         Samples to solve on, and samples that choose the penalty.
     n_classes : int
-        Number of classes; those that `train` lacks get a small constant probability.
+        Number of classes; those that the samples lack get a small constant probability.
+    final : Tensor of int64 or None, default=None
+        Samples to solve on once the penalty is chosen; None for `train`.
 
     Returns
     -------
@@ -290,25 +385,23 @@ def solve_logistic_seed(
     intercept : ndarray of shape (n_classes,)
         Intercepts of the logits.
     """
-    x, y, w = design(trunk, data, train)
-    n_features = x.shape[1]
-    coef, intercept = np.zeros((n_features, n_classes)), np.full(n_classes, -np.log(len(y) + 1.0))
-    present = np.unique(y)
-    if len(present) == 1:
+    best: tuple[float, float, LogisticRegression] | None = None
+    rows = design(trunk, data, train)
+    if len(np.unique(rows[1])) > 1:
+        for strength in _LOGISTIC_STRENGTHS:
+            model = _logistic(rows, strength)
+            loss = _log_loss(model, design(trunk, data, validation), n_classes)
+            if best is None or loss < best[0]:
+                best = (loss, strength, model)
+    if final is not None:
+        rows = design(trunk, data, final)
+    coef = np.zeros((rows[0].shape[1], n_classes))
+    intercept = np.full(n_classes, -np.log(len(rows[1]) + 1.0))
+    present = np.unique(rows[1])
+    if len(present) == 1 or best is None:
         intercept[present] = 0.0
         return coef, intercept
-    best = None
-    for strength in _LOGISTIC_STRENGTHS:
-        model = LogisticRegression(C=strength, max_iter=300)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(x, y, sample_weight=w)
-        loss = _log_loss(model, design(trunk, data, validation), n_classes)
-        if best is None or loss < best[0]:
-            best = (loss, model)
-    if best is None:
-        raise RuntimeError("internal error: no penalty was tried.")
-    model = best[1]
+    model = best[2] if final is None else _logistic(rows, best[1])
     if len(present) == 2:
         coef[:, present] = np.stack([-model.coef_[0], model.coef_[0]], axis=1) / 2
         intercept[present] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
@@ -316,6 +409,15 @@ def solve_logistic_seed(
         coef[:, present] = model.coef_.T
         intercept[present] = model.intercept_
     return coef, intercept
+
+
+def _logistic(
+    rows: tuple[FloatArray, NDArray[np.int64], FloatArray], strength: float
+) -> LogisticRegression:
+    x, y, w = rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(C=strength, max_iter=300).fit(x, y, sample_weight=w)
 
 
 def design(

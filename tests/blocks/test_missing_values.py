@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sknas.blocks import NetworkShape, WindowData, WindowNorm
 from sknas.blocks.carrying import carried_forward
 from sknas.blocks.objective import Huber, Masked, MeanAbsolute, MeanSquared, Pinball
+from sknas.training import Problem, move_seed
 from sknas.training.seeding import solve_ridge_seed
 from tests.tiny import branch, generator, perturb, supernet
 
@@ -97,3 +98,46 @@ def test_a_seed_solved_through_gaps_is_close_to_the_law_behind_them():
     # Both steps are the same number, so that the one known tells the other.
     assert np.abs(coef - weights.numpy()[:, None]).max() < 1e-3
     assert np.abs(intercept).max() < 1e-3
+
+
+@pytest.mark.parametrize("solve", ["at birth", "moved"])
+def test_a_seed_that_reads_all_channels_learns_nothing_from_targets_that_are_missing(solve):
+    past = torch.randn(2000, 2, 3, generator=generator(5), dtype=torch.float64)
+    target = torch.stack([-past[:, 1, -1], past[:, 0, -1]], dim=1)[..., None]
+    target[:, 1][torch.rand(2000, 1, generator=generator(6)) < 0.5] = torch.nan
+    data = WindowData(past, target, torch.ones(2000).double())
+    shape = NetworkShape(2, 3, 2, 1, (0, 1), has_missing=True)
+    trunk = supernet(shape=shape, window_norm="none", channel_mode="mixed").trunk
+    train, judges = torch.arange(1500), torch.arange(1500, 2000)
+    if solve == "at birth":
+        trunk.seed.assign(*solve_ridge_seed(trunk, data, train, judges))
+    else:
+        task = Problem(
+            data,
+            shape,
+            train,
+            train,
+            train,
+            judges,
+            train,
+            Masked(MeanSquared(), 0.75),
+            "none",
+            "mixed",
+            torch.float64,
+            generator(),
+        )
+        move_seed(task, trunk)
+    predicted = trunk(past)[:, :, 0].detach()
+    assert float((predicted[:, 0] + past[:, 1, -1]).abs().max()) < 1e-3
+    assert float((predicted[:, 1] - past[:, 0, -1]).abs().max()) < 1e-3
+
+
+def test_a_target_that_is_missing_throughout_leaves_a_seed_of_finite_weights():
+    past = torch.randn(200, 2, 3, generator=generator(7), dtype=torch.float64)
+    target = torch.stack([past[:, 0, -1:], torch.full((200, 1), torch.nan)], dim=1)
+    data = WindowData(past, target, torch.ones(200).double())
+    shape = NetworkShape(2, 3, 2, 1, (0, 1), has_missing=True)
+    trunk = supernet(shape=shape, window_norm="none", channel_mode="mixed").trunk
+    coef, intercept = solve_ridge_seed(trunk, data, torch.arange(150), torch.arange(150, 200))
+    assert np.isfinite(coef).all()
+    assert np.isfinite(intercept).all()

@@ -6,7 +6,7 @@ import torch
 
 from sknas.blocks import NetworkShape, WindowData
 from sknas.blocks.objective import MeanAbsolute, Pinball
-from sknas.training.seeding import solve_ridge_seed, spread_over_quantiles
+from sknas.training.seeding import solve_ridge_seed
 from tests.tiny import branch, generator, perturb, supernet
 
 LEVELS = (0.1, 0.5, 0.8)
@@ -53,8 +53,7 @@ def test_a_seed_begins_at_the_quantiles_of_its_residuals(mode):
     data = WindowData(past, target, torch.ones(3000).double())
     trunk = supernet(shape=SHAPE, window_norm="last", channel_mode=mode).trunk
     train, validation = torch.arange(2000), torch.arange(2000, 3000)
-    mean = solve_ridge_seed(trunk, data, train, validation)
-    trunk.seed.assign(*spread_over_quantiles(trunk, data, validation, mean))
+    trunk.seed.assign(*solve_ridge_seed(trunk, data, train, validation))
     quantiles = trunk(past[validation]).unflatten(2, (len(LEVELS), 2))
     shares = (target[validation][:, :, None] <= quantiles).double().mean(dim=(0, 1))
     assert (shares - torch.tensor(LEVELS, dtype=torch.float64)[:, None]).abs().max() < 0.03

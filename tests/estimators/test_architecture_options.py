@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from sknas import Genotype
 from sknas.genotype import NAMED_CELLS
@@ -173,3 +174,20 @@ def test_a_found_genotype_can_be_trained_again():
     again = regressor(genotype=found, max_epochs=12, learning_rate=0.02).fit(X, Y)
     assert again.genotype_ == found
     assert "search" not in set(again.search_history_["phase"])
+
+
+def test_a_genotype_without_branches_is_the_linear_start():
+    X, y = product()
+    named, given = (
+        regressor(**{**EAGER, "initial_genotype": start}).fit(X, y)
+        for start in ("linear", Genotype())
+    )
+    assert_array_equal(named.predict(X), given.predict(X))
+    assert len(given.growth_events_) == len(named.growth_events_) > 0
+
+
+@pytest.mark.parametrize("parameter", ["genotype", "initial_genotype"])
+def test_a_genotype_of_single_channels_is_refused_where_targets_continue_none(parameter):
+    independent = Genotype.named("gru", hidden_size=4, segment_length=1, channel_mode="independent")
+    with pytest.raises(ValueError, match="channel_mode='mixed'"):
+        regressor(**{parameter: independent}).fit(*product())

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import log_loss
 
 from sknas import Genotype
 from sknas.training import train_network
@@ -11,6 +12,7 @@ from tests.small import (
     GRU,
     LOOKBACK,
     N_EPOCH_STEPS,
+    classifier,
     futures,
     normal,
     product,
@@ -272,9 +274,31 @@ def test_refitting_on_all_rows_is_a_phase_of_its_own():
     assert (model.search_history_["phase"].iloc[-1]) == "refit"
 
 
-def test_a_linear_result_can_be_refitted_on_all_rows():
-    model = regressor(max_nodes=0, refit_full=True).fit(X, Y)
-    assert np.isfinite(model.predict(X)).all()
+def test_a_linear_result_refitted_on_all_rows_keeps_the_penalty_that_validation_chose():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(1060, 40))
+    target = features[:, 0] + 3.0 * rng.normal(size=1060)
+    rows, fresh = slice(60), slice(60, None)
+    scores = {}
+    for is_full in (False, True):
+        model = regressor(max_nodes=0, refit_full=is_full).fit(features[rows], target[rows])
+        scores[is_full] = model.score(features[fresh], target[fresh])
+    # Judged on rows that it is solved on, least squares would be best: an R^2 of -2 on fresh rows.
+    assert scores[True] > scores[False] - 0.5
+    assert scores[True] != scores[False]
+
+
+def test_a_linear_classifier_refitted_on_all_rows_keeps_the_penalty_that_validation_chose():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(2060, 40))
+    labels = features[:, 0] + 3.0 * rng.normal(size=2060) > 0
+    rows, fresh = slice(60), slice(60, None)
+    scores = {}
+    for is_full in (False, True):
+        model = classifier(max_nodes=0, refit_full=is_full).fit(features[rows], labels[rows])
+        scores[is_full] = -log_loss(labels[fresh], model.predict_proba(features[fresh]))
+    assert scores[True] > scores[False] - 0.05
+    assert scores[True] != scores[False]
 
 
 @pytest.mark.parametrize("parameters", [{"max_nodes": 0}, {**GRU, "max_epochs": 1}])

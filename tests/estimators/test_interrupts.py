@@ -1,5 +1,6 @@
 """Nothing is lost when a fit is cut short, by its user or by its time budget."""
 
+import importlib
 import pickle
 
 import numpy as np
@@ -85,6 +86,76 @@ def test_an_interrupt_keeps_what_was_found_until_then(monkeypatch):
     assert model.search_report_.chosen == "derived"
     assert stages["derived"] < 0.5 * stages["seed"]
     assert model.genotype_.branches
+
+
+def raise_once(monkeypatch, owner, name):
+    """Let a function raise an interrupt the first time that it is called."""
+    module = importlib.import_module(owner)
+    whole, calls = getattr(module, name), []
+
+    def once(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, once)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        ("sknas.training.phases", "derive"),
+        ("sknas.estimators._fitting", "build_fresh"),
+        ("sknas.estimators._stages", "is_clear_gain"),
+        ("sknas.estimators._fitting", "make_plan"),
+    ],
+)
+def test_an_interrupt_between_phases_keeps_what_was_found_until_then(owner, name, monkeypatch):
+    X, y = product()
+    model = regressor(initial_genotype="product", search_epochs=12, max_nodes=1, max_epochs=5)
+    raise_once(monkeypatch, owner, name)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert_usable(model, X, y)
+    assert bool(model.genotype_.branches) == (name != "make_plan")
+
+
+def test_an_interrupt_before_there_is_a_result_leaves_the_estimator_as_it_was(monkeypatch):
+    X, y = product()
+    labels = np.where(y > 0, "b", "c")
+    model = classifier(max_nodes=0).fit(X, labels)
+    expected = model.predict(X)
+    raise_once(monkeypatch, "sknas.estimators._fitting", "plant")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(np.hstack([X, X]), np.where(y > 1, "a", labels))
+    assert_array_equal(model.predict(X), expected)
+    assert list(model.classes_) == ["b", "c"]
+    unfitted = classifier()
+    monkeypatch.undo()
+    raise_once(monkeypatch, "sknas.estimators._fitting", "plant")
+    with pytest.raises(KeyboardInterrupt):
+        unfitted.fit(X, labels)
+    assert not [name for name in vars(unfitted) if name.endswith("_")]
+
+
+def test_an_interrupt_of_a_first_partial_fit_keeps_what_was_found(monkeypatch):
+    X, y = product()
+    raise_at(monkeypatch, 30)
+    model = regressor(**SEARCH)
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X, y)
+    assert_usable(model, X, y)
+
+
+def test_an_interrupt_while_the_seed_moves_keeps_the_network(monkeypatch):
+    X, y = product()
+    model = regressor(max_nodes=0).fit(X, y)
+    raise_once(monkeypatch, "sknas.estimators._updating", "move_seed")
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X + 1.0, y)
+    assert model.search_report_.stopped_by == "interrupt"
+    assert np.isfinite(model.predict(X)).all()
 
 
 # -- the time budget ------------------------------------------------------------------------------

@@ -66,3 +66,27 @@ def test_quantiles_of_another_loss_are_refused():
     model = trained(genotype="linear").fit(*skewed(50, 0))
     with pytest.raises(ValueError, match="predict_quantiles needs loss='quantile' in fit"):
         model.predict_quantiles(skewed(5, 0)[0])
+
+
+def quantile_seed(X, y, **fit):
+    model = regressor(loss="quantile", quantile_levels=LEVELS, genotype="linear")
+    return model.fit(X, y, **fit).predict_quantiles(X)
+
+
+def test_rows_of_hardly_any_weight_do_not_move_the_quantiles_of_the_seed():
+    X, y = skewed(500, 4)
+    is_wrong = np.arange(500) % 5 == 0
+    wrong = np.where(is_wrong, y + 100.0, y)
+    light = quantile_seed(X, wrong, sample_weight=np.where(is_wrong, 1e-3, 1.0))
+    assert np.abs(light - quantile_seed(X, y)).max() < 0.5
+    assert quantile_seed(X, wrong).max() > 50.0
+
+
+def test_equal_rows_count_as_often_as_they_are_there():
+    X = np.zeros((400, 1))
+    X[::2] = 1.0
+    y = np.where(np.arange(400) % 20 < 2, 10.0, 0.0)
+    low, median, high = quantile_seed(X, y)
+    assert np.abs(low).max() < 0.5
+    assert np.abs(median).max() < 0.5
+    assert high.max() < 10.5

@@ -10,6 +10,7 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
+from sknas.training import torch_runtime
 from tests.small import (
     SEARCH,
     classifier,
@@ -97,6 +98,32 @@ def test_a_fit_does_not_need_the_caller_to_allow_gradients():
     expected = digest(regressor(**SEARCH).fit(X, y), X)
     with torch.no_grad():
         assert digest(regressor(**SEARCH).fit(X, y), X) == expected
+
+
+def test_each_thread_gets_its_own_number_of_threads_back_in_whatever_order_fits_end():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    others, is_in, may_go = [], threading.Event(), threading.Event()
+
+    def work():
+        with torch_runtime():
+            is_in.set()
+            may_go.wait(10)
+            others.append(torch.get_num_threads())
+        others.append(torch.get_num_threads())
+
+    worker = threading.Thread(target=work)
+    with torch_runtime(), torch_runtime():
+        worker.start()
+        is_in.wait(10)
+        own = [torch.get_num_threads()]
+    own.append(torch.get_num_threads())
+    may_go.set()
+    worker.join()
+    own.append(torch.get_num_threads())
+    torch.set_num_threads(before)
+    assert own == [1, 2, 2]
+    assert others == [1, 2]
 
 
 def test_concurrent_fits_find_what_they_find_alone():

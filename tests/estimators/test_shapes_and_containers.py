@@ -86,3 +86,11 @@ def test_the_input_is_left_as_it_was():
     regressor(lookback=LOOKBACK).fit(frame, y).predict(frame)
     pd.testing.assert_frame_equal(frame, X_before)
     assert_array_equal(y, y_before)
+
+
+def test_names_of_an_earlier_frame_are_forgotten():
+    X, y = product(40)
+    model = regressor(max_nodes=0).fit(pd.DataFrame(X, columns=["a", "b"]), y)
+    assert list(model.feature_names_in_) == ["a", "b"]
+    model.fit(np.stack([X] * 3, axis=1), y)
+    assert not hasattr(model, "feature_names_in_")

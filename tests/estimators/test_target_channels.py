@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tests.small import GRU, LOOKBACK, futures, regressor
+from tests.small import GRU, LOOKBACK, futures, normal, regressor
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 
@@ -62,3 +62,17 @@ def test_an_empty_list_of_channels_maps_nothing():
     moved = model.predict(X + 50.0) - model.predict(X)
     assert_allclose(moved, 0.0, atol=1e-9)
     assert model.module_.spec.channel_mode == "mixed"
+
+
+def test_rows_of_a_table_are_read_whatever_the_depth_of_the_targets():
+    X = normal(200, 2)
+    y = X @ np.array([[0.0, 2.0], [-1.0, 0.5]])
+    model = regressor(max_nodes=0)
+    assert model.fit(X, y[:, None]).score(X, y[:, None]) > 0.999
+
+
+def test_a_window_of_one_row_is_read():
+    X = normal(300, 2)
+    y = X @ np.array([[0.0, 2.0], [-1.0, 0.5]])
+    model = regressor(max_nodes=0, lookback=1, channel_mode="mixed").fit(X, y)
+    assert model.score(X, y) > 0.999

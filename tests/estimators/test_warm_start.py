@@ -170,3 +170,21 @@ def test_other_classes_are_an_error_that_changes_nothing():
     with pytest.raises(ValueError, match="warm_start needs the classes"):
         model.fit(X, np.where(y, "yes", "no"))
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_network_before_is_judged_on_rows_that_it_was_not_trained_on(make):
+    X, y = data_for(make)
+    model = make(**LEARNS, warm_start=True, random_state=None).fit(X, y)
+    loss = stages(model)[model.search_report_.chosen]
+    model.fit(X, y)
+    assert_allclose(stages(model)["previous"], loss, rtol=1e-9)
+
+
+def test_another_architecture_is_no_result_where_one_is_given():
+    X, y = product()
+    model = regressor(**LEARNS, warm_start=True).fit(X, y)
+    assert model.genotype_.branches
+    model.set_params(genotype="linear").fit(X, y)
+    assert not model.genotype_.branches
+    assert "previous" not in stages(model).index

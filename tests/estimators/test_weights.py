@@ -2,10 +2,23 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils import compute_sample_weight
 
-from tests.small import GRU, LOOKBACK, classifier, futures, product, regressor, sequences
+from sknas.blocks import REGRESSION_LOSSES, WindowData
+from sknas.training.nets import Feed
+from tests.small import (
+    GRU,
+    LOOKBACK,
+    MAKERS,
+    classifier,
+    data_for,
+    futures,
+    product,
+    regressor,
+    sequences,
+)
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 
@@ -98,3 +111,43 @@ def test_class_weights_are_sample_weights(class_weight):
     by_sample = classifier().fit(X, y, sample_weight=compute_sample_weight(class_weight, y))
     assert_array_equal(by_class.predict_proba(X), by_sample.predict_proba(X))
     assert (by_class.predict_proba(X) != classifier().fit(X, y).predict_proba(X)).any()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("unit", [1e-3, 1 / 119, 7.5])
+def test_weights_that_are_no_counts_have_no_unit(make, unit):
+    X, y = data_for(make, 119)
+    settings = {"initial_genotype": "product", "max_nodes": 1, "search_epochs": 8}
+    expected = make(**settings).fit(X, y)._outputs(X)
+    weighted = make(**settings).fit(X, y, sample_weight=np.full(len(y), unit))
+    assert_allclose(weighted._outputs(X), expected, rtol=0, atol=1e-6)
+
+
+def test_batches_of_weighted_rows_average_to_their_weighted_mean():
+    generator = torch.Generator().manual_seed(0)
+    past, target = (torch.randn(60, 1, 1, generator=generator).double() for _ in range(2))
+    weight = torch.where(torch.arange(60) % 20 == 0, 30.0, 1.0).double()
+    index = torch.arange(0, 60)
+    objective = REGRESSION_LOSSES["mse"]()
+    feed = Feed(WindowData(past, target, weight), index, 10, 6, generator)
+    batches = [objective.estimate(past, target, weight) for past, target, weight in feed]
+    expected = objective.mean(past, target, weight)
+    torch.testing.assert_close(torch.stack(batches).mean(), expected)
+
+
+@pytest.mark.parametrize("part", ["trained", "validated"])
+def test_a_part_without_weight_is_an_error_that_names_it(part):
+    frame, y = futures()
+    is_late = np.arange(len(y)) >= 0.75 * len(y)
+    weight = is_late if part == "trained" else ~is_late
+    with pytest.raises(ValueError, match=f"sample_weight must be positive .* {part} on"):
+        regressor(lookback=LOOKBACK).fit(frame, y, sample_weight=weight.astype(float))
+
+
+def test_a_weight_of_a_class_holds_in_calls_that_lack_the_class():
+    X, y = product(90)
+    labels = np.array(["a", "b", "c"])[np.digitize(y, [-0.3, 0.3])]
+    model = classifier(max_nodes=0, class_weight={"b": 5.0}).fit(X, labels)
+    is_other = labels != "b"
+    model.partial_fit(X[is_other], labels[is_other])
+    assert np.isfinite(model.predict_proba(X)).all()

@@ -113,6 +113,7 @@ INDEXES = {
         pd.date_range("2024-01-01", periods=123, freq="h").to_numpy()
     ),
     "periods": pd.period_range("2010-01", periods=123, freq="M"),
+    "seconds since the start": pd.timedelta_range("0s", periods=123, freq="s"),
 }
 
 
@@ -154,3 +155,24 @@ def test_arrays_never_get_context():
     edge = np.repeat(X[90:91], LOOKBACK - 1, axis=0)
     expected = model.predict(np.concatenate([edge, X[90:]]))[LOOKBACK - 1 :]
     assert_allclose(model.predict(X[90:]), expected, rtol=0, atol=1e-12)
+
+
+LABELS = {
+    "text": pd.Index([f"2024-{k:03d}" for k in range(123)]),
+    "categories": pd.CategoricalIndex([f"shop {k % 3}" for k in range(123)]),
+    "nullable integers": pd.Index(pd.array(np.arange(123), dtype="Int64")),
+    "unknown integers": pd.Index(pd.array([*range(122), None], dtype="Int64")),
+    "one label": pd.Index([7] * 123),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_of_any_type_are_fitted_on_and_give_context_only_where_they_count(name):
+    frame, y = futures(123)
+    frame = frame.set_axis(LABELS[name])
+    model = regressor(genotype="linear", lookback=LOOKBACK).fit(frame.iloc[:90], y[:90])
+    alone = model.predict(frame.iloc[90:].set_axis(range(1000, 1033)))
+    as_context = model.predict(frame.set_axis(range(1000, 1123)))[90:]
+    assert (alone[: LOOKBACK - 1] != as_context[: LOOKBACK - 1]).any(axis=(1, 2)).all()
+    expected = as_context if name in ("nullable integers", "unknown integers") else alone
+    assert_allclose(model.predict(frame.iloc[90:]), expected, rtol=0, atol=1e-12)

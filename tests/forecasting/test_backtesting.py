@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 
 from sknas import GrowingDARTSForecaster
+from sknas.exceptions import CalibrationWarning
 from sknas.forecasting import mase
 from tests.forecasting.makers import autoregressive, frame, linear, panel
 
@@ -86,8 +87,106 @@ def test_a_fitted_forecaster_is_tested_as_it_is_on_rows_that_follow_or_hold_its_
     whole, rest = model.backtest(Y), model.backtest(Y[100:])
     assert whole.n_fits == rest.n_fits == 0
     assert_frame_equal(whole.forecasts, rest.forecasts)
+    assert_frame_equal(whole.scores, rest.scores)
     assert whole.forecasts.cutoff.min() == Y.index[99]
     assert_frame_equal(model.predict(), linear(6, 3).fit(Y[:100]).predict())
+
+
+@pytest.mark.parametrize("n_columns", [1, 2])
+def test_an_array_that_holds_the_known_rows_is_not_put_behind_them(Y, n_columns):
+    values = Y.to_numpy() if n_columns == 2 else Y["y0"].to_numpy()
+    model = linear(6, 3).fit(values[:100])
+    whole, rest = model.backtest(values), model.backtest(values[100:])
+    assert_frame_equal(whole.forecasts, rest.forecasts)
+    assert_frame_equal(whole.scores, rest.scores)
+    assert whole.forecasts.cutoff.tolist()[0] == 99
+    assert model.backtest(values, refit=20).n_fits == 2
+    frames = linear(6, 3).fit(Y.iloc[:100, :n_columns]).backtest(Y.iloc[:, :n_columns])
+    assert_allclose(whole.forecasts.upper, frames.forecasts.upper)
+
+
+def test_covariates_of_an_array_stand_beside_its_rows():
+    X = np.random.default_rng(0).normal(size=(160, 1))
+    values = 3.0 * X
+    model = linear(5, 2).fit(values[:130], X[:130])
+    whole, rest = model.backtest(values, X), model.backtest(values[130:], X[130:])
+    assert_frame_equal(whole.forecasts, rest.forecasts)
+    assert whole.scores.mae["all"] < 0.02
+
+
+@pytest.mark.parametrize("begin", [94, 99])
+def test_rows_that_overlap_the_known_ones_go_on_from_them(Y, begin):
+    model = linear(6, 3).fit(Y[:100])
+    whole, part = model.backtest(Y), model.backtest(Y[begin:])
+    assert_frame_equal(whole.forecasts, part.forecasts)
+    assert_frame_equal(whole.scores, part.scores)
+
+
+def test_a_series_that_overlaps_does_not_take_the_others_their_history():
+    frames = {key: frame(autoregressive(120, seed=i)) for i, key in enumerate("abc")}
+    model = linear(6, 3).fit(panel({key: part[:100] for key, part in frames.items()}))
+    whole = model.backtest(panel(frames))
+    mixed = {"a": frames["a"][100:], "b": frames["b"][98:], "c": frames["c"]}
+    part = model.backtest(panel(mixed))
+    assert_frame_equal(whole.forecasts, part.forecasts)
+    assert_frame_equal(whole.scores, part.scores)
+
+
+def test_rows_behind_a_gap_are_refused_by_name(Y):
+    model = linear(6, 3).fit(Y[:100])
+    with pytest.raises(ValueError, match=r"^Y must begin right after the known rows.*2024-04-10"):
+        model.backtest(Y[101:])
+    with pytest.raises(ValueError, match=r"^Y must hold horizon=3 rows behind the known ones"):
+        model.backtest(Y[:102])
+
+
+@pytest.mark.parametrize("size", [1, 5, 20])
+def test_the_unit_of_mase_is_the_naive_error_of_all_rows_that_were_taken_in(Y, size):
+    model = linear(2, 1).fit(Y[:100])  # of less rows than a week
+    for end in range(100 + size, 121, size):
+        model.update(Y[end - size : end])
+    for found in (model.backtest(Y), model.backtest(Y[120:])):
+        shape = (-1, 1, 2)
+        pair = (found.forecasts[name].to_numpy().reshape(shape) for name in ("truth", "forecast"))
+        expected = mase(*pair, Y[:120].to_numpy(), season=7)
+        assert found.scores.mase["all"] == pytest.approx(expected)
+
+
+def test_intervals_of_fewer_steps_are_the_first_of_the_fitted_horizon(Y):
+    model = linear(6, 3).fit(Y[:100])
+    short, full = model.backtest(Y, horizon=2), model.backtest(Y)
+    found, expected = (
+        one.forecasts.query("step <= 2").set_index(["cutoff", "step", "target"])
+        for one in (short, full)
+    )
+    assert len(found) == len(expected) + 4  # an origin more
+    assert_frame_equal(found.loc[expected.index], expected)
+    assert short.forecasts.step.max() == 2
+
+
+@pytest.mark.parametrize("horizon", [1, 3, 7])
+def test_intervals_learn_from_errors_whatever_the_horizon(Y, horizon):
+    changed = Y.copy()
+    changed.iloc[125:] += 50.0
+    plain, other = (
+        linear(6, 3).fit(Y[:100]).backtest(given, horizon=horizon).forecasts
+        for given in (Y, changed)
+    )
+    widths = [(found.upper - found.lower).iloc[-1] for found in (plain, other)]
+    assert widths[1] > 2 * widths[0]
+
+
+def test_a_target_that_was_dead_while_it_was_judged_gets_intervals_later():
+    Y = frame(autoregressive(260, 2))
+    Y.iloc[100:150, 1] = np.nan
+    with pytest.warns(CalibrationWarning, match="the fewest are 0"):
+        found = linear(6, 3, missing="mask").backtest(Y, initial=150)
+    dead = found.forecasts.query("target == 'y1'")
+    assert dead.lower.isna().iloc[0]
+    assert dead.lower.notna().iloc[-1]
+    known = found.forecasts.dropna()
+    inside = (known.truth >= known.lower) & (known.truth <= known.upper)
+    assert found.scores.coverage["all"] == pytest.approx(inside.mean())
 
 
 def test_scores_are_those_of_the_forecasts(Y):

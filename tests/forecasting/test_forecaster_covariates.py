@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal
 
+from sknas.forecasting._frames import read_panel
 from sknas.forecasting._known import moved_by_horizon, n_copies, window_of_known
+from sknas.forecasting._problem import prepare_panel
 from tests.forecasting.makers import autoregressive, days, frame, linear, noise, panel
 from tests.oracles.known_windows import windows_of_known
 
@@ -24,12 +26,44 @@ def test_windows_over_moved_covariates_hold_the_rows_around_them(
 ):
     starts = np.concatenate([[0], np.cumsum(lengths)])
     known = noise(starts[-1], n_covariates)
-    moved = moved_by_horizon(known, starts, lookback, horizon)
+    moved = moved_by_horizon(known, lookback, horizon)
     assert moved.shape[1] == n_copies(lookback, horizon) * n_covariates
     for t, expected in windows_of_known(known, starts, lookback, horizon).items():
         assert_array_equal(moved[t - lookback + 1 : t + 1].T, expected)
         around = known[None, t - lookback + 1 : t + 1 + horizon]
         assert_array_equal(window_of_known(around, lookback, horizon)[0], expected)
+
+
+@given(
+    lookback=st.integers(1, 6),
+    horizon=st.integers(1, 9),
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+)
+def test_windows_of_short_series_hold_the_covariates_that_forecasts_read(
+    lookback, horizon, lengths
+):
+    frames = {key: frame(noise(n, 1)) for key, n in zip("abcd", [40, *lengths], strict=False)}
+    rows = read_panel(panel(frames))
+    known = noise(len(rows.values), 2)
+    prepared = prepare_panel(
+        rows,
+        known,
+        lookback=lookback,
+        horizon=horizon,
+        quantiles=(),
+        validation_fraction=0.2,
+        arch_fraction=0.5,
+        may_miss=True,
+    )
+    laid = prepared.laid
+    for position, time, series in zip(laid.positions, laid.times, laid.series, strict=True):
+        around = np.zeros((1, lookback + horizon, 2))
+        for step in range(lookback + horizon):
+            row = time - lookback + step
+            if row >= 0:
+                around[0, step] = known[rows.starts[series] + row]
+        found = laid.rows[position : position + lookback, 1:].T
+        assert_array_equal(found, window_of_known(around, lookback, horizon)[0])
 
 
 def driven(n, n_targets=2, seed=0):

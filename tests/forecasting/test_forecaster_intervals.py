@@ -48,8 +48,10 @@ def test_intervals_are_nested_and_quantiles_never_cross(loss):
     assert_allclose(table["y0"][0.8]["lower"], model.predict_quantiles(7, alpha=0.1)["y0"][0.1])
 
 
-def test_intervals_of_a_longer_horizon_grow():
-    model = linear(6, 3).fit(frame(np.cumsum(autoregressive(500, 1), axis=0)))
+@pytest.mark.parametrize("loss", ["mse", "quantile"])
+def test_intervals_of_a_longer_horizon_grow(loss):
+    model = linear(6, 3, loss=loss, quantile_levels=LEVELS)
+    model.fit(frame(np.cumsum(autoregressive(500, 1), axis=0)))
     bounds = model.predict_interval(30, coverage=0.8)["y0"][0.8]
     width = (bounds["upper"] - bounds["lower"]).to_numpy()
     assert (np.diff(width.reshape(10, 3), axis=0) > 0).all()

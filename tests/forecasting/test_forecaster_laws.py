@@ -148,7 +148,7 @@ def test_a_score_is_that_of_a_loop_over_origins():
 def test_a_part_too_short_to_be_scored_is_refused():
     Y = frame(autoregressive(100))
     model = linear().fit(Y[:80])
-    with pytest.raises(ValueError, match=r"^Y must hold horizon=3 rows behind 6 others"):
+    with pytest.raises(ValueError, match=r"^Y must hold horizon=3 rows behind the known ones"):
         model.score(Y[80:82])
 
 

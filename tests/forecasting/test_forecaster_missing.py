@@ -9,7 +9,7 @@ from sknas.forecasting._frames import read_panel
 from sknas.forecasting._known_reader import KnownReader
 from sknas.supernet import Mixing, SigmoidRelaxation
 from sknas.training import plant_seed, validation_losses
-from tests.forecasting.makers import autoregressive, frame, linear, noise, panel, recurrent
+from tests.forecasting.makers import autoregressive, days, frame, linear, noise, panel, recurrent
 
 
 def holed(Y, share=0.2, seed=0):
@@ -33,6 +33,15 @@ def test_missing_rows_and_values_are_listed():
         model.update(frame(np.full((2, 2), np.nan), 60))
     with pytest.raises(ValueError, match=r"^Y_new must begin right after .*2024-03-01"):
         model.update(frame(noise(2, 2), 61))
+
+
+def test_a_gap_behind_the_known_rows_is_filled_as_far_as_one_between_rows():
+    model = linear(missing="mask").fit(frame(autoregressive(60, 1)))
+    with pytest.raises(
+        ValueError, match=r"^Y_new must have a row for at least one of 100 steps.*got none for 20"
+    ):
+        model.update(frame(noise(3, 1), 1500))
+    assert model.update(frame(noise(3, 1), 1300)).cutoff == days(1, 1302)[0]
 
 
 @pytest.mark.parametrize("make", [linear, recurrent])

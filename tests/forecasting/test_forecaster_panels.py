@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal, assert_index_equal
 
+from sknas.forecasting._scales import fit_panel_scales
 from tests.forecasting.makers import autoregressive, days, frame, linear, noise, panel, recurrent
 
 few = settings(max_examples=25)
@@ -79,6 +80,27 @@ def test_a_series_too_young_to_train_on_has_the_scale_of_its_rows():
     assert_allclose(found.loc["q"], expected.loc["q"] * 1000.0 + 5e5, rtol=1e-6)
 
 
+def test_a_very_young_series_has_the_typical_scale_until_it_has_rows_enough():
+    frames = parts([200, 150, 12], [0, 50, 188])
+    frames["r"] *= 1e-3
+    model = linear().fit(panel({**frames, "r": frames["r"][:3]}))
+    scale = model._scales.scale[:, 0]
+    assert scale[2] == np.median(scale[:2])
+    for row in range(3, 5):
+        model.update(panel({"r": frames["r"][row : row + 1]}))
+        assert model._scales.scale[2, 0] == pytest.approx(scale[2], rel=0.5)
+    model.update(panel({"r": frames["r"][5:]}))
+    assert model._scales.scale[2, 0] < 0.01 * scale[2]
+
+
+def test_series_of_which_none_has_rows_enough_are_told_by_their_own():
+    values = noise(40, 1)
+    starts, n_used = np.array([0, 10, 20, 40]), np.array([5, 6, 7])
+    scales = [fit_panel_scales(values, starts, n_used, n_enough=n).scale for n in (1, 9)]
+    assert_allclose(*scales)
+    assert len(np.unique(scales[0])) == 3
+
+
 def test_a_series_that_fit_did_not_see_is_forecast_in_its_own_units():
     frames = parts([150, 150, 60])
     model = linear().fit(panel({key: frames[key] for key in "pq"}))
@@ -122,6 +144,28 @@ def test_a_score_follows_by_series_whatever_their_order():
             errors.append(np.abs(truth - model.predict(Y=given).to_numpy()) / scale)
             naive.append(np.abs(truth - frames[key].to_numpy()[stop - 1]) / scale)
     assert score == pytest.approx(1 - np.mean(errors) / np.mean(naive))
+
+
+def test_a_score_of_rows_that_do_not_follow_begins_behind_a_lookback():
+    Y = frame(autoregressive(200, 1))
+    model = linear(6, 3).fit(Y[:100])
+    part = Y[150:159]
+    truth, naive = part[6:].to_numpy(), part.to_numpy()[5]
+    errors = np.abs(truth - model.predict(Y=part[:6]).to_numpy())
+    assert model.score(part) == pytest.approx(1 - errors.mean() / np.abs(truth - naive).mean())
+    with pytest.raises(ValueError, match=r"^Y must hold horizon=3 rows behind 6 others.*got 8"):
+        model.score(part[:8])
+    with pytest.raises(ValueError, match=r"^Y must hold horizon=3 rows behind the known ones.*2"):
+        model.score(Y[100:102])
+
+
+def test_validation_errors_of_a_panel_are_held_in_the_order_of_time():
+    frames = parts([150, 150])
+    one, other = (linear().fit(panel({key: frames[key] for key in keys})) for keys in ("pq", "qp"))
+    held, turned = (
+        model.calibration_.residuals.recent.reshape(-1, 2, 3, 1) for model in (one, other)
+    )
+    assert_allclose(held, turned[:, ::-1], atol=1e-9)
 
 
 def test_panels_and_single_series_are_not_taken_for_each_other():

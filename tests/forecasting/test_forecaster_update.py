@@ -105,6 +105,28 @@ def test_a_refit_learns_a_changed_law(make):
     assert model.cutoff == Y.index[349]
 
 
+@pytest.mark.parametrize("season", ["D", "min"])  # of 7 rows, and of 60
+def test_a_refit_learns_from_windows_that_end_in_new_rows_alone(monkeypatch, season):
+    frames = {key: frame(autoregressive(150, seed=i), freq=season) for i, key in enumerate("abc")}
+    model = linear(missing="mask")
+    model.fit(panel({"a": frames["a"][:100], "b": frames["b"][:100]}))
+    seen, go_on = [], type(model)._go_on
+
+    def watched(self, problem, *rest):
+        seen.append(problem)
+        return go_on(self, problem, *rest)
+
+    monkeypatch.setattr(type(model), "_go_on", watched)
+    model.update(panel({"b": frames["b"][100:104], "c": frames["c"][:20]}), refit=True)
+    (problem,) = seen
+    assert len(problem.everything) == 4 + (20 - 6 - 3 + 1)  # of b, and of c, which is new
+    scale = model._scales
+    targets = problem.data.take(problem.everything)[1].cpu().numpy()[:, 0] * 1.0
+    rows = (frames["b"].to_numpy()[:, 0] - scale.center[1, 0]) / scale.scale[1, 0]
+    expected = [rows[end - 2 : end + 1] for end in range(100, 104)]
+    assert_allclose(targets[:4], expected, rtol=1e-5)
+
+
 def test_a_refit_with_gaps_and_covariates_learns_on():
     Y, X = changed_law(), frame(noise(400, 1)).add_prefix("x")
     Y = Y + 2.0 * X.to_numpy()

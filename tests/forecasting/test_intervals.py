@@ -210,6 +210,21 @@ def test_a_window_keeps_the_newest_errors_alone(n_first):
     )
 
 
+@pytest.mark.parametrize("size", [1, 7, 150])
+def test_a_window_counts_the_known_errors_of_each_step_and_target(size):
+    residuals = drawn(200)
+    residuals[np.random.default_rng(1).random(residuals.shape) < 0.3] = np.nan
+    residuals[140:, :, 1] = np.nan  # an outage longer than the window
+    calibrated = ConformalResiduals.from_residuals(residuals[:50])
+    for begin in range(50, 200, size):
+        calibrated = calibrated.recalibrated(residuals[begin : begin + size], window=40)
+    assert len(calibrated.recent) == 40
+    for step in range(residuals.shape[1]):
+        for target in range(residuals.shape[2]):
+            held, all_errors = calibrated.recent[:, step, target], residuals[:, step, target]
+            np.testing.assert_array_equal(held, all_errors[~np.isnan(all_errors)][-40:])
+
+
 def test_a_window_follows_errors_that_grow():
     quiet, loud = column(np.linspace(-1, 1, 400)), column(np.linspace(-9, 9, 100))
     calibrated = ConformalResiduals.from_residuals(quiet)

@@ -394,3 +394,41 @@ def test_the_package_is_imported_without_matplotlib():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "False"
+
+
+def test_more_history_than_the_forecaster_keeps_is_drawn_where_it_is_given():
+    full = make_frame(HOURS)
+    model = linear(6, 3).fit(full[:100])
+    short = ForecastDisplay.from_forecaster(model, n_history=80)
+    assert len(lines(short.axes_[0])[0]) == 6
+    given = ForecastDisplay.from_forecaster(model, n_history=80, history=full)
+    np.testing.assert_array_equal(lines(given.axes_[0])[0], full["y0"][20:100])
+    plain = ForecastDisplay.from_forecaster(model, history=full[:100])
+    np.testing.assert_array_equal(lines(plain.axes_[0])[0], full["y0"][52:100])
+    values = full["y0"].to_numpy()
+    model = linear(6, 3).fit(values[:100])
+    array = ForecastDisplay.from_forecaster(model, history=values[:100], n_history=30)
+    np.testing.assert_array_equal(lines(array.axes_[0])[0], values[70:100])
+
+
+def test_history_of_a_panel_is_that_of_each_series_before_its_forecast():
+    full = make_panel(3, 120)
+    ends = {"shop 0": 100, "shop 2": 90}
+    known = full.groupby(level=0, group_keys=False).apply(
+        lambda rows: rows[: ends.get(rows.index[0][0], 0)]
+    )
+    model = linear(6, 3).fit(known)
+    display = ForecastDisplay.from_forecaster(model, history=full, n_history=20)
+    for axes, (key, end) in zip(display.axes_, ends.items(), strict=True):
+        np.testing.assert_array_equal(lines(axes)[0], full.loc[key]["y0"][end - 20 : end])
+
+
+def test_history_that_cannot_stand_before_the_forecast_is_refused():
+    full = make_frame(HOURS)
+    model = linear(6, 3).fit(full[:100])
+    with pytest.raises(
+        ValueError, match=r"history must have rows before the forecast, .* got none among 20"
+    ):
+        ForecastDisplay.from_forecaster(model, history=full[100:])
+    with pytest.raises(ValueError, match=r"history must have the targets .* lacks \['y0'\]"):
+        ForecastDisplay.from_forecaster(model, history=full.add_prefix("z"))

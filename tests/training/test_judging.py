@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 import torch
 
-from sknas.training import is_clear_gain
+from sknas.training import is_clear_gain, make_probe
 from tests.training.test_phases import SHAPE, problem
 
 
-def judged(before, after, *, lookback, share=0.0, n_errors=4.0):
+def judged(before, after, *, lookback, share=0.0, n_errors=4.0, is_in_time=True):
     shape = dataclasses.replace(SHAPE, lookback=lookback)
-    task = dataclasses.replace(problem(), shape=shape)
+    task = dataclasses.replace(problem(), shape=shape, is_in_time=is_in_time)
     task = dataclasses.replace(task, validation=torch.arange(len(before)))
     return is_clear_gain(before, after, task, share=share, n_errors=n_errors)
 
@@ -40,3 +40,24 @@ def test_overlapping_windows_are_judged_by_blocks_of_losses():
     after[:6] = 0.2
     assert judged(before, after, lookback=1, n_errors=2.0)
     assert not judged(before, after, lookback=6, n_errors=2.0)
+
+
+def test_separate_sequences_are_judged_one_by_one_however_long_they_are():
+    before = torch.ones(24, dtype=torch.float64)
+    after = before.clone()
+    after[:6] = 0.2
+    assert not judged(before, after, lookback=6, n_errors=2.0)
+    assert judged(before, after, lookback=6, n_errors=2.0, is_in_time=False)
+
+
+def test_a_single_sample_is_no_evidence():
+    before = torch.ones(1, dtype=torch.float64)
+    assert not judged(before, 0.1 * before, lookback=1, n_errors=1.0)
+
+
+def test_the_error_of_separate_samples_is_that_of_their_mean():
+    task = dataclasses.replace(problem(), shape=dataclasses.replace(SHAPE, lookback=1, horizon=1))
+    task = dataclasses.replace(task, validation=torch.arange(9))
+    gains = torch.randn(9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    error = make_probe(task).standard_error(gains)
+    assert error == pytest.approx(float(gains.std()) / 3.0)

@@ -1,0 +1,67 @@
+"""Which of the stages of a fit becomes its result."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from sknas.estimators import _stages
+from sknas.estimators._stages import Stages
+from sknas.search.inheritance import derive
+from sknas.supernet import Mixing, SigmoidRelaxation
+from sknas.training import Phase, plant_seed
+from sknas.training.runtime import TimeIsUpError
+from tests.training.test_phases import problem
+
+
+@pytest.fixture
+def offered(monkeypatch):
+    """Return a function that chooses between networks of given losses on each sample."""
+    task = dataclasses.replace(problem(200), validation=torch.arange(100, 200), is_in_time=False)
+    losses = {}
+    monkeypatch.setattr(_stages, "validation_losses", lambda network, _: losses[network])
+    noise = torch.rand(100, generator=torch.Generator().manual_seed(0)).double()
+
+    def network(mean, scatter=0.0):
+        supernet = plant_seed(task, Mixing(SigmoidRelaxation()), is_linear=True)
+        derived = derive(supernet, generator=task.generator)
+        # Roots of losses are compared: let their scatter leave the mean alone, too.
+        roots = mean**0.5 + scatter * (noise - noise.mean())
+        losses[derived] = mean * roots.square() / roots.square().mean()
+        return derived
+
+    def choose(*, is_cut_short=False, **means):
+        stages = Stages(task, network(1.0), 0.0)
+        for name, (mean, scatter) in means.items():
+            derived = network(mean, scatter)
+            cut = TimeIsUpError() if is_cut_short and name == "retrained" else None
+            phase = Phase(derived, float(losses[derived].mean()), interruption=cut)
+            stages.add_training(name, phase, 0.0)
+        return stages.choose(0.0).name
+
+    return choose
+
+
+def test_the_least_loss_wins_if_it_is_clearly_less_than_the_seeds(offered):
+    assert offered(trained=(0.9, 0.0), narrowed=(0.8, 0.0)) == "narrowed"
+    assert offered(trained=(0.999, 0.0)) == "seed"
+    assert offered(trained=(0.985, 0.3)) == "seed"
+    assert offered(trained=(math.nan, 0.0)) == "seed"
+
+
+def test_a_network_trained_anew_gives_way_only_to_what_is_clearly_better(offered):
+    assert offered(trained=(0.90, 0.0), retrained=(0.91, 0.0)) == "trained"
+    assert offered(trained=(0.90, 0.1), retrained=(0.91, 0.1)) == "trained"
+    assert offered(trained=(0.90, 0.2), retrained=(0.9001, 0.0)) == "retrained"
+
+
+def test_inherited_weights_stay_where_new_ones_are_no_clear_gain_over_the_seed(offered):
+    # The new weights' losses scatter so much that neither difference tells anything.
+    assert offered(trained=(0.98, 0.0), retrained=(0.985, 0.3)) == "trained"
+
+
+def test_a_training_that_was_cut_short_is_not_preferred(offered):
+    means = {"trained": (0.90, 0.2), "retrained": (0.9001, 0.0)}
+    assert offered(**means) == "retrained"
+    assert offered(**means, is_cut_short=True) == "trained"
