@@ -27,18 +27,21 @@ OPERATIONS = ("hadamard", "lin_tanh", "lin_sigmoid", "gate", "add")
 
 
 def teacher(seed: int) -> Genotype:
-    """Draw a genotype of four nodes until it multiplies."""
+    """Draw a genotype of four nodes until it multiplies, and answers to what it reads."""
     rng = np.random.RandomState(seed)
     while True:
         genotype = Genotype.random(rng, operations=OPERATIONS, n_nodes=4, hidden_size=4)
-        if "hadamard" in genotype.operations:
+        if "hadamard" in genotype.operations and np.ptp(answers(genotype, noise(16, seed), seed)):
             return genotype
 
 
-def samples(genotype: Genotype, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return noise sequences and the teacher's standardised, noisy answer to them."""
-    rng = np.random.RandomState(seed)
-    X = rng.normal(size=(N_TRAIN + N_TEST, N_STEPS, N_CHANNELS))
+def noise(n_samples: int, seed: int) -> np.ndarray:
+    """Return noise sequences."""
+    return np.random.RandomState(seed).normal(size=(n_samples, N_STEPS, N_CHANNELS))
+
+
+def answers(genotype: Genotype, X: np.ndarray, seed: int) -> np.ndarray:
+    """Return what a recurrent network of that cell makes of each sequence."""
     generator = torch.Generator().manual_seed(seed)
     spec = NetworkSpec(genotype, NetworkShape(N_CHANNELS, N_STEPS, 1, 1), "none", "mixed")
     network = DerivedNetwork(spec, generator=generator, dtype=torch.float64)
@@ -47,7 +50,14 @@ def samples(genotype: Genotype, seed: int) -> tuple[np.ndarray, np.ndarray]:
             parameter.copy_(parameter * 2.0)
         head = network.trunk.branches[0].heads[0]
         head.copy_(torch.randn(head.shape, generator=generator, dtype=torch.float64))
-        y = network(torch.from_numpy(X.swapaxes(1, 2).copy()))[:, 0, 0].numpy()
+        return network(torch.from_numpy(X.swapaxes(1, 2).copy()))[:, 0, 0].numpy()
+
+
+def samples(genotype: Genotype, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return noise sequences and the teacher's standardised, noisy answer to them."""
+    rng = np.random.RandomState(seed)
+    X = rng.normal(size=(N_TRAIN + N_TEST, N_STEPS, N_CHANNELS))
+    y = answers(genotype, X, seed)
     y = (y - y.mean()) / y.std()
     return X, y + NOISE * rng.normal(size=len(y))
 
