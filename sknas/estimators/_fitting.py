@@ -28,6 +28,7 @@ from sknas.estimators._settings import (
 )
 from sknas.estimators._stages import Outcome, Stage, Stages, ValidationLoss
 from sknas.exceptions import SearchWarning
+from sknas.genotype import Branch, Genotype
 from sknas.search.inheritance import derive
 from sknas.supernet import Supernet
 from sknas.training import (
@@ -77,9 +78,9 @@ def fit_network(
     fit = _Fit(problem, settings, progress, start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)
     account, chosen = stages.account, None
+    if previous is not None:
+        fit.start_from(previous)
     with account.interruptible():
-        if previous is not None:
-            fit.start_from(previous)
         candidate = fit.first_candidate()
         if candidate is not None:
             fit.train(candidate)
@@ -137,7 +138,7 @@ class _Fit:
         given = self.settings.genotype
         if given is not None:
             wanted = resolve_genotype(given, self.space, self.settings, self.problem)
-            if previous.spec.genotype != wanted:
+            if previous.spec.genotype.branches and not _is_same(previous.spec.genotype, wanted):
                 return  # another architecture is no result where one is given
         self.stages.add_previous(previous)
         if previous.spec.genotype.branches or self.problem.shape.is_embedded:
@@ -260,3 +261,13 @@ class _Fit:
             on_epoch=lambda row: self.progress("refit", row),
         )
         self.stages.account.phases.append(("refit", phase))
+
+
+def _is_same(one: Genotype, other: Genotype) -> bool:
+    """Say whether two genotypes are alike but for their widths."""
+
+    def of_any_width(genotype: Genotype) -> list[Branch]:
+        branches = genotype.branches
+        return [dataclasses.replace(branch, hidden_size=1, n_embedded=1) for branch in branches]
+
+    return of_any_width(one) == of_any_width(other)

@@ -159,7 +159,7 @@ def put_first_branches(
         n_mixed = min(settings.initial_nodes, settings.max_nodes)
         grow_from(supernet, None, space, n_mixed, problem)
     elif isinstance(settings.initial_genotype, Genotype):
-        check_channel_modes(settings.initial_genotype, problem)
+        check_channel_modes(settings.initial_genotype, problem, "initial_genotype")
         grow_from(supernet, settings.initial_genotype, space, 0, problem)
 
 

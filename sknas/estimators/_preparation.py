@@ -165,11 +165,13 @@ def prepare(
         channel_mode = "mixed"
     n_sequences = samples.shape.n_targets if channel_mode == "independent" else 1
     size = samples_per_step(batch_size, len(samples.X), n_sequences)
-    is_hashed = isinstance(rule, str) and rule in ("shuffle", "stratified")
-    is_hashed = is_hashed and not samples.layout.is_time_ordered
+    is_shuffled = isinstance(rule, str) and rule in ("shuffle", "stratified")
+    is_hashed = is_shuffled and not samples.layout.is_time_ordered
     if is_hashed and len(samples.X) <= size:
         samples = _canonical(samples, split_seed)
     outer = _split(samples, rule, validation_fraction, split_seed)
+    if samples.scales is None:  # a network that goes on may learn nothing
+        _check_weights(samples.weights, outer)
     inner = _inner_split(samples, rule, outer, arch_fraction, split_seed)
     scales = samples.scales or _fit_scales(samples, np.sort(outer.train))
     samples = dataclasses.replace(samples, scales=scales)
@@ -212,7 +214,7 @@ def prepare(
         dtype=dtype,
         generator=Generator().manual_seed(seed),
         n_classes=samples.n_classes,
-        is_in_time=not is_hashed,
+        is_in_time=samples.layout.is_time_ordered or _is_in_time(rule, outer),
     )
     return Prepared(problem, x_scaler, y_scaler, rows)
 
@@ -285,6 +287,22 @@ def _split(samples: Samples, rule: Any, fraction: float, seed: int) -> Split:
     return split if len(split.validation) else Split(split.train, split.train)
 
 
+def _is_in_time(rule: Any, split: Split) -> bool:
+    """Say whether a rule splits in time; a splitter does where it trains before it validates."""
+    if isinstance(rule, str):
+        return rule == "chronological"
+    return bool(split.train[-1] < split.validation[0])
+
+
+def _check_weights(weights: NDArray[np.float64], split: Split) -> None:
+    for name, part in (("trained", split.train), ("validated", split.validation)):
+        if not weights[part].any():
+            raise ValueError(
+                f"sample_weight must be positive for some of the samples that are {name} on, of "
+                f"which there are {len(part)}; got zeros. Set validation to another split."
+            )
+
+
 def _inner_split(
     samples: Samples, rule: Any, outer: Split, fraction: float, seed: int
 ) -> tuple[Array, Array]:
@@ -305,7 +323,7 @@ def _inner_split(
     if len(train) < 2:
         return train, train
     if not isinstance(rule, str):
-        is_in_time = samples.layout.is_time_ordered or train[-1] < outer.validation[0]
+        is_in_time = samples.layout.is_time_ordered or _is_in_time(rule, outer)
         rule = "chronological" if is_in_time else "stratified"
     split = _split(part, rule, fraction, seed + 1)
     return train[split.train], train[split.validation]

@@ -217,7 +217,7 @@ def resolve_genotype(
     genotype: str | Genotype, space: SearchSpace, settings: Settings, problem: Problem
 ) -> Genotype:
     if isinstance(genotype, Genotype):
-        check_channel_modes(genotype, problem)
+        check_channel_modes(genotype, problem, "genotype")
         return genotype
     return Genotype.named(
         genotype,
@@ -228,11 +228,11 @@ def resolve_genotype(
     )
 
 
-def check_channel_modes(genotype: Genotype, problem: Problem) -> None:
+def check_channel_modes(genotype: Genotype, problem: Problem, name: str) -> None:
     """Raise where a branch reads each target's own channel, and the targets have none."""
     modes = [branch.channel_mode for branch in genotype.branches]
     if problem.shape.target_channels is None and "independent" in modes:
         raise ValueError(
-            "genotype must have branches with channel_mode='mixed' where targets continue no "
+            f"{name} must have branches with channel_mode='mixed' where targets continue no "
             f"channel of X; got {modes!r}."
         )

@@ -140,9 +140,10 @@ class Account:
 
     @property
     def interruption(self) -> BaseException | None:
-        """What ended the call early."""
-        ended = (phase.interruption for _, phase in self.phases if phase.interruption)
-        return next(ended, self.interrupt)
+        """What ended the call early; of several, the user's interrupt."""
+        ended = [phase.interruption for _, phase in self.phases if phase.interruption]
+        by_user = [error for error in ended if isinstance(error, KeyboardInterrupt)]
+        return self.interrupt or next(iter(by_user + ended), None)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:

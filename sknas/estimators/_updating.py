@@ -204,12 +204,14 @@ def _grow(update: _Update, schedule: Schedule, settings: Settings, progress: Pro
         cells,
         on_epoch=lambda row: progress(_PHASE, row),
     )
-    phases = update.account.phases
+    phases, moves = update.account.phases, phase.moves
+    # What was accepted in the search is so in the call if the grown network stays.
+    phase.moves = [dataclasses.replace(move, is_accepted=False) for move in moves]
     phases.append((_PHASE, phase))
     grown = copy.deepcopy(phase.network)
     is_whole = update.account.interruption is None
     if is_whole and grown.spec.genotype != update.network.spec.genotype:
         phases.append((_PHASE, _train(problem, schedule, grown, progress)))
     n_errors = 2.0 if make_probe(problem).n_overlapping == 1 else 1.0
-    if not update.consider("grown", grown, begun, 0.005, n_errors):
-        phase.moves = [dataclasses.replace(move, is_accepted=False) for move in phase.moves]
+    if update.consider("grown", grown, begun, 0.005, n_errors):
+        phase.moves = moves

@@ -19,7 +19,7 @@ from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._settings import Settings
 from sknas.estimators.searched import SearchedNetwork
-from sknas.training import Problem, torch_runtime
+from sknas.training import torch_runtime
 
 __all__ = ["BaseGrowingDARTS"]
 
@@ -48,7 +48,6 @@ class BaseGrowingDARTS(SearchedNetwork):
             split_seed = self._split_seed
         mode = "independent" if settings.channel_mode == "auto" else settings.channel_mode
         prepared = self._prepare(samples, objective, window_norm, mode, settings, seed, split_seed)
-        _check_weights(prepared.problem)
         previous = None if spec is None else self._network_for(prepared.problem)
         trailing = None
         if samples.layout.kind == "rows":
@@ -125,7 +124,13 @@ class BaseGrowingDARTS(SearchedNetwork):
         settings, seed = self._resolved(), self._draw_seed()
         spec = self.module_.spec
         prepared = self._prepare(
-            samples, objective, spec.window_norm, spec.channel_mode, settings, seed, seed
+            samples,
+            objective,
+            spec.window_norm,
+            spec.channel_mode,
+            settings,
+            seed,
+            self._split_seed,
         )
         self._go_on(prepared.problem, settings, start)
         if self._layout.kind == "rows":
@@ -246,12 +251,3 @@ class BaseGrowingDARTS(SearchedNetwork):
             result = outputs(self.module_, windows, torch.arange(len(windows)), reduce=reduce)
         array: NDArray[Any] = result.numpy()
         return array
-
-
-def _check_weights(problem: Problem) -> None:
-    for name, part in (("trained", problem.train), ("validated", problem.validation)):
-        if not problem.data.weight[part].any():
-            raise ValueError(
-                f"sample_weight must be positive for some of the samples that are {name} on, of "
-                f"which there are {len(part)}; got zeros. Set validation to another split."
-            )

@@ -135,7 +135,7 @@ _SHARED = """\
         channel always use ``"mixed"``.
     window_norm : {"auto", "none", "last", "revin"}, default="auto"
         Normalisation of each window, undone on the prediction; ``"auto"`` is ``"last"`` where
-        targets continue channels, else ``"none"``.
+        targets continue channels and windows have more than one step, else ``"none"``.
     linear_seed : bool, default=True
         Start from the closed-form linear solution; False starts it at zero. With
         `embedding_size` only its constant is solved, the classes' frequencies.
@@ -230,9 +230,9 @@ _SHARED = """\
 
 _REGRESSION = """\
     target_channels : None or sequence of int, default=None
-        The channel that each target continues. None maps target j to channel j where y is 3-D (or
-        2-D, with `lookback`) and has as many targets as X has channels, and maps nothing elsewhere;
-        an empty sequence maps nothing.
+        The channel that each target continues. None maps target j to channel j where X has time
+        steps and y is 3-D (or 2-D, with `lookback`) with as many targets as X has channels, and
+        maps nothing elsewhere; an empty sequence maps nothing.
     loss : {"mse", "mae", "huber", "quantile"}, default="mse"
         What training minimises, in standardised units. With ``"quantile"`` the network has an
         output for each of `quantile_levels`, and predicts the median.

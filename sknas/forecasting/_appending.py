@@ -137,7 +137,8 @@ def _check_meeting(
         text = gaps_text(new.calendar, gaps, new.keys, len(at))
         raise ValueError(f"{name} must not end before the known rows begin; got {text}.")
     n_between = np.maximum(new.first[mine] - old.stop[theirs], 0)
-    is_too_many = n_between.sum() > MOST_FILLED * (len(new.values) + 10)
+    n_given = int((~np.isnan(new.values)).any(axis=1).sum())  # without those filled in
+    is_too_many = n_between.sum() > MOST_FILLED * (n_given + 10)
     if n_between.any() and (missing == "error" or is_too_many):
         at = np.flatnonzero(n_between)
         gaps = [

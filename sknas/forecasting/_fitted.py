@@ -30,6 +30,7 @@ from sknas.forecasting._rolling import RollingForecasts, forecast_origins
 from sknas.forecasting._rollout import roll_out
 from sknas.forecasting._scales import PanelScales, fit_panel_scales
 from sknas.forecasting._seasons import candidate_lookbacks, season_length
+from sknas.forecasting._seen import SeenRows
 from sknas.training import Problem
 
 __all__ = ["FittedForecaster", "judged_errors"]
@@ -68,8 +69,7 @@ class FittedForecaster(SearchedNetwork):
             return prepare(int(self.lookback), None)
         season = season_length(panel.calendar.freqstr)
         lengths = candidate_lookbacks(season, self.horizon, int(panel.lengths.max()))
-        most = self.max_params if self.linear_seed else None
-        return prepare(best_lookback(lengths, prepare, most), None)
+        return prepare(best_lookback(lengths, prepare, self.max_params), None)
 
     def _prepared(
         self,
@@ -115,7 +115,8 @@ class FittedForecaster(SearchedNetwork):
         problem = make_problem(
             prepared,
             make_objective(self.loss, quantiles),
-            window_norm="last" if norm == "auto" else norm,
+            # A window of one row less its last value is nothing.
+            window_norm=("none" if lookback == 1 else "last") if norm == "auto" else norm,
             channel_mode="independent" if mode == "auto" else mode,
             batch_size=self.batch_size,
             seed=seed,
@@ -123,9 +124,11 @@ class FittedForecaster(SearchedNetwork):
         )
         return prepared, problem
 
-    def _remember(self, panel: Panel, known: NDArray[Any], naive: NaiveErrors) -> None:
+    def _remember(
+        self, panel: Panel, known: NDArray[Any], naive: NaiveErrors, seen: SeenRows
+    ) -> None:
         """Keep rows that forecasts read, of those too whose horizon is not over; and a season."""
-        self._naive = naive
+        self._naive, self._seen = naive, seen
         n_kept = max(self.lookback_ + self._shape.horizon - 1, naive.season)
         kept = panel.row_positions >= (panel.stop - n_kept)[panel.row_series]
         self._panel, self._known = tail(panel, n_kept), known[kept]
@@ -179,7 +182,8 @@ class FittedForecaster(SearchedNetwork):
         """Return the units of a panel's series.
 
         Those of new series, and of ones that were measured on few rows, are measured on the rows
-        given, or on those before some grid positions: a forecast must not know later ones.
+        given, or on those before some grid positions: a forecast must not know later ones. As long
+        as these are few, known series keep their units.
         """
         known = self._scales
         if panel.keys is None or self._panel.keys is None:
@@ -187,6 +191,7 @@ class FittedForecaster(SearchedNetwork):
         found = self._panel.keys.get_indexer(panel.keys)
         n_enough = self._shape.lookback
         center, scale = known.center[found].copy(), known.scale[found].copy()
+        scale[found < 0] = np.median(known.scale, axis=0)
         n_rows = known.n_rows[found].copy()
         n_used = panel.lengths if before is None else before - panel.first
         n_used = np.clip(n_used, 1, panel.lengths)
@@ -196,8 +201,9 @@ class FittedForecaster(SearchedNetwork):
                 panel.values,
                 panel.starts,
                 n_used,
-                n_enough=n_enough,
-                typical=np.median(known.scale, axis=0),
+                # As at fit: where no series had more rows, few are enough.
+                n_enough=n_enough if (known.n_rows >= n_enough).any() else 1,
+                typical=scale,
             )
             center[is_new], scale[is_new] = measured.center[is_new], measured.scale[is_new]
             n_rows[is_new] = measured.n_rows[is_new]
@@ -208,15 +214,12 @@ class FittedForecaster(SearchedNetwork):
     def _read_on(self, Y: Frame) -> tuple[Panel, bool]:
         """Read rows that hold the known ones, or go on from them; say whether they go on.
 
-        Rows of an array hold the known ones where they repeat those that are remembered, in their
-        places; else they follow.
+        Rows of an array hold the known ones where they begin with all of them; else they follow.
         """
         old = self._panel
         panel = read_panel(Y, like=old, missing=self.missing)
-        if panel.calendar.kind == "none":
-            again = panel.values[int(old.first[0]) : int(old.stop[0])]
-            if np.array_equal(again, old.values, equal_nan=True):
-                return replace(panel, first=np.zeros_like(panel.first)), False
+        if panel.calendar.kind == "none" and self._seen.begin(panel):
+            return replace(panel, first=np.zeros_like(panel.first)), False
         place = known_places(panel, old)
         if (panel.first > old.first[place])[place >= 0].any():
             return append(old, panel, missing=self.missing), True

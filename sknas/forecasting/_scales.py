@@ -102,7 +102,7 @@ def fit_panel_scales(
         Of fewer rows the scale is not measured.
     n_seen : ndarray of shape (n_series,) or None, default=None
         How many rows may be seen where those to use do not vary; None is no more.
-    typical : ndarray of shape (n_targets,) or None, default=None
+    typical : ndarray of shape (n_targets,) or (n_series, n_targets) or None, default=None
         Scale of series without one of their own; None is the middle one of the others here.
 
     Returns

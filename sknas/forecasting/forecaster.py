@@ -22,6 +22,7 @@ from sknas.forecasting._inference import Frequency
 from sknas.forecasting._known_reader import KnownReader
 from sknas.forecasting._naive import NaiveErrors
 from sknas.forecasting._probabilities import checked_probabilities
+from sknas.forecasting._seen import SeenRows
 from sknas.forecasting.backtesting import Backtest, run_backtest
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
@@ -51,7 +52,8 @@ _OWN = """\
         Whether every target reads its own past (and the covariates), with weights shared, or all
         columns. ``"auto"`` lets the validation loss of the linear seed decide.
     window_norm : {"auto", "none", "last", "revin"}, default="auto"
-        Normalisation of each window, undone on the forecast; ``"auto"`` is ``"last"``.
+        Normalisation of each window, undone on the forecast; ``"auto"`` is ``"last"``, and
+        ``"none"`` where the lookback is a single row.
     validation_fraction : float, default=0.2
         Share of the windows that validation decides on: the last ones in time.
 """
@@ -241,7 +243,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         outcome = self._search(problem, settings, start)
         self.lookback_ = prepared.shape.lookback
         self._scales, self._reader = prepared.scales, reader
-        self._remember(panel, known, NaiveErrors.of(panel))
+        self._remember(panel, known, NaiveErrors.of(panel), SeenRows().followed_by(panel))
         judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
         with torch_runtime():
             times = prepared.laid.times[prepared.outer.validation]
@@ -451,7 +453,8 @@ class GrowingDARTSForecaster(FittedForecaster):
             )
             self._go_on(problem, settings, start)
         self._scales, self._reader = scales, self._reader.extended(panel, static)
-        self._remember(panel, known, self._naive.going_on(panel, self._panel))
+        naive = self._naive.going_on(panel, self._panel)
+        self._remember(panel, known, naive, self._seen.followed_by(new))
         return self
 
     def score(
@@ -526,8 +529,8 @@ class GrowingDARTSForecaster(FittedForecaster):
 
         A clone is fitted on the first rows; this forecaster stays as it is. Or, where it is fitted
         and `initial` is None, its present fit forecasts what follows its last known rows; `Y` may
-        hold these, or go on from them. Rows of an array hold them if they repeat the last of them
-        in their places, counted from the first row of the fit; else they are taken to follow.
+        hold these, or go on from them. Rows of an array hold them if they begin with all of them,
+        from the first row of the fit on; else they are taken to follow.
 
         Each forecast reads the rows before its origin and no later ones, and its interval the
         errors that were known by then. MASE is in units of the naive forecast's error on the rows

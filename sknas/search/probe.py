@@ -81,8 +81,9 @@ class Probe:
     def standard_error(self, gains: Tensor) -> float:
         """Return the standard error of the mean of paired differences of losses.
 
-        Where samples overlap it is that of the means of blocks as long as the overlap. A sample
-        of weight k counts as k samples. Of a single sample it is infinite.
+        Where samples overlap it is that of the means of blocks as long as the overlap. Otherwise a
+        sample of weight k counts as k samples, and where weights are no whole numbers, the error
+        is that of a weighted mean. Of what amounts to a single sample it is infinite.
 
         Parameters
         ----------
@@ -99,10 +100,13 @@ class Probe:
         mean = (gains * weight).sum() / total
         n_blocks = max(2, len(gains) // self.n_overlapping)
         if self.n_overlapping <= 1 or len(gains) < n_blocks:
-            if total <= 1.0:
+            # Squared weights count each sample once, weights a sample of k as k of them.
+            counts = weight if (weight == weight.round()).all() else weight.square()
+            n_samples = total.square() / counts.sum()
+            if n_samples <= 1.0:
                 return math.inf
-            square = ((gains - mean).square() * weight).sum() / (total - 1.0)
-            return float((square / total).sqrt())
+            square = ((gains - mean).square() * counts).sum() / counts.sum()
+            return float((square / (n_samples - 1.0)).sqrt())
         pairs = zip(gains.tensor_split(n_blocks), weight.tensor_split(n_blocks), strict=True)
         residuals = torch.stack([((gain - mean) * w).sum() for gain, w in pairs])
         return float((residuals.square().sum() * n_blocks / (n_blocks - 1)).sqrt() / total)

@@ -349,7 +349,7 @@ def _told(tell: Callable[[], Phase]) -> Phase:
         return tell()
     except KeyboardInterrupt as error:
         phase = tell()
-        phase.interruption = phase.interruption or error
+        phase.interruption = error
         return phase
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from sknas.training.seeding import (
     Moments,
     design,
     ridge_solutions,
-    separate_targets,
     side_by_side,
+    target_groups,
 )
 
 __all__ = ["move_seed"]
@@ -55,15 +56,22 @@ def move_seed(problem: Problem, trunk: Trunk[Any]) -> None:
         seed.assign(*_moved_logistic(problem, trunk, rest[:, :, 0].double(), old))
         return
     left = dataclasses.replace(data, target=data.target - rest)
-    targets = separate_targets(trunk)
-    parts = zip(*(np.split(part, len(targets), axis=-1) for part in old), strict=True)
-    moved = []
-    for target, own in zip(targets, parts, strict=True):
-        judge = Moments(trunk, left, problem.validation, target)
-        moments = Moments(trunk, left, problem.train, target)
+    groups, moved = target_groups(trunk, data), []
+    for targets in groups:
+        own = (_columns(old[0], targets, trunk), _columns(old[1], targets, trunk))
+        judge = Moments(trunk, left, problem.validation, targets)
+        moments = Moments(trunk, left, problem.train, targets)
         solutions = [own, *ridge_solutions(moments, own[0])]
         moved.append(solutions[judge.best_of(solutions)])
-    seed.assign(*side_by_side(moved))
+    seed.assign(*side_by_side(moved, groups, trunk))
+
+
+def _columns(values: FloatArray, targets: Sequence[int] | None, trunk: Trunk[Any]) -> FloatArray:
+    """Return the columns (..., n_columns) that are of some targets."""
+    if targets is None:
+        return values
+    by_target = values.reshape(*values.shape[:-1], -1, trunk.seed.shape.horizon)
+    return by_target[..., list(targets), :].reshape(*values.shape[:-1], -1)
 
 
 def _part_of_branches(trunk: Trunk[Any], data: WindowData) -> Tensor:

@@ -42,7 +42,8 @@ class _Threads:
             found = torch.get_num_threads()
             if self.n_users == 0:
                 self.callers = found
-            self.own.found = self.callers if found == 1 else found
+            is_new = not hasattr(self.own, "found")
+            self.own.found = self.callers if is_new and found == 1 else found
             self.n_users += 1
             torch.set_num_threads(1)
 

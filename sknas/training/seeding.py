@@ -23,11 +23,11 @@ __all__ = [
     "design",
     "ridge_solutions",
     "seed_learns",
-    "separate_targets",
     "side_by_side",
     "solve_constant_seed",
     "solve_logistic_seed",
     "solve_ridge_seed",
+    "target_groups",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -52,24 +52,28 @@ class Moments:
         All samples.
     index : Tensor of int64
         Which of them.
-    target : int or None, default=None
-        The target that Y holds, with its own weights; None for all of them.
+    targets : sequence of int or None, default=None
+        The targets that Y holds, with their own weights; None for all of them.
     """
 
     def __init__(
-        self, trunk: Trunk[Any], data: WindowData, index: Tensor, target: int | None = None
+        self,
+        trunk: Trunk[Any],
+        data: WindowData,
+        index: Tensor,
+        targets: Sequence[int] | None = None,
     ) -> None:
         self.weight = 0.0
         self.x = self.y = self.xx = self.xy = np.zeros(())
         self.yy = 0.0
-        for features, targets, weights in _rows(trunk, data, index, target):
+        for features, values, weights in _rows(trunk, data, index, targets):
             weighted = features * weights[:, None]
             self.weight += float(weights.sum())
             self.x = self.x + weighted.sum(axis=0)
-            self.y = self.y + weights @ targets
+            self.y = self.y + weights @ values
             self.xx = self.xx + weighted.T @ features
-            self.xy = self.xy + weighted.T @ targets
-            self.yy += float((weights[:, None] * targets**2).sum())
+            self.xy = self.xy + weighted.T @ values
+            self.yy += float((weights[:, None] * values**2).sum())
 
     def loss(self, coef: FloatArray, intercept: FloatArray) -> float:
         """Return the weighted sum of squared errors of a linear model, from the sums alone."""
@@ -139,91 +143,124 @@ def solve_ridge_seed(
     intercept : ndarray of shape (n_outputs,)
         Intercepts.
     """
-    judged, solution = [], []
-    for target in separate_targets(trunk):
-        moments = Moments(trunk, data, train, target)
+    groups = target_groups(trunk, data)
+    judged, last = [], []
+    for targets in groups:
+        moments = Moments(trunk, data, train, targets)
         solutions = list(ridge_solutions(moments, np.zeros_like(moments.xy)))
-        place = len(solutions) // 2
-        if len(validation):
-            judge = Moments(trunk, data, validation, target)
-            place = judge.best_of(solutions)
+        judge = Moments(trunk, data, validation, targets)
+        place = judge.best_of(solutions) if judge.weight > 0 else len(solutions) // 2
         judged.append(solutions[place])
         if final is not None:
-            moments = Moments(trunk, data, final, target)
+            moments = Moments(trunk, data, final, targets)
             again = ridge_solutions(moments, np.zeros_like(moments.xy))
-            solution.append(next(itertools.islice(again, place, None)))
-    mean = side_by_side(judged)
-    last = side_by_side(solution) if solution else mean
+            last.append(next(itertools.islice(again, place, None)))
+    solution = side_by_side(last or judged, groups, trunk)
     if not trunk.seed.shape.quantiles:
-        return last
-    judges = validation if len(validation) else train
-    return _spread(trunk, last, _residual_quantiles(trunk, data, judges, mean))
+        return solution
+    offsets = [
+        _residual_quantiles(trunk, data, (validation, train), targets, mean)
+        for targets, mean in zip(groups, judged, strict=True)
+    ]
+    return _spread(trunk, solution, _in_order(offsets, groups, trunk))
 
 
-def separate_targets(trunk: Trunk[Any]) -> Sequence[int | None]:
-    """Return which targets a seed is solved for at a time: None is all of them.
+def target_groups(trunk: Trunk[Any], data: WindowData) -> list[list[int] | None]:
+    """Return which targets a seed is solved for at a time.
 
-    Targets that share a design matrix share its weights, and are solved together; where some are
-    missing each has weights of its own.
+    Targets that share a design matrix share its weights, and are solved together. Where values are
+    missing, these are targets that are known at the same steps.
 
     Parameters
     ----------
     trunk : Trunk
         Whose seed is solved.
+    data : WindowData
+        All samples.
 
     Returns
     -------
-    sequence of int or None
-        Targets in order, or None alone.
+    list of list of int or None
+        Targets of each group; None alone where there is one group.
     """
     shape = trunk.seed.shape
-    is_separate = shape.has_missing and not trunk.seed.is_shared
-    return range(shape.n_targets) if is_separate else (None,)
+    if not shape.has_missing or trunk.seed.is_shared:
+        return [None]
+    generator = torch.Generator().manual_seed(0)
+    sums = torch.zeros(shape.n_targets, dtype=torch.float64)
+    for part in torch.arange(len(data.past)).split(_CHUNK):
+        share = (~data.target[part].isnan()).double().mean(dim=2)  # (batch, targets)
+        # Equal columns have equal sums, and others hardly ever.
+        sums += torch.rand(len(part), generator=generator, dtype=torch.float64) @ share
+    groups: dict[float, list[int]] = {}
+    for target, value in enumerate(sums.tolist()):
+        groups.setdefault(value, []).append(target)
+    return list(groups.values()) if len(groups) > 1 else [None]
 
 
 def side_by_side(
     solutions: Sequence[tuple[FloatArray, FloatArray]],
+    groups: Sequence[Sequence[int] | None],
+    trunk: Trunk[Any],
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the solutions of `separate_targets` as one.
+    """Return the solutions for groups of targets as one for all of them.
 
     Parameters
     ----------
     solutions : sequence of (coef, intercept)
-        One for each.
+        One for each group.
+    groups : sequence of sequence of int or None
+        What `target_groups` returned.
+    trunk : Trunk
+        Whose seed was solved.
 
     Returns
     -------
     tuple of ndarray
-        Coefficients (n_features, n_outputs) and intercepts (n_outputs,).
+        Coefficients (n_features, n_columns) and intercepts (n_columns,), targets in order.
     """
     coefs, intercepts = zip(*solutions, strict=True)
-    return np.concatenate(coefs, axis=1), np.concatenate(intercepts)
+    return _in_order(coefs, groups, trunk), _in_order(intercepts, groups, trunk)
+
+
+def _in_order(
+    parts: Sequence[FloatArray], groups: Sequence[Sequence[int] | None], trunk: Trunk[Any]
+) -> FloatArray:
+    """Return the columns (..., n_columns) of groups of targets, the targets in order."""
+    if groups[0] is None:
+        return parts[0]
+    order = np.argsort([target for group in groups for target in group or ()])
+    columns = np.concatenate(parts, axis=-1)
+    by_target = columns.reshape(*columns.shape[:-1], -1, trunk.seed.shape.horizon)
+    return by_target[..., order, :].reshape(columns.shape)
 
 
 def _residual_quantiles(
-    trunk: Trunk[Any], data: WindowData, index: Tensor, mean: tuple[FloatArray, FloatArray]
+    trunk: Trunk[Any],
+    data: WindowData,
+    parts: Sequence[Tensor],
+    targets: Sequence[int] | None,
+    mean: tuple[FloatArray, FloatArray],
 ) -> FloatArray:
     """Return the weighted quantiles (n_quantiles, n_columns) of a ridge regression's residuals.
 
-    A column is a step, or a target's step.
+    They are those of the first part that has a known target. A column is a step, or a target's
+    step.
     """
     coef, intercept = mean
-    shape = trunk.seed.shape
-    selected = index[:: max(1, len(index) // _N_RESIDUALS)]
-    offsets = []
-    for target in separate_targets(trunk):
-        columns = slice(None)
-        if target is not None:
-            columns = slice(target * shape.horizon, (target + 1) * shape.horizon)
-        rows = list(_rows(trunk, data, selected, target))
-        residuals = np.concatenate(
-            [y - x @ coef[:, columns] - intercept[columns] for x, y, _ in rows]
-        )
-        weights = np.concatenate([w for _, _, w in rows])
-        offsets.append(
-            np.quantile(residuals, shape.quantiles, axis=0, weights=weights, method="inverted_cdf")
-        )
-    return np.concatenate(offsets, axis=1)
+    levels = trunk.seed.shape.quantiles
+    for index in parts:
+        selected = index[:: max(1, len(index) // _N_RESIDUALS)]
+        # The quantile loss is linear in the scale of a window.
+        rows = list(_rows(trunk, data, selected, targets, power=1))
+        weights = np.concatenate([w for _, _, w in rows]) if rows else np.zeros(0)
+        if weights.any():
+            residuals = np.concatenate([y - x @ coef - intercept for x, y, _ in rows])
+            found: FloatArray = np.quantile(
+                residuals, levels, axis=0, weights=weights, method="inverted_cdf"
+            )
+            return found
+    return np.zeros((len(levels), len(intercept)))
 
 
 def _spread(
@@ -275,15 +312,22 @@ def ridge_solutions(
 
 
 def _rows(
-    trunk: Trunk[Any], data: WindowData, index: Tensor, only: int | None = None
+    trunk: Trunk[Any],
+    data: WindowData,
+    index: Tensor,
+    targets: Sequence[int] | None = None,
+    power: int = 2,
 ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
-    """Yield design rows, target rows and weights, in float64; of one target where it is given."""
+    """Yield design rows, target rows and weights, in float64; of some targets or of all.
+
+    A weight is multiplied by that power of the scale of its window.
+    """
     n_values = data.past[0].numel() + data.target[0].numel() if len(index) else 1
     for part in index.split(max(1, min(_CHUNK, _MOST_VALUES // n_values))):
         past, target, weight = (tensor.double() for tensor in data.take(part))
         normed, stats, _ = trunk.window_norm(past)
         target, scale = _normalised(target, stats, trunk.window_norm.target_channels)
-        weight = weight[:, None] * scale.square()  # (batch, targets)
+        weight = weight[:, None] * scale**power  # (batch, targets)
         if trunk.seed.shape.has_missing:
             # All steps share a design matrix, so a row weighs by how many of them are known.
             weight = weight * (~target.isnan()).double().mean(dim=2)
@@ -295,11 +339,11 @@ def _rows(
                 target.flatten(0, 1).numpy(),
                 weight.flatten().numpy(),
             )
-        elif only is not None:
-            yield features.numpy(), target[:, only].numpy(), weight[:, only].numpy()
-        else:
-            # Targets share one design matrix, so they share its weights too.
-            yield features.numpy(), target.flatten(1).numpy(), weight.mean(dim=1).numpy()
+            continue
+        if targets is not None:
+            target, weight = target[:, targets], weight[:, targets]
+        # Targets share one design matrix, so they share its weights too.
+        yield features.numpy(), target.flatten(1).numpy(), weight.mean(dim=1).numpy()
 
 
 def _normalised(
@@ -398,10 +442,11 @@ def solve_logistic_seed(
     coef = np.zeros((rows[0].shape[1], n_classes))
     intercept = np.full(n_classes, -np.log(len(rows[1]) + 1.0))
     present = np.unique(rows[1])
-    if len(present) == 1 or best is None:
+    if len(present) == 1:
         intercept[present] = 0.0
         return coef, intercept
-    model = best[2] if final is None else _logistic(rows, best[1])
+    strength = _LOGISTIC_STRENGTHS[len(_LOGISTIC_STRENGTHS) // 2] if best is None else best[1]
+    model = best[2] if best is not None and final is None else _logistic(rows, strength)
     if len(present) == 2:
         coef[:, present] = np.stack([-model.coef_[0], model.coef_[0]], axis=1) / 2
         intercept[present] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2

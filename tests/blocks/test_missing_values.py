@@ -10,7 +10,12 @@ from sknas.blocks import NetworkShape, WindowData, WindowNorm
 from sknas.blocks.carrying import carried_forward
 from sknas.blocks.objective import Huber, Masked, MeanAbsolute, MeanSquared, Pinball
 from sknas.training import Problem, move_seed
-from sknas.training.seeding import solve_ridge_seed
+from sknas.training.seeding import (
+    Moments,
+    ridge_solutions,
+    solve_ridge_seed,
+    target_groups,
+)
 from tests.tiny import branch, generator, perturb, supernet
 
 SHAPE = NetworkShape(3, 7, 2, 2, (2, 0), has_missing=True)
@@ -141,3 +146,63 @@ def test_a_target_that_is_missing_throughout_leaves_a_seed_of_finite_weights():
     coef, intercept = solve_ridge_seed(trunk, data, torch.arange(150), torch.arange(150, 200))
     assert np.isfinite(coef).all()
     assert np.isfinite(intercept).all()
+
+
+def trunk_of_two(past, target, **shape):
+    """Return data of two channels that continue, and a trunk that reads both."""
+    data = WindowData(past, target, torch.ones(len(past)).double())
+    known = NetworkShape(2, 3, 2, 1, (0, 1), has_missing=True, **shape)
+    return data, supernet(shape=known, window_norm="none", channel_mode="mixed").trunk
+
+
+def test_targets_that_are_known_together_are_solved_together():
+    past = torch.randn(300, 4, 3, generator=generator(8), dtype=torch.float64)
+    target = past[:, :, -2:].clone()
+    shape = NetworkShape(4, 3, 4, 2, (0, 1, 2, 3), has_missing=True)
+    trunk = supernet(shape=shape, window_norm="none", channel_mode="mixed").trunk
+    weight = torch.ones(300).double()
+    assert target_groups(trunk, WindowData(past, target, weight)) == [None]
+    target[5:9, [0, 2]] = torch.nan
+    target[20, 3] = torch.nan
+    data = WindowData(past, target, weight)
+    assert sorted(map(sorted, target_groups(trunk, data))) == [[0, 2], [1], [3]]
+    train, judges = torch.arange(200), torch.arange(200, 300)
+    coef, intercept = solve_ridge_seed(trunk, data, train, judges)
+    for one in range(4):
+        alone = Moments(trunk, data, train, [one])
+        columns = slice(2 * one, 2 * one + 2)
+        best = min(
+            ridge_solutions(alone, np.zeros_like(alone.xy)),
+            key=lambda solution: np.abs(solution[0] - coef[:, columns]).max(),
+        )
+        np.testing.assert_allclose(coef[:, columns], best[0], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(intercept[columns], best[1], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.1, 0.5, 0.9)])
+def test_a_target_that_is_not_known_on_validation_has_a_seed_all_the_same(quantiles):
+    past = torch.randn(900, 2, 3, generator=generator(9), dtype=torch.float64)
+    noise = torch.randn(900, 2, 1, generator=generator(10), dtype=torch.float64)
+    target = past[:, :, -1:] + noise
+    target[600:, 1] = torch.nan
+    data, trunk = trunk_of_two(past, target, quantiles=quantiles)
+    train, judges = torch.arange(600), torch.arange(600, 900)
+    trunk.seed.assign(*solve_ridge_seed(trunk, data, train, judges))
+    output = trunk(past)[:, 1].detach()
+    if not quantiles:
+        assert float((output[:, 0] - past[:, 1, -1]).square().mean()) < 0.05
+        return
+    shares = (noise[:600, 1] + past[:600, 1, -1:] <= output[:600]).double().mean(dim=0)
+    assert (shares - torch.tensor(quantiles, dtype=torch.float64)).abs().max() < 0.02
+
+
+def test_without_validation_a_target_has_the_middle_penalty():
+    past = torch.randn(60, 2, 3, generator=generator(11), dtype=torch.float64)
+    target = past[:, :, -1:].clone()
+    target[40:, 1] = torch.nan
+    data, trunk = trunk_of_two(past, target)
+    train = torch.arange(40)
+    coef, _ = solve_ridge_seed(trunk, data, train, torch.arange(40, 60))
+    moments = Moments(trunk, data, train, [1])
+    solutions = list(ridge_solutions(moments, np.zeros_like(moments.xy)))
+    np.testing.assert_array_equal(coef[:, [1]], solutions[len(solutions) // 2][0])

@@ -189,5 +189,5 @@ def test_a_genotype_without_branches_is_the_linear_start():
 @pytest.mark.parametrize("parameter", ["genotype", "initial_genotype"])
 def test_a_genotype_of_single_channels_is_refused_where_targets_continue_none(parameter):
     independent = Genotype.named("gru", hidden_size=4, segment_length=1, channel_mode="independent")
-    with pytest.raises(ValueError, match="channel_mode='mixed'"):
+    with pytest.raises(ValueError, match=f"^{parameter} must .* channel_mode='mixed'"):
         regressor(**{parameter: independent}).fit(*product())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from sknas.training.runtime import TimeIsUpError
 from tests.faults import raise_at, raise_in_training_at
 from tests.small import (
     MAKERS,
@@ -137,6 +138,27 @@ def test_an_interrupt_before_there_is_a_result_leaves_the_estimator_as_it_was(mo
     with pytest.raises(KeyboardInterrupt):
         unfitted.fit(X, labels)
     assert not [name for name in vars(unfitted) if name.endswith("_")]
+
+
+def test_an_interrupt_of_a_warm_start_before_its_first_phase_keeps_the_network(monkeypatch):
+    X, y = product()
+    model = regressor(initial_genotype="product", search_epochs=12, max_nodes=1, warm_start=True)
+    expected = model.fit(X, y).predict(X)
+    assert model.genotype_.branches
+    raise_once(monkeypatch, "sknas.estimators._fitting", "lift_network")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert_array_equal(model.predict(X), expected)
+
+
+def test_an_interrupt_is_raised_though_the_time_was_up_before(monkeypatch):
+    X, y = product()
+    raise_at(monkeypatch, 30, TimeIsUpError)
+    raise_once(monkeypatch, "sknas.estimators._stages", "is_clear_gain")
+    model = regressor(initial_genotype="product", search_epochs=12, max_nodes=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert_usable(model, X, y)
 
 
 def test_an_interrupt_of_a_first_partial_fit_keeps_what_was_found(monkeypatch):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, TimeSeriesSplit
 
+from sknas.estimators import searched
 from sknas.estimators._fitting import fit_network
 from tests.small import classifier, futures, product, regressor, sequences
 
@@ -125,3 +126,26 @@ def test_the_architecture_is_judged_by_samples_of_every_kind_or_by_the_last(
         assert problem.weight.max() < problem.arch.min()
     else:
         assert set(y[problem.arch]) == set(y[problem.weight]) == {"first", "last"}
+
+
+@pytest.mark.parametrize(
+    ("validation", "is_in_time"),
+    [
+        ("auto", True),
+        ("chronological", True),
+        ("shuffle", False),
+        (KFold(3, shuffle=True, random_state=0), False),
+        (TimeSeriesSplit(2), True),
+    ],
+)
+def test_sequences_are_taken_for_windows_of_one_series_where_they_are_split_in_time(
+    validation, is_in_time, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr(
+        searched,
+        "fit_network",
+        lambda problem, *rest: seen.append(problem) or fit_network(problem, *rest),
+    )
+    regressor(max_nodes=0, validation=validation).fit(*sequences(40, 5))
+    assert [problem.is_in_time for problem in seen] == [is_in_time]

@@ -175,7 +175,8 @@ def test_other_classes_are_an_error_that_changes_nothing():
 @pytest.mark.parametrize("make", MAKERS)
 def test_the_network_before_is_judged_on_rows_that_it_was_not_trained_on(make):
     X, y = data_for(make)
-    model = make(**LEARNS, warm_start=True, random_state=None).fit(X, y)
+    # Each fit draws another seed from it.
+    model = make(**LEARNS, warm_start=True, random_state=np.random.RandomState(0)).fit(X, y)
     loss = stages(model)[model.search_report_.chosen]
     model.fit(X, y)
     assert_allclose(stages(model)["previous"], loss, rtol=1e-9)
@@ -188,3 +189,20 @@ def test_another_architecture_is_no_result_where_one_is_given():
     model.set_params(genotype="linear").fit(X, y)
     assert not model.genotype_.branches
     assert "previous" not in stages(model).index
+
+
+@pytest.mark.parametrize("change", [{"hidden_size": 6}, {"max_epochs": 4}])
+def test_a_given_architecture_goes_on_whatever_its_width(change):
+    X, y = product()
+    model = regressor(**{**LEARNS, "genotype": "product"}, warm_start=True).fit(X, y)
+    assert model.genotype_.branches
+    model.set_params(**change).fit(X, y)
+    assert "previous" in stages(model).index
+
+
+def test_rows_that_partial_fit_has_held_out_are_held_out_again():
+    X, y = product()
+    model = regressor(**LEARNS, warm_start=True, random_state=np.random.RandomState(0))
+    model.fit(X, y).partial_fit(X, y)
+    loss = stages(model)[model.search_report_.chosen]
+    assert_allclose(stages(model.fit(X, y))["previous"], loss, rtol=1e-9)

@@ -1,5 +1,7 @@
 """A backtest is what a user would get who forecasts, waits and forecasts again."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,6 +105,51 @@ def test_an_array_that_holds_the_known_rows_is_not_put_behind_them(Y, n_columns)
     assert model.backtest(values, refit=20).n_fits == 2
     frames = linear(6, 3).fit(Y.iloc[:100, :n_columns]).backtest(Y.iloc[:, :n_columns])
     assert_allclose(whole.forecasts.upper, frames.forecasts.upper)
+
+
+@pytest.mark.parametrize("types", [("f4", "f8"), ("f8", "f4"), ("f4", "f4")])
+@pytest.mark.parametrize("is_pickled", [False, True])
+def test_an_array_holds_the_known_rows_in_another_precision_too(Y, types, is_pickled):
+    known, given = (Y.to_numpy().astype(kind) for kind in types)
+    model = linear(6, 3).fit(known[:90])
+    if is_pickled:
+        model = pickle.loads(pickle.dumps(model))
+    for row in range(90, 100):
+        model.update(known[row : row + 1])
+    whole = model.backtest(given).forecasts
+    assert whole.cutoff.tolist()[0] == 99
+    assert_allclose(whole.truth[:6], Y[100:103].to_numpy().ravel(), rtol=1e-6)
+    assert len(whole) == len(model.backtest(given[100:]).forecasts)
+
+
+def test_an_array_updated_in_less_precision_is_known_again(Y):
+    values = Y.to_numpy()
+    model = linear(6, 3).fit(values[:90]).update(values[90:100].astype("f4"))
+    assert model.backtest(values).forecasts.cutoff.tolist()[0] == 99
+    assert_allclose(model.backtest(values).forecasts.truth[:6], values[100:103].ravel())
+
+
+def test_rows_that_follow_are_not_known_ones_for_ending_alike_in_their_places():
+    values = np.where(np.random.default_rng(0).random(160) < 0.2, 1.0, 0.0)
+    values[74:80] = values[154:160] = 0.0  # all that is remembered, and rows in its places
+    model = linear(4, 3).fit(values[:80])
+    found = model.backtest(values[80:], coverage=0.5).forecasts
+    assert found.cutoff.tolist()[0] == 79
+    assert_allclose(found.truth[:3], values[80:83])
+    assert len(found) == 3 * 78
+    assert_frame_equal(model.backtest(values, coverage=0.5).forecasts, found)
+
+
+def test_known_rows_of_an_array_may_be_missing_or_zero_of_either_sign():
+    values = autoregressive(160, 1)
+    values[[10, 50, 95, 96]] = np.nan
+    values[[20, 97]] = 0.0
+    again = values.copy()
+    again[[20, 97]] = -0.0
+    again[[10, 95]] = -np.nan
+    model = linear(6, 3, missing="mask").fit(values[:100])
+    whole, rest = (model.backtest(given, coverage=0.5) for given in (again, values[100:]))
+    assert_frame_equal(whole.forecasts, rest.forecasts)
 
 
 def test_covariates_of_an_array_stand_beside_its_rows():

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
 
 from tests.forecasting.makers import autoregressive, frame, linear, panel, recurrent
 
@@ -169,3 +170,11 @@ def test_a_refit_on_all_rows_reads_no_window_across_two_series():
     forecast = linear(horizon=3, refit_full=True).fit(Y).predict()["y0"]
     for name, wave in waves.items():
         assert_allclose(forecast.loc[name], wave[90:93], atol=0.01)
+
+
+def test_a_lookback_of_a_row_reads_that_row():
+    Y = frame(autoregressive(400, 2))
+    model = linear(1, 1).fit(Y[:300])
+    assert_allclose(model.predict(), -0.8 * Y[299:300], atol=0.3)
+    assert_frame_equal(model.predict(), linear(1, 1, window_norm="none").fit(Y[:300]).predict())
+    assert model.score(Y[300:]) > linear(1, 1, window_norm="last").fit(Y[:300]).score(Y[300:]) + 0.2

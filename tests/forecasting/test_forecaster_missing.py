@@ -44,6 +44,15 @@ def test_a_gap_behind_the_known_rows_is_filled_as_far_as_one_between_rows():
     assert model.update(frame(noise(3, 1), 1300)).cutoff == days(1, 1302)[0]
 
 
+def test_rows_that_were_filled_in_allow_no_longer_gap():
+    model = linear(missing="mask").fit(frame(autoregressive(60, 1)))
+    ends = frame(noise(901, 1), 1300).iloc[[0, -1]]  # of 900 rows that are not there
+    with pytest.raises(ValueError, match=r"^Y_new must have a row for at least one of 100 steps"):
+        model.update(ends)
+    near = frame(noise(901, 1), 1200).iloc[[0, -1]]
+    assert model.update(near).cutoff == near.index[-1]
+
+
 @pytest.mark.parametrize("make", [linear, recurrent])
 @pytest.mark.parametrize("window_norm", ["none", "last", "revin"])
 def test_forecasts_are_finite_whatever_is_missing(make, window_norm):

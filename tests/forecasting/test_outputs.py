@@ -35,11 +35,23 @@ def test_within_the_horizon_they_are_the_network_s_own():
 
 def test_equal_blocks_spread_as_conformal_intervals_do():
     errors = noise(999, 3, 2)
-    conformal = ConformalResiduals.from_residuals(errors)
-    near, far = (conformal.quantiles(np.zeros((n, 2)), LEVELS) for n in (3, 9))
+    near = ConformalResiduals.from_residuals(errors).quantiles(np.zeros((3, 2)), LEVELS)
     middle = near[1]
     values = np.tile((near - middle)[None], (1, 1, 3, 1))
     found = Outputs(values, LEVELS, 3).levels(LEVELS, "alpha")[:, 0]
     centred = ConformalResiduals.from_residuals(errors - middle)
     assert_allclose(found[[0, 2]], centred.quantiles(np.zeros((9, 2)), LEVELS)[[0, 2]])
-    assert far.shape == found.shape
+
+
+def test_conformal_ends_with_a_bias_add_their_squares_by_sign():
+    bias = np.array([[0.4, -3.0], [-0.4, 0.2], [3.0, -0.6]])  # (horizon, n_targets)
+    conformal = ConformalResiduals.from_residuals(noise(999, 3, 2) + bias)
+    near, far = (conformal.quantiles(np.zeros((n, 2)), LEVELS) for n in (3, 9))
+    assert (near[:, 0] * near[:, 2] < 0).any()  # squares are added, and subtracted
+    assert (near[:, 0] * near[:, 2] > 0).any()
+    for place in np.ndindex(far.shape):
+        level, step, target = place
+        ends = [near[level, 2, target]] * (step // 3) + [near[level, step % 3, target]]
+        square = sum(end**2 if end > 0 else -(end**2) for end in ends)
+        assert_allclose(far[place], np.sqrt(square) if square > 0 else -np.sqrt(-square))
+    assert (np.diff(far, axis=0) >= 0).all()

@@ -83,6 +83,28 @@ def test_a_shop_in_another_unit_is_measured_once_it_has_rows():
     assert fitted._scales.scale[-1].item() == pytest.approx(new.y.std(ddof=0), rel=1e-6)
 
 
+def test_series_that_are_all_young_keep_their_units_as_rows_come():
+    frames = {key: shops(key, 0, 50, level) for key, level in {"a": 1e-3, "b": 1e3}.items()}
+    Y = pd.concat([rows[:20] for rows in frames.values()])
+    fitted = GrowingDARTSForecaster(lookback=30, horizon=1, max_nodes=0).fit(Y)
+    before = fitted._scales.scale[:, 0]
+    assert before[1] > 1e5 * before[0]
+    # One row of one of them; then one has rows enough and the other has not.
+    for key, begin, end in (("a", 20, 21), ("b", 20, 22), ("a", 21, 40), ("b", 22, 23)):
+        fitted.update(frames[key][begin:end])
+        assert fitted._scales.scale[:, 0] == pytest.approx(before, rel=0.3)
+    fitted.update(shops("c", 20, 35, 1e-6))
+    assert fitted._scales.scale[:2, 0] == pytest.approx(before, rel=0.3)
+
+
+def test_a_new_series_among_young_ones_has_the_units_of_its_rows():
+    Y = pd.concat([shops(key, 0, 20, level) for key, level in {"a": 1e-3, "b": 1e3}.items()])
+    fitted = GrowingDARTSForecaster(lookback=30, horizon=1, max_nodes=0).fit(Y)
+    new = shops("c", 10, 20, 1e-6)
+    fitted.update(new)
+    assert fitted._scales.scale[2, 0] == pytest.approx(new.y.std(ddof=0))
+
+
 # -- no look ahead ----------------------------------------------------------------------------
 
 

@@ -5,8 +5,16 @@ import dataclasses
 import pytest
 import torch
 
+from sknas.blocks import WindowData
+from sknas.blocks.objective import MeanSquared
+from sknas.search.probe import Probe
 from sknas.training import is_clear_gain, make_probe
 from tests.training.test_phases import SHAPE, problem
+
+
+def weighted(weight):
+    nothing = torch.zeros(len(weight), 1, 1, dtype=torch.float64)
+    return WindowData(nothing, nothing, weight)
 
 
 def judged(before, after, *, lookback, share=0.0, n_errors=4.0, is_in_time=True):
@@ -61,3 +69,26 @@ def test_the_error_of_separate_samples_is_that_of_their_mean():
     gains = torch.randn(9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     error = make_probe(task).standard_error(gains)
     assert error == pytest.approx(float(gains.std()) / 3.0)
+
+
+@pytest.mark.parametrize("unit", [0.01, 0.7])
+def test_the_error_of_weighted_samples_has_no_unit(unit):
+    generator = torch.Generator().manual_seed(1)
+    gains, weight = (torch.rand(60, generator=generator, dtype=torch.float64) for _ in range(2))
+    errors = [
+        Probe(weighted(w), torch.arange(60), MeanSquared()).standard_error(gains)
+        for w in (weight, unit * weight)
+    ]
+    assert errors[0] == pytest.approx(errors[1])
+    # Over many draws of the samples, the weighted means scatter by about that.
+    draws = torch.rand(4000, 60, generator=generator, dtype=torch.float64)
+    means = (draws * weight).sum(dim=1) / weight.sum()
+    assert errors[0] == pytest.approx(float(means.std()), rel=0.25)
+
+
+def test_a_weight_that_counts_is_as_many_samples():
+    gains = torch.tensor([0.3, -0.1, 0.5, 0.2], dtype=torch.float64)
+    counts = torch.tensor([1.0, 3.0, 2.0, 4.0], dtype=torch.float64)
+    repeated = gains.repeat_interleave(counts.long())
+    error = Probe(weighted(counts), torch.arange(4), MeanSquared()).standard_error(gains)
+    assert error == pytest.approx(float(repeated.std()) / 10**0.5)
