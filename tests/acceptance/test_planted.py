@@ -47,8 +47,8 @@ def test_a_linear_law_stays_a_linear_model(seed):
 
 @pytest.mark.parametrize("seed", [0])
 def test_an_oscillation_is_forecast_better_than_by_its_last_value_or_by_ridge(seed):
-    lookback, horizon, n_train = 24, 8, 800
-    series = make_coupled_oscillation(1200, random_state=seed).to_numpy()
+    lookback, horizon, n_train = 12, 4, 500
+    series = make_coupled_oscillation(900, random_state=seed).to_numpy()
     n = len(series) - horizon
     y = np.stack([series[k : n + k] for k in range(1, horizon + 1)], axis=1)
     X = series[:n]
