@@ -30,12 +30,12 @@ from sknas.training.judging import (
 )
 from sknas.training.nets import DerivedNet, Dropout, Feed, SearchFeed, SearchNet
 from sknas.training.problem import Problem, Schedule
+from sknas.training.ridge_seed import solve_ridge_seed
 from sknas.training.runtime import TimeIsUpError
 from sknas.training.seeding import (
     seed_learns,
     solve_constant_seed,
     solve_logistic_seed,
-    solve_ridge_seed,
 )
 
 __all__ = [

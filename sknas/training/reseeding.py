@@ -14,13 +14,8 @@ from torch import Tensor
 from sknas.blocks import Trunk, WindowData
 from sknas.blocks.window_data import outputs
 from sknas.training.problem import Problem
-from sknas.training.seeding import (
-    Moments,
-    design,
-    ridge_solutions,
-    side_by_side,
-    target_groups,
-)
+from sknas.training.ridge_seed import Moments, ridge_solutions, side_by_side, target_groups
+from sknas.training.seeding import design
 
 __all__ = ["move_seed"]
 

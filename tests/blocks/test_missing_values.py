@@ -10,7 +10,7 @@ from sknas.blocks import NetworkShape, WindowData, WindowNorm
 from sknas.blocks.carrying import carried_forward
 from sknas.blocks.objective import Huber, Masked, MeanAbsolute, MeanSquared, Pinball
 from sknas.training import Problem, move_seed
-from sknas.training.seeding import (
+from sknas.training.ridge_seed import (
     Moments,
     ridge_solutions,
     solve_ridge_seed,

@@ -6,7 +6,7 @@ import torch
 
 from sknas.blocks import NetworkShape, WindowData
 from sknas.blocks.objective import MeanAbsolute, Pinball
-from sknas.training.seeding import solve_ridge_seed
+from sknas.training.ridge_seed import solve_ridge_seed
 from tests.tiny import branch, generator, perturb, supernet
 
 LEVELS = (0.1, 0.5, 0.8)

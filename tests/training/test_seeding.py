@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from sknas.training import seeding
+from sknas.training import ridge_seed, seeding
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
@@ -28,10 +28,10 @@ def test_features_that_vary_by_rounding_alone_get_no_coefficient(level):
     x = np.array([-0.3, -0.2, -0.1]) + level
     x = x * (1 + 1e-16 * rng.integers(-2, 3, size=(500, 3)))
     y = 0.1 + 1e-16 * rng.normal(size=(500, 1))
-    moments = seeding.Moments.__new__(seeding.Moments)
+    moments = ridge_seed.Moments.__new__(ridge_seed.Moments)
     moments.weight, moments.x, moments.y = 500.0, x.sum(axis=0), y.sum(axis=0)
     moments.xx, moments.xy = x.T @ x, x.T @ y
-    for coef, intercept in seeding.ridge_solutions(moments, np.zeros((3, 1))):
+    for coef, intercept in ridge_seed.ridge_solutions(moments, np.zeros((3, 1))):
         assert np.abs(coef).max() == 0.0
         assert intercept == pytest.approx(0.1, rel=1e-12)
 
@@ -40,12 +40,14 @@ def test_features_that_vary_have_the_coefficients_of_ridge():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 3)) * [1.0, 1e-3, 10.0] + [0.0, 1.0, 50.0]
     y = x @ rng.normal(size=(3, 2)) + 0.1 * rng.normal(size=(200, 2))
-    moments = seeding.Moments.__new__(seeding.Moments)
+    moments = ridge_seed.Moments.__new__(ridge_seed.Moments)
     moments.weight, moments.x, moments.y = 200.0, x.sum(axis=0), y.sum(axis=0)
     moments.xx, moments.xy = x.T @ x, x.T @ y
     size = np.linalg.eigvalsh(np.cov(x.T, bias=True)).mean()
     for penalty, (coef, intercept) in zip(
-        seeding._RIDGE_PENALTIES, seeding.ridge_solutions(moments, np.zeros((3, 2))), strict=True
+        ridge_seed._RIDGE_PENALTIES,
+        ridge_seed.ridge_solutions(moments, np.zeros((3, 2))),
+        strict=True,
     ):
         expected = Ridge(alpha=200 * penalty * size).fit(x, y)
         np.testing.assert_allclose(coef.T, expected.coef_, rtol=1e-4, atol=1e-6)
