@@ -70,7 +70,12 @@ def ridge(windows: Windows) -> np.ndarray:
     X, y = rows(windows.X[:n_train]), rows(windows.y[:n_train])
     X_judge, y_judge = rows(windows.X[n_train:]), rows(windows.y[n_train:])
     models = [Ridge(alpha=penalty).fit(X, y) for penalty in PENALTIES]
-    best = min(models, key=lambda model: float(np.mean((model.predict(X_judge) - y_judge) ** 2)))
+
+    def loss(model: Ridge) -> float:
+        # One step makes one target, which Ridge predicts as a vector.
+        return float(np.mean((model.predict(X_judge).reshape(y_judge.shape) - y_judge) ** 2))
+
+    best = min(models, key=loss)
     n_windows, horizon, n_channels = windows.y_test.shape
     found = best.predict(rows(windows.X_test))
     return found.reshape(n_windows, n_channels, horizon).swapaxes(1, 2)
