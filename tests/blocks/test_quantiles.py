@@ -60,3 +60,24 @@ def test_a_seed_begins_at_the_quantiles_of_its_residuals(mode):
     # Wider where the noise is wider: the second step has twice the first one's.
     width = (quantiles[:, :, -1] - quantiles[:, :, 0]).detach().mean(dim=(0, 1))
     assert float(width[1] / width[0]) == pytest.approx(2.0, rel=0.1)
+
+
+def test_under_revin_a_seed_begins_where_the_loss_is_least_in_the_units_of_the_target():
+    """Windows of three times the scale have a third of the residuals, in units of the scale."""
+    n = 4000
+    scale = torch.ones(n, 1, 1).double()
+    scale[::2] = 3.0
+    past = scale * torch.randn(n, 3, 7, generator=generator(), dtype=torch.float64)
+    noise = 2.0 * torch.rand(n, 2, 2, generator=generator(1), dtype=torch.float64) - 1.0
+    noise[::2] *= 0.01  # units of the window's scale
+    data = WindowData(past, scale * noise, torch.ones(n).double())
+    shape = NetworkShape(3, 7, 2, 2, (2, 0), quantiles=(0.5, 0.9))
+    trunk = supernet(shape=shape, window_norm="revin").trunk
+    trunk.seed.assign(*solve_ridge_seed(trunk, data, torch.arange(3000), torch.arange(3000, n)))
+    output = trunk(past).detach().unflatten(2, (2, 2))
+    loss = Pinball((0.9,))
+    shifts = torch.linspace(-0.4, 0.4, 17).double()
+    losses = [
+        loss.per_sample(output[:, :, 1] + shift * scale, data.target).mean() for shift in shifts
+    ]
+    assert abs(float(shifts[int(np.argmin(losses))])) <= 0.05
