@@ -113,16 +113,18 @@ def test_each_thread_gets_its_own_number_of_threads_back_in_whatever_order_fits_
         others.append(torch.get_num_threads())
 
     worker = threading.Thread(target=work)
-    with torch_runtime(), torch_runtime():
-        worker.start()
-        is_in.wait(10)
-        own = [torch.get_num_threads()]
+    with torch_runtime():
+        with torch_runtime():
+            worker.start()
+            is_in.wait(10)
+            own = [torch.get_num_threads()]
+        own.append(torch.get_num_threads())
     own.append(torch.get_num_threads())
     may_go.set()
     worker.join()
     own.append(torch.get_num_threads())
     torch.set_num_threads(before)
-    assert own == [1, 2, 2]
+    assert own == [1, 1, 2, 2]
     assert others == [1, 2]
 
 
