@@ -23,6 +23,8 @@ def timed(function: Callable[[], Any]) -> tuple[Any, float]:
 
 def errors(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """Return mean squared and mean absolute error over all samples, steps and channels."""
+    if predicted.shape != truth.shape:  # arrays that broadcast would give a number, a wrong one
+        raise ValueError(f"forecasts of shape {predicted.shape} for a truth of {truth.shape}")
     return {
         "mse": float(np.mean((predicted - truth) ** 2)),
         "mae": float(np.mean(np.abs(predicted - truth))),
