@@ -51,6 +51,16 @@ PAPERS = {
     "north": ["grown from one", "  north"],
 }
 REFERENCE = "three mixed nodes"
+PEERS = [
+    "ridge (the seed)",
+    "gru",
+    "lstm",
+    "random genotypes",
+    "default, refit",
+    REFERENCE,
+    "grown from one",
+    "random search",
+]
 COLUMNS = ["task", "method", "mse", "mse std", "gap", "n_params", "cpu_seconds"]
 
 
@@ -67,20 +77,22 @@ def write_papers(folder: Path, rows: list[dict[str, object]]) -> None:
         (folder / f"paper-{paper}.txt").write_text(text, encoding="utf-8")
 
 
-def worth(records: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return each method's error as a ratio to the plain search's of the same seed.
+def worth(
+    records: list[dict[str, object]], reference: str = REFERENCE, measure: str = "mse"
+) -> list[dict[str, object]]:
+    """Return each method's error as a ratio to that of a reference with the same seed.
 
     Means over seeds with the standard error of that mean; a task a column.
     """
     frame = pd.DataFrame(records)
-    plain = frame[frame.method == REFERENCE].set_index(["task", "seed"]).mse
-    # Draws beyond the plain search's seeds are compared with its mean.
+    plain = frame[frame.method == reference].set_index(["task", "seed"])[measure]
+    # Draws beyond the reference's seeds are compared with its mean.
     mean = plain.groupby("task").mean()
     frame["reference"] = [
         plain.get((task, seed), mean.get(task, math.nan))
         for task, seed in zip(frame.task, frame.seed, strict=True)
     ]
-    frame["ratio"] = frame.mse / frame.reference
+    frame["ratio"] = frame[measure] / frame.reference
     rows: list[dict[str, object]] = []
     for method, runs in frame.groupby("method", sort=False):
         row: dict[str, object] = {"method": method}
@@ -91,6 +103,16 @@ def worth(records: list[dict[str, object]]) -> list[dict[str, object]]:
             if len(ratios) > 1:
                 row[task] = f"{row[task]} \u00b1 {error:.3f}"
         rows.append(row)
+    return rows
+
+
+def beside_default(records: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return errors as ratios to the default's, and CPU seconds, of what stands in its place."""
+    rows: list[dict[str, object]] = []
+    for measure, name in (("mse", "test error"), ("cpu_seconds", "CPU seconds")):
+        for row in worth(records, "default", measure):
+            if row["method"] in PEERS:
+                rows.append({"ratio of": name, **row})
     return rows
 
 
@@ -122,3 +144,5 @@ def main(folder: Path) -> None:
     if kept:
         text = table(worth(kept["records"]))
         (folder / "benchmark-worth.txt").write_text(text, encoding="utf-8")
+        text = table(beside_default(kept["records"]))
+        (folder / "benchmark-beside-default.txt").write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from sknas.datasets import make_linear_law, make_product
-from sknas.estimators import searched
+from sknas.estimators import _updating, searched
 from tests.faults import raise_in_training_at
 from tests.oracles.windows import looped_windows
 from tests.small import (
@@ -138,6 +138,24 @@ def test_a_network_with_branches_is_offered_moves_of_its_own():
     assert all(event.output_change < 1e-6 for event in events)
     assert any(event.is_accepted for event in events)
     assert model.n_params_ > n_params
+
+
+def test_moves_of_a_grown_network_that_is_not_kept_are_told_as_undone(monkeypatch):
+    settings = {**EAGER, "max_nodes": 1, "hidden_size": 8, "learning_rate": 0.01}
+    model = regressor(**settings, linear_seed=False).partial_fit(*product_law(0))
+    n_events, genotype = len(model.growth_events_), model.genotype_
+    X, y = product_law(1)
+    consider = _updating._Update.consider
+    monkeypatch.setattr(
+        _updating._Update,
+        "consider",
+        lambda self, name, *rest: name != "grown" and consider(self, name, *rest),
+    )
+    model.set_params(max_nodes=3, search_epochs=24).partial_fit(X, y + 3 * np.abs(X[:, 0]))
+    events = model.growth_events_[n_events:]
+    assert events
+    assert not any(event.is_accepted for event in events)
+    assert model.genotype_ == genotype
 
 
 @pytest.mark.parametrize("bound", [{"max_nodes": 0}, {"genotype": "linear"}, {"max_params": 10}])
