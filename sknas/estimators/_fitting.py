@@ -72,6 +72,11 @@ def fit_network(
     Outcome
         The chosen network and what is to be told of it.
     """
+    if settings.n_models > 1 and problem.shape.is_embedded:
+        raise ValueError(
+            "n_models must be 1 where codes are embedded, since networks that are averaged cannot "
+            f"share a table; got {settings.n_models}."
+        )
     begun = time.monotonic()
     supernet, problem = plant(problem, settings)
     seed = derive(supernet, generator=problem.generator)
@@ -84,6 +89,7 @@ def fit_network(
         candidate = fit.first_candidate()
         if candidate is not None:
             fit.train(candidate)
+            fit.average()
         has_units = candidate is not None and bool(candidate.spec.genotype.branches)
         may_narrow = has_units and account.interruption is None and len(stages.trainings)
         if settings.size_penalty > 0 and may_narrow:
@@ -218,6 +224,37 @@ class _Fit:
         self.stages.account.phases.append((phase_name, phase))
         self.stages.add_training(stage, phase, phase.seconds)
 
+    def average(self) -> None:
+        """Offer the mean of several trained networks; train those that are missing."""
+        if self.settings.n_models == 1 or not self.stages.trainings:
+            return
+        spec = self.stages.best_trained.spec
+        if not spec.genotype.branches:
+            return
+        n_models = self._n_models_within_bounds()
+        for number in range(len(self.stages.trainings) + 1, n_models + 1):
+            fresh = build_fresh(spec, self.supernet_at_birth, self.problem)
+            self._train(f"retrained {number}", "retrain", fresh, self.schedule.fresh_epochs)
+        members = sorted(self.stages.trainings, key=lambda training: training[0].loss)[:n_models]
+        if len(members) > 1:
+            self.stages.add_mean(members)
+
+    def _n_models_within_bounds(self) -> int:
+        """Return how many trained networks may be averaged, `max_params` being the mean's."""
+        wanted, seed = self.settings.n_models, self.stages.seed.n_params
+        branches = self.stages.best_trained.n_params - seed
+        n_models = wanted
+        while n_models > 1 and not self.space.fits(seed + n_models * branches):
+            n_models -= 1
+        if n_models < wanted:
+            warnings.warn(
+                f"max_params={self.settings.max_params} leaves room for {n_models} of n_models="
+                f"{wanted} networks. Raise max_params, or lower hidden_size.",
+                SearchWarning,
+                stacklevel=8,
+            )
+        return n_models
+
     def narrow(self, network: DerivedNetwork) -> None:
         """Remove units that are not worth their weights from a trained network; train it on."""
         gates = narrow(
@@ -257,7 +294,7 @@ class _Fit:
             network,
             everything,
             validates=False,
-            n_epochs=max(1, chosen.phase.best_epoch if chosen.phase is not None else 0),
+            n_epochs=max(1, chosen.best_epoch),
             on_epoch=lambda row: self.progress("refit", row),
         )
         self.stages.account.phases.append(("refit", phase))

@@ -80,6 +80,7 @@ class Settings:
     early_stopping: bool
     refit: str
     refit_full: bool
+    n_models: int
 
 
 def arch_fraction(given: float | str, schedule: ArchSchedule[Any]) -> float:

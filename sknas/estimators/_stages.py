@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+import statistics
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 from sknas.blocks import NetworkShape
 from sknas.blocks.carrying import carried_forward
 from sknas.blocks.window_data import losses
-from sknas.derived import DerivedNetwork
+from sknas.derived import DerivedNetwork, average_networks
 from sknas.reporting import SearchReport
 from sknas.search import Move
 from sknas.training import Phase, Problem, is_clear_gain, make_probe, mean_loss, validation_losses
@@ -107,6 +109,8 @@ class Stage:
         How long the stage took.
     phase : Phase or None, default=None
         The training that led there.
+    best_epoch : int, default=0
+        Epochs after which that training was best.
     """
 
     name: str
@@ -115,6 +119,7 @@ class Stage:
     n_params: int
     seconds: float
     phase: Phase | None = None
+    best_epoch: int = 0
 
 
 @dataclass
@@ -265,15 +270,33 @@ class Stages:
             How long the stage took.
         """
         network = phase.network
-        stage = Stage(name, network, phase.loss, network.n_params, seconds, phase)
+        stage = Stage(name, network, phase.loss, network.n_params, seconds, phase, phase.best_epoch)
         self.account.stages.append(stage)
+
+    def add_mean(self, members: Sequence[tuple[Stage, Phase]]) -> None:
+        """Note the network whose output is the mean of some trained ones.
+
+        Parameters
+        ----------
+        members : sequence of (Stage, Phase)
+            Trainings of networks with branches, at least two.
+        """
+        begun = time.monotonic()
+        network = average_networks([phase.network for _, phase in members])
+        loss = mean_loss(validation_losses(network, self.problem), self.problem)
+        best_epoch = round(statistics.mean(stage.best_epoch for stage, _ in members))
+        seconds = time.monotonic() - begun
+        self.account.stages.append(
+            Stage("averaged", network, loss, network.n_params, seconds, None, best_epoch)
+        )
 
     def choose(self, size_penalty: float) -> Stage:
         """Take the stage with the least validation loss, and the seed unless the gain is clear.
 
         Inherited weights have been validated over the whole search, and what is chosen often is
         flattered by it: a network trained anew gives way to them only if they are better by a
-        standard error of the paired differences, or if it is not clearly better than the seed.
+        standard error of the paired differences, or if it is not clearly better than the seed. So
+        do single trainings to the mean of several, by two errors: the best of them is flattered.
 
         With a size penalty what the weights cost is added to the loss when networks are compared
         with each other, and not when the seed is: the seed has no units to choose from.
@@ -305,7 +328,7 @@ class Stages:
 
         best = min(offers, key=price)
         n_errors = _n_errors(len(offers)) if make_probe(self.problem).n_overlapping == 1 else 1.0
-        preferred = (stage for stage in (self._unflattered(best), best))
+        preferred = (self._unflattered(best, has_prices=size_penalty > 0), best)
         return next((stage for stage in preferred if self._is_clear(stage, n_errors)), self.seed)
 
     def _is_clear(self, stage: Stage, n_errors: float) -> bool:
@@ -315,17 +338,25 @@ class Stages:
             self._seed_losses, losses, self.problem, share=0.005, n_errors=n_errors
         )
 
-    def _unflattered(self, best: Stage) -> Stage:
-        """Return the network trained anew in place of inherited weights not clearly better."""
-        stages = self.account.stages
-        fresh = next((stage for stage in stages if stage.name == "retrained"), None)
+    def _unflattered(self, best: Stage, *, has_prices: bool) -> Stage:
+        """Return the mean of trainings, or what was trained anew, for one not clearly better.
+
+        Where weights have prices, those of a mean, which has the most, must have been worth it.
+        """
+        stages = {stage.name: stage for stage in self.account.stages}
+        mean, fresh = stages.get("averaged"), stages.get("retrained")
+        if mean is not None and not has_prices:
+            return best if self._is_better(best, mean, 2.0) else mean
         if fresh is None or best.name not in ("derived", "trained"):
             return best
         if fresh.phase is not None and fresh.phase.interruption is not None:
             return best  # cut short, it has not shown what it can
-        before, after = self._losses(fresh), self._losses(best)
-        is_better = is_clear_gain(before, after, self.problem, share=0.0, n_errors=1.0)
-        return best if is_better else fresh
+        return best if self._is_better(best, fresh, 1.0) else fresh
+
+    def _is_better(self, one: Stage, other: Stage, n_errors: float) -> bool:
+        """Say whether one network is better than another by so many standard errors."""
+        before, after = self._losses(other), self._losses(one)
+        return is_clear_gain(before, after, self.problem, share=0.0, n_errors=n_errors)
 
     def _losses(self, stage: Stage) -> Tensor:
         if stage.network is None:

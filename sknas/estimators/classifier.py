@@ -99,6 +99,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         validation: Any = "auto",
         refit: str = "both",
         refit_full: bool = False,
+        n_models: int = 1,
         class_weight: Any = None,
         device: str = "cpu",
         random_state: Any = None,
@@ -146,6 +147,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.validation = validation
         self.refit = refit
         self.refit_full = refit_full
+        self.n_models = n_models
         self.class_weight = class_weight
         self.device = device
         self.random_state = random_state

@@ -85,6 +85,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "validation": [StrOptions(set(VALIDATION)), HasMethods(["split"])],
     "refit": [StrOptions({"inherit", "scratch", "both"})],
     "refit_full": ["boolean"],
+    "n_models": [_at_least(Integral, 1)],
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -216,6 +217,11 @@ _SHARED = """\
     refit_full : bool, default=False
         Train on over all samples at the end, those that validated and those in gaps between splits
         included, for as long as validation found best.
+    n_models : int, default=1
+        Networks whose mean is the result, unless one of them validates clearly better. All have
+        the architecture that was found; those still missing are trained anew from other draws, so
+        that each takes the time of a training more. The mean is one network with the branches of
+        all, within `max_params`. Without effect on the linear seed alone.
     device : str, default="cpu"
         Device to train on.
     random_state : int, RandomState or None, default=None

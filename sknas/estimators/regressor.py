@@ -114,6 +114,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         validation: Any = "auto",
         refit: str = "both",
         refit_full: bool = False,
+        n_models: int = 1,
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,
@@ -163,6 +164,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.validation = validation
         self.refit = refit
         self.refit_full = refit_full
+        self.n_models = n_models
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

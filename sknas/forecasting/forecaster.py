@@ -155,6 +155,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         validation: str = "auto",
         refit: str = "both",
         refit_full: bool = False,
+        n_models: int = 1,
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,
@@ -204,6 +205,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         self.validation = validation
         self.refit = refit
         self.refit_full = refit_full
+        self.n_models = n_models
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

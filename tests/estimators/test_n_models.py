@@ -1,0 +1,163 @@
+"""`n_models`: the mean of several trainings of what was found, where validation prefers it."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sknas.estimators import _stages
+from sknas.exceptions import SearchWarning
+from tests.faults import raise_in_training_at
+from tests.small import GRU, MAKERS, N_EPOCH_STEPS, data_for, product, regressor, sequences, trained
+
+pytestmark = pytest.mark.usefixtures("short_epochs")
+LONG = {"genotype": "product", "hidden_size": 8, "max_epochs": 30, "learning_rate": 0.01}
+
+
+def noisy():
+    """Return a law under noise, on which no training is clearly better than another."""
+    X, y = product(600)
+    return X, y + 0.6 * np.random.default_rng(1).normal(size=len(y))
+
+
+def stages(model):
+    return model.search_report_.stages
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_mean_is_offered_and_validates_no_worse_than_its_members_do_on_average(make):
+    X, y = data_for(make)
+    model = make(**LONG, linear_seed=False, n_models=3).fit(X, y)
+    table = stages(model)
+    members = table.val_loss[["trained", "retrained 2", "retrained 3"]]
+    assert members.nunique() == 3
+    assert table.val_loss["averaged"] < members.mean()  # both losses are convex
+    assert table.n_params["averaged"] == 3 * table.n_params["trained"] - 2 * table.n_params["seed"]
+
+
+def test_a_training_that_is_clearly_better_is_preferred_to_the_mean(monkeypatch):
+    X, y = noisy()
+    monkeypatch.setattr(_stages, "average_networks", lambda networks: shifted(networks[0]))
+    model = trained(**LONG, n_models=2).fit(X, y)
+    assert model.search_report_.chosen == stages(model).val_loss.iloc[2:].idxmin() != "averaged"
+
+
+def shifted(network):
+    worse = copy.deepcopy(network)
+    worse.trunk.seed.bias.data += 1.0
+    return worse
+
+
+def test_the_mean_predicts_what_its_members_do_on_average():
+    X, y = noisy()
+    model = trained(**LONG, n_models=3).fit(X, y)
+    assert model.search_report_.chosen == "averaged"
+    assert len(model.genotype_.branches) == 3
+    branches = model.module_.trunk.branches
+    found = model.predict(X)
+    heads = [head.detach().clone() for branch in branches for head in branch.heads]
+    alone = []
+    for own in range(3):
+        for place, branch in enumerate(branches):
+            branch.heads[0].data = 3.0 * heads[place] if place == own else 0.0 * heads[place]
+        alone.append(model.predict(X))
+    assert_allclose(np.mean(alone, axis=0), found, atol=1e-6)
+    assert np.ptp(alone, axis=0).max() > 0.01
+
+
+def test_two_models_are_the_inherited_and_the_new_one():
+    X, y = product()
+    model = trained(initial_genotype="product", n_models=2, refit="both").fit(X, y)
+    names = list(stages(model).index)
+    assert names[-3:] == ["trained", "retrained", "averaged"]
+
+
+def test_one_model_is_the_default_and_offers_no_mean():
+    X, y = product()
+    assert "averaged" not in stages(trained(**LONG).fit(X, y)).index
+
+
+@pytest.mark.parametrize("given", [{"max_nodes": 0}, {"genotype": "linear"}])
+def test_a_linear_seed_is_what_it_is(given):
+    X, y = product()
+    one, three = (regressor(**given, n_models=n).fit(X, y) for n in (1, 3))
+    assert_array_equal(one.predict(X), three.predict(X))
+
+
+def test_max_params_is_the_means():
+    X, y = noisy()
+    size = trained(**LONG).fit(X, y).n_params_
+    with pytest.warns(SearchWarning, match="room for 2 of n_models=3"):
+        model = trained(**LONG, n_models=3, max_params=2 * size).fit(X, y)
+    assert model.n_params_ <= 2 * size
+    assert len(model.genotype_.branches) == 2
+
+
+def test_sequences_of_any_length_have_a_mean():
+    X, y = sequences()
+    X[::3, -2:] = np.nan
+    model = regressor(**GRU, n_models=2, max_epochs=6).fit(X, y)
+    assert "averaged" in stages(model).index
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_embedded_codes_are_refused():
+    X = np.random.default_rng(0).integers(0, 5, size=(60, 4, 1))
+    model = regressor(genotype="gru", n_models=2, embedding_size=3)
+    with pytest.raises(ValueError, match=r"n_models must be 1 .* got 2"):
+        model.fit(X, X[:, -1, 0].astype(float))
+
+
+def test_the_fit_goes_on_from_a_mean():
+    X, y = noisy()
+    model = trained(**LONG, n_models=2).fit(X, y)
+    assert len(model.genotype_.branches) == 2
+    before = float(np.mean((model.predict(X) - 2.0 * y) ** 2))
+    model.partial_fit(X, 2.0 * y)
+    assert float(np.mean((model.predict(X) - 2.0 * y) ** 2)) < before
+
+
+def test_refit_full_trains_the_mean_on():
+    X, y = noisy()
+    kept, refitted = (
+        trained(**LONG, n_models=2, refit_full=full).fit(X, y) for full in (False, True)
+    )
+    assert kept.search_report_.chosen == refitted.search_report_.chosen == "averaged"
+    assert (refitted.search_history_["phase"] == "refit").any()
+    assert np.abs(kept.predict(X) - refitted.predict(X)).max() > 1e-6
+
+
+def test_an_interrupt_keeps_what_was_trained_until_then(monkeypatch):
+    X, y = product()
+    raise_in_training_at(monkeypatch, 30 * N_EPOCH_STEPS + 30)
+    model = trained(**LONG, early_stopping=False, n_models=3)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.search_report_.stopped_by == "interrupt"
+    assert "trained" in stages(model).index
+    assert "retrained 3" not in stages(model).index
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("n_models", [0, 1.5, None, "2"])
+def test_the_number_is_checked(n_models):
+    X, y = product()
+    with pytest.raises(ValueError, match="n_models"):
+        regressor(n_models=n_models).fit(X, y)
+
+
+def test_no_warning_where_all_fit():
+    X, y = product()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SearchWarning)
+        trained(**LONG, n_models=2, max_params=100_000).fit(X, y)
+
+
+def test_with_a_price_on_weights_the_mean_must_be_worth_its_own():
+    X, y = noisy()
+    model = trained(**LONG, n_models=3, size_penalty=0.5).fit(X, y)
+    table = stages(model)
+    assert table.val_loss["averaged"] < table.val_loss["seed"]
+    assert table.n_params["averaged"] > table.n_params[model.search_report_.chosen]
