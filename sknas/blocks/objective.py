@@ -23,7 +23,16 @@ __all__ = [
 
 
 class Objective(ABC):
-    """Interface of a loss."""
+    """Interface of a loss.
+
+    Attributes
+    ----------
+    levels : tuple of float
+        Probabilities of the quantiles of the truth that have the least loss, one an output of each
+        target and step; empty where that is another value, such as the mean.
+    """
+
+    levels: tuple[float, ...] = ()
 
     @abstractmethod
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
@@ -117,6 +126,8 @@ class MeanSquared(RegressionObjective):
 class MeanAbsolute(RegressionObjective):
     """Absolute error, averaged over targets and steps."""
 
+    levels = (0.5,)
+
     def each(self, output: Tensor, target: Tensor) -> Tensor:
         """Return absolute errors."""
         return (output - target).abs()
@@ -167,6 +178,7 @@ class Masked(Objective):
     def __init__(self, objective: RegressionObjective, share: float) -> None:
         self.objective = objective
         self.share = share
+        self.levels = objective.levels
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """Return sums over the targets that are there, in units of their mean number."""

@@ -170,7 +170,9 @@ def solve_seed(problem: Problem, trunk: Trunk[Any], *, is_final: bool = False) -
             trunk, data, train, validation, problem.n_classes, final=final
         )
     else:
-        solution = solve_ridge_seed(trunk, data, train, validation, final=final)
+        solution = solve_ridge_seed(
+            trunk, data, train, validation, final=final, levels=problem.objective.levels
+        )
     trunk.seed.assign(*solution)
 
 

@@ -81,12 +81,14 @@ def solve_ridge_seed(
     validation: Tensor,
     *,
     final: Tensor | None = None,
+    levels: Sequence[float] = (),
 ) -> tuple[FloatArray, FloatArray]:
     """Solve the ridge regression that a trunk is at birth.
 
     The squared error is that of the prediction after the window normalisation is undone, so a
-    window's rows weigh by the square of its scale. A trunk of quantiles starts at the regression
-    shifted, step by step, by the quantiles of its residuals on validation.
+    window's rows weigh by the square of its scale. Where a loss is least at quantiles, the median
+    of the absolute error or those of the quantile loss, the regression is shifted, step by step,
+    by the quantiles of its residuals on validation.
 
     Parameters
     ----------
@@ -100,6 +102,9 @@ def solve_ridge_seed(
         Samples that choose the penalty; where there are none, the middle one is taken.
     final : Tensor of int64 or None, default=None
         Samples to solve on once the penalty is chosen; None for `train`.
+    levels : sequence of float, default=()
+        Probabilities of the quantiles to be shifted by, one an output of each target and step;
+        none is no shift.
 
     Returns
     -------
@@ -121,10 +126,10 @@ def solve_ridge_seed(
             again = ridge_solutions(moments, np.zeros_like(moments.xy))
             last.append(next(itertools.islice(again, place, None)))
     solution = side_by_side(last or judged, groups, trunk)
-    if not trunk.seed.shape.quantiles:
+    if not levels:
         return solution
     offsets = [
-        _residual_quantiles(trunk, data, (validation, train), targets, mean)
+        _residual_quantiles(trunk, data, (validation, train), targets, mean, levels)
         for targets, mean in zip(groups, judged, strict=True)
     ]
     return _spread(trunk, solution, _in_order(offsets, groups, trunk))
@@ -206,14 +211,14 @@ def _residual_quantiles(
     parts: Sequence[Tensor],
     targets: Sequence[int] | None,
     mean: tuple[FloatArray, FloatArray],
+    levels: Sequence[float],
 ) -> FloatArray:
-    """Return the weighted quantiles (n_quantiles, n_columns) of a ridge regression's residuals.
+    """Return the weighted quantiles (n_levels, n_columns) of a ridge regression's residuals.
 
     They are those of the first part that has a known target. A column is a step, or a target's
     step.
     """
     coef, intercept = mean
-    levels = trunk.seed.shape.quantiles
     for index in parts:
         selected = index[:: max(1, len(index) // _N_RESIDUALS)]
         # The quantile loss is linear in the scale of a window.

@@ -187,7 +187,7 @@ def test_a_target_that_is_not_known_on_validation_has_a_seed_all_the_same(quanti
     target[600:, 1] = torch.nan
     data, trunk = trunk_of_two(past, target, quantiles=quantiles)
     train, judges = torch.arange(600), torch.arange(600, 900)
-    trunk.seed.assign(*solve_ridge_seed(trunk, data, train, judges))
+    trunk.seed.assign(*solve_ridge_seed(trunk, data, train, judges, levels=quantiles))
     output = trunk(past)[:, 1].detach()
     if not quantiles:
         assert float((output[:, 0] - past[:, 1, -1]).square().mean()) < 0.05

@@ -53,7 +53,7 @@ def test_a_seed_begins_at_the_quantiles_of_its_residuals(mode):
     data = WindowData(past, target, torch.ones(3000).double())
     trunk = supernet(shape=SHAPE, window_norm="last", channel_mode=mode).trunk
     train, validation = torch.arange(2000), torch.arange(2000, 3000)
-    trunk.seed.assign(*solve_ridge_seed(trunk, data, train, validation))
+    trunk.seed.assign(*solve_ridge_seed(trunk, data, train, validation, levels=LEVELS))
     quantiles = trunk(past[validation]).unflatten(2, (len(LEVELS), 2))
     shares = (target[validation][:, :, None] <= quantiles).double().mean(dim=(0, 1))
     assert (shares - torch.tensor(LEVELS, dtype=torch.float64)[:, None]).abs().max() < 0.03
@@ -73,7 +73,8 @@ def test_under_revin_a_seed_begins_where_the_loss_is_least_in_the_units_of_the_t
     data = WindowData(past, scale * noise, torch.ones(n).double())
     shape = NetworkShape(3, 7, 2, 2, (2, 0), quantiles=(0.5, 0.9))
     trunk = supernet(shape=shape, window_norm="revin").trunk
-    trunk.seed.assign(*solve_ridge_seed(trunk, data, torch.arange(3000), torch.arange(3000, n)))
+    train, validation = torch.arange(3000), torch.arange(3000, n)
+    trunk.seed.assign(*solve_ridge_seed(trunk, data, train, validation, levels=shape.quantiles))
     output = trunk(past).detach().unflatten(2, (2, 2))
     loss = Pinball((0.9,))
     shifts = torch.linspace(-0.4, 0.4, 17).double()

@@ -149,3 +149,18 @@ def test_sequences_are_taken_for_windows_of_one_series_where_they_are_split_in_t
     )
     regressor(max_nodes=0, validation=validation).fit(*sequences(40, 5))
     assert [problem.is_in_time for problem in seen] == [is_in_time]
+
+
+@pytest.mark.parametrize("horizon", [None, 2])
+def test_the_linear_seed_of_the_absolute_error_has_half_of_the_truth_on_either_side(horizon):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 3))
+    n_targets = horizon or 1
+    noise = rng.exponential(size=(3000, n_targets)) * np.arange(1, n_targets + 1)
+    y = X[:, :1] + noise
+    shares = {
+        loss: np.mean(y <= regressor(max_nodes=0, loss=loss).fit(X, y).predict(X), axis=0)
+        for loss in ("mse", "mae")
+    }
+    np.testing.assert_allclose(shares["mae"], 0.5, atol=0.06)
+    assert (shares["mse"] > 0.6).all()  # the mean of exponential errors lies above the median
