@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from sknas.blocks import Batch, Objective
 from sknas.search.hypergradient import hypergradient
 from sknas.search.learner import Learner
+from sknas.search.look_ahead import adamw
 
 __all__ = ["VirtualStep", "WeightStep", "arch_step", "weight_step"]
 
@@ -74,10 +75,14 @@ class VirtualStep(NamedTuple):
         past, target, weight of a batch of the weight split.
     max_norm : float
         Largest norm of its gradient; longer ones are clipped.
+    source : torch.Generator or None, default=None
+        Source of the gates' noise, if there is any. All passes of the step see the same noise,
+        since a difference of gradients means something only between equal draws.
     """
 
     batch: Batch
     max_norm: float
+    source: Generator | None = None
 
 
 def arch_step(
@@ -85,8 +90,9 @@ def arch_step(
 ) -> float | None:
     """Take one step of the architecture parameters (Liu et al. 2019).
 
-    First order (xi = 0), or, where it looks ahead, second order, with the learning rate of the
-    weights for xi. The learner's penalties, where it has any, are part of what the step lowers.
+    First order (xi = 0), or, where it looks ahead, second order, by the step that the weights'
+    optimizer would take. The learner's penalties, where it has any, are part of what the step
+    lowers.
 
     Parameters
     ----------
@@ -126,14 +132,18 @@ def _arch_gradients(
     """Return the loss without the penalty, and the gradients of both together."""
     supernet, free = learner.supernet, learner.supernet.free_arch_parameters()
     losses: list[Tensor] = []
+    source = None if ahead is None else ahead.source
+    noise = None if source is None else source.get_state()
 
     def loss_on(samples: Batch) -> Tensor:
+        if source is not None and noise is not None:
+            source.set_state(noise)
         past, target, weight = samples
         return objective.estimate(supernet(past), target, weight)
 
     def arch_loss() -> Tensor:
         losses.append(loss_on(batch))
-        return losses[0] + learner.arch_penalty()
+        return losses[-1] + learner.arch_penalty()
 
     if ahead is None:
         gradients: Sequence[Tensor] = torch.autograd.grad(arch_loss(), free)
@@ -143,7 +153,7 @@ def _arch_gradients(
             arch_loss,
             learner.learning_weights(),
             free,
-            learner.weight_optimizer.param_groups[0]["lr"],
+            adamw(learner.weight_optimizer),
             ahead.max_norm,
         )
     return losses[0].detach(), gradients

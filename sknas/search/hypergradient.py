@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from sknas.search.look_ahead import LookAhead
+
 __all__ = ["hypergradient"]
 
 _RADIUS = 0.01  # how far the weights are moved, in all, to measure the mixed derivative
@@ -18,20 +20,20 @@ def hypergradient(
     arch_loss: Callable[[], Tensor],
     weights: Sequence[nn.Parameter],
     arch: Sequence[nn.Parameter],
-    rate: float,
+    look_ahead: LookAhead,
     max_norm: float,
     radius: float = _RADIUS,
 ) -> list[Tensor]:
     """Differentiate the architecture loss after one virtual step of the weights.
 
     Liu et al. (2019), DARTS, arXiv:1806.09055, eqs. 7 and 8. With the virtual step
-    ``w' = w - xi c grad_w L_train(w, a)``, the gradient is ``grad_a L_arch(w', a) - xi c M``, where
-    M is ``(grad_a L_train(w + e v, a) - grad_a L_train(w - e v, a)) / (2 e)`` with
-    ``v = grad_w' L_arch(w', a)`` and ``e = radius / ||v||``. The factor ``c`` of gradient clipping
-    counts as a constant, as in the authors' recurrent code.
+    ``w' = w - xi c grad_w L_train(w, a)``, the gradient is ``grad_a L_arch(w', a) - c M``, where
+    M is ``(grad_a L_train(w + e u, a) - grad_a L_train(w - e u, a)) / (2 e)`` with
+    ``u = xi grad_w' L_arch(w', a)`` and ``e = radius / ||u||``. The factor ``c`` of gradient
+    clipping counts as a constant, as in the authors' recurrent code.
 
-    Ours: the virtual step is one of plain gradient descent, whatever optimizer the weights really
-    have, without momentum, decay or adaptive scaling.
+    Ours: xi need not be a number. It is how each weight's step depends on its gradient, so that
+    the optimizer that the weights really have, its moments and its decay can be looked ahead by.
 
     Parameters
     ----------
@@ -41,8 +43,8 @@ def hypergradient(
         What the virtual step moves; afterwards they are what they were, to the last bit.
     arch : sequence of nn.Parameter
         What to differentiate by.
-    rate : float
-        Step size xi.
+    look_ahead : callable
+        Tells the virtual step and xi, see `look_ahead`.
     max_norm : float
         Largest norm of the gradient in the virtual step; longer ones are clipped.
     radius : float, default=0.01
@@ -54,12 +56,14 @@ def hypergradient(
         A gradient for each of `arch`.
     """
     inner = _gradients(train_loss(), weights)
-    step = rate * min(1.0, max_norm / (_length(inner) + _TINY))
+    clipping = min(1.0, max_norm / (_length(inner) + _TINY))
+    ways, slopes = look_ahead(weights, [clipping * gradient for gradient in inner])
     start = [weight.detach().clone() for weight in weights]
     try:
-        _place(weights, start, inner, -step)
+        _place(weights, start, ways, 1.0)
         gradients = _gradients(arch_loss(), [*arch, *weights])
         direct, outward = gradients[: len(arch)], gradients[len(arch) :]
+        outward = [slope * gradient for slope, gradient in zip(slopes, outward, strict=True)]
         length = _length(outward)
         if length == 0.0:
             return direct
@@ -71,7 +75,7 @@ def hypergradient(
     finally:
         _place(weights, start, start, 0.0)
     mixed = [(plus - minus) / (2.0 * epsilon) for plus, minus in zip(*sides, strict=True)]
-    return [d - step * m for d, m in zip(direct, mixed, strict=True)]
+    return [d - clipping * m for d, m in zip(direct, mixed, strict=True)]
 
 
 def _gradients(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor]:

@@ -245,9 +245,9 @@ class SearchNet(_QuietNet):
         learner = self.controller.learner
         if self._is_arch_step_due():
             looks_ahead = self.controller.plan.arch_order == 2
-            ahead = VirtualStep(batch, self.max_norm) if looks_ahead else None
-            # A difference of gradients means something only between the same draws: it has none.
-            with contextlib.nullcontext() if looks_ahead else self._sampling():
+            source = self.dropout.generator
+            ahead = VirtualStep(batch, self.max_norm, source) if looks_ahead else None
+            with self._sampling():
                 arch_step(learner, next(self.arch_batches), self.objective, ahead)
             self.n_arch_steps += 1
         with self._sampling(), self.dropout.applied_to(learner.supernet):

@@ -1,5 +1,6 @@
 """The second-order step has the hypergradient for its direction, and leaves the weights alone."""
 
+import copy
 import math
 
 import pytest
@@ -11,6 +12,7 @@ from sknas.search import ProximityRegularizer
 from sknas.search.arch_regularizers import ArchPenalty
 from sknas.search.bilevel import VirtualStep, arch_step, weight_step
 from sknas.search.hypergradient import hypergradient
+from sknas.search.look_ahead import adamw, gradient_descent
 from tests.oracles.hypergradient import differences
 from tests.tiny import (
     OPERATIONS,
@@ -32,13 +34,13 @@ def loss_on(net, data):
     return OBJECTIVE.mean(net(past), target, weight)
 
 
-def found_in(net, rate, max_norm=math.inf, radius=1e-4):
+def found_in(net, look_ahead, max_norm=math.inf, radius=1e-4):
     return hypergradient(
         lambda: loss_on(net, TRAIN),
         lambda: loss_on(net, ARCH),
         net.weight_parameters(),
         net.free_arch_parameters(),
-        rate,
+        look_ahead,
         max_norm,
         radius,
     )
@@ -92,10 +94,35 @@ def test_on_a_quadratic_problem_it_is_the_analytic_hypergradient(rate, max_norm,
     assert max_norm == math.inf or norm_of(torch.autograd.grad(one.train_loss(), one.weights)) > 0.5
     weights = [*one.weights, one.unused]
     (gradient,) = hypergradient(
-        one.train_loss, one.arch_loss, weights, [one.a], rate, max_norm, radius
+        one.train_loss,
+        one.arch_loss,
+        weights,
+        [one.a],
+        gradient_descent(rate),
+        max_norm,
+        radius,
     )
     expected = one.truth(rate, max_norm)
     torch.testing.assert_close(gradient, expected, rtol=1e-9, atol=1e-9)
+
+
+def descended(step):
+    """Return what takes a step of gradient descent on a copy of a network."""
+
+    def ahead(net):
+        net = copy.deepcopy(net)
+        loss_on(net, TRAIN).backward()
+        with torch.no_grad():
+            for p in net.weight_parameters():
+                if p.grad is not None:
+                    p -= step * p.grad
+        return net
+
+    return ahead
+
+
+def loss_ahead(net):
+    return float(loss_on(net, ARCH).detach())
 
 
 @pytest.mark.parametrize("relaxation", RELAXATIONS, ids=str)
@@ -106,8 +133,8 @@ def test_in_a_supernet_it_is_the_gradient_through_the_step(relaxation, max_norm)
     inner = norm_of(torch.autograd.grad(loss_on(net, TRAIN), weights, allow_unused=True))
     factor = min(1.0, max_norm / (inner + 1e-6))
     assert (factor < 1.0) == (max_norm < math.inf)
-    expected = differences(net, OBJECTIVE, TRAIN, ARCH, rate * factor)
-    found = found_in(net, rate, max_norm)
+    expected = differences(net, descended(rate * factor), loss_ahead)
+    found = found_in(net, gradient_descent(rate), max_norm)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
     # What looks no step ahead, or half of it only, is far from that.
@@ -118,14 +145,14 @@ def test_in_a_supernet_it_is_the_gradient_through_the_step(relaxation, max_norm)
 
 def test_the_default_radius_is_near_enough():
     net = supernet(branch(), operations=OPERATIONS)
-    fine = found_in(net, 0.1)
-    usual = found_in(net, 0.1, radius=0.01)
+    fine = found_in(net, gradient_descent(0.1))
+    usual = found_in(net, gradient_descent(0.1), radius=0.01)
     assert norm_of([a - b for a, b in zip(fine, usual, strict=True)]) < 1e-3 * norm_of(fine)
 
 
 def test_with_a_rate_of_zero_it_is_the_first_order_gradient():
     net = supernet(branch(), operations=OPERATIONS)
-    found = found_in(net, 0.0)
+    found = found_in(net, gradient_descent(0.0))
     expected = torch.autograd.grad(loss_on(net, ARCH), net.free_arch_parameters())
     assert all(map(torch.equal, found, expected))
 
@@ -133,7 +160,12 @@ def test_with_a_rate_of_zero_it_is_the_first_order_gradient():
 def test_weights_that_the_architecture_loss_ignores_leave_its_plain_gradient():
     w, a = nn.Parameter(normal(3, seed=0)), nn.Parameter(normal(3, seed=1))
     (gradient,) = hypergradient(
-        lambda: (w * a).square().sum(), lambda: a.square().sum(), [w], [a], 0.1, 1.0
+        lambda: (w * a).square().sum(),
+        lambda: a.square().sum(),
+        [w],
+        [a],
+        gradient_descent(0.1),
+        1.0,
     )
     assert torch.equal(gradient, 2 * a.detach())
 
@@ -199,11 +231,36 @@ def test_a_batch_that_is_not_finite_changes_nothing(which):
     assert same([p.detach().clone() for p in one.supernet.parameters()], before)
 
 
-def test_the_step_takes_the_rate_of_the_weights_and_clips_as_they_do():
-    one = learner()
+@pytest.mark.parametrize("n_steps", [0, 1, 5])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.5])
+def test_looking_ahead_by_adamw_is_the_gradient_through_its_step(n_steps, weight_decay):
+    one = learner(supernet(branch(), operations=OPERATIONS), weight_decay=weight_decay)
+    one.weight_optimizer.param_groups[0]["lr"] = 0.1
+    for seed in range(n_steps):
+        weight_step(one, batch(seed=5 + seed), OBJECTIVE, math.inf)
+
+    def stepped(net):
+        """Return the network after the real step of a learner that has come to it."""
+        other = copy.deepcopy(one)
+        for own, given in zip(other.supernet.parameters(), net.parameters(), strict=True):
+            own.data.copy_(given.detach())
+        weight_step(other, TRAIN, OBJECTIVE, math.inf)
+        return other.supernet
+
+    expected = differences(one.supernet, stepped, loss_ahead, shift=1e-6)
+    found = found_in(one.supernet, adamw(one.weight_optimizer), radius=1e-5)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-7)
+
+
+def test_the_step_is_that_of_the_weights_optimizer_and_clips_as_it_does():
+    one, twin = learner(), learner()
     free = one.supernet.free_arch_parameters()
     beta, _ = one.arch_optimizer.param_groups[0]["betas"]
-    expected = found_in(learner().supernet, 0.01, max_norm=0.3, radius=0.01)
+    for each in (one, twin):
+        weight_step(each, batch(seed=3), OBJECTIVE, 1.0)
+    look = adamw(twin.weight_optimizer)
+    expected = found_in(twin.supernet, look, max_norm=0.3, radius=0.01)
     arch_step(one, ARCH, OBJECTIVE, VirtualStep(TRAIN, 0.3))
     for p, gradient in zip(free, expected, strict=True):
         moment = one.arch_optimizer.state[p]["exp_avg"] / (1 - beta)
@@ -228,16 +285,17 @@ def test_a_penalty_is_part_of_what_it_lowers():
 
 
 def test_newborn_weights_that_learn_alone_move_alone_in_the_virtual_step():
-    one = learner()
-    weights = one.supernet.weight_parameters()
-    one.newborn = weights[-3:]
-    net = learner().supernet
+    one, twin = learner(), learner()
+    for each in (one, twin):
+        weight_step(each, batch(seed=3), OBJECTIVE, 1.0)
+    one.newborn = one.supernet.weight_parameters()[-3:]
+    net = twin.supernet
     expected = hypergradient(
         lambda: loss_on(net, TRAIN),
         lambda: loss_on(net, ARCH),
-        net.weight_parameters()[-3:],
+        twin.supernet.weight_parameters()[-3:],
         net.free_arch_parameters(),
-        0.01,
+        adamw(twin.weight_optimizer),
         1.0,
     )
     alphas = one.supernet.free_arch_parameters()[0]
