@@ -99,6 +99,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "  gradmax": {**MIXED, "initial_nodes": 1, "growth": "gradmax"},
     "  north": {**MIXED, "initial_nodes": 1, "growth": "north"},
 }
+FIXED = {"ridge (the seed)": "linear", "gru": "gru", "lstm": "lstm"}
+METHODS = (*FIXED, "random genotypes", *SEARCHES)
 N_RANDOM = 10
 N_PILOT_EPOCHS = 3
 HIDDEN_SIZE = 32
@@ -159,14 +161,14 @@ def thinned(task: Task, n_windows: int) -> Task:
     return read
 
 
-def fixed_rows(task: Task, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the rows of ridge, fixed cells and random genotypes."""
+def fixed_rows(task: Task, name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the rows of ridge, of a fixed cell, or of random genotypes."""
     # A fixed cell has the epochs of a search and of the training after it.
     budget = {"max_epochs": 2 * options.epochs}
-    rows = []
-    for seed in range(options.seeds):
-        for name, genotype in (("ridge (the seed)", "linear"), ("gru", "gru"), ("lstm", "lstm")):
-            rows.append(record(task(seed), name, seed, {"genotype": genotype, **budget}))
+    if name in FIXED:
+        for seed in range(options.seeds):
+            yield record(task(seed), name, seed, {"genotype": FIXED[name], **budget})
+        return
     for draw in range(options.random):
         windows = task(draw)
         lookback, (horizon, n_targets) = windows.X.shape[1], windows.y.shape[1:]
@@ -174,21 +176,25 @@ def fixed_rows(task: Task, options: argparse.Namespace) -> list[dict[str, Any]]:
             draw,
             operations=DEFAULT_OPERATIONS,
             n_nodes=3,
+            hidden_size=HIDDEN_SIZE,
             segment_length=default_segment_length(lookback, horizon),
             channel_mode="independent" if n_targets == windows.X.shape[2] else "mixed",
         )
-        rows.append(record(windows, "random genotypes", draw, {"genotype": genotype, **budget}))
-    return rows
+        yield record(windows, name, draw, {"genotype": genotype, **budget})
 
 
 def rows_of(task: Task, options: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows of a task, method by method."""
     budget = {"search_epochs": options.epochs, "max_epochs": options.epochs}
     pilot = {"search_epochs": N_PILOT_EPOCHS, "max_epochs": 1}
+    methods = options.methods or METHODS
+    for method in methods:
+        if method not in SEARCHES:
+            yield list(fixed_rows(task, method, options))
+    if not (searches := [method for method in methods if method in SEARCHES]):
+        return
     _, cost = fitted(task(0), 0, {**MIXED, **pilot})
-    if options.methods is None:
-        yield fixed_rows(task, options)
-    for method in options.methods or SEARCHES:
+    for method in searches:
         parameters = SEARCHES[method]
         epochs = n_epochs(task(0), parameters, cost, options.epochs)
         searched = {**budget, **parameters, "search_epochs": epochs}
@@ -198,7 +204,7 @@ def rows_of(task: Task, options: argparse.Namespace) -> Iterator[list[dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--methods", nargs="+", choices=SEARCHES, default=None)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=None)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--random", type=int, default=N_RANDOM)
     parser.add_argument("--epochs", type=int, default=24, help="epochs of the plain search")
