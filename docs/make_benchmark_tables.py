@@ -116,6 +116,26 @@ def beside_default(records: list[dict[str, object]]) -> list[dict[str, object]]:
     return rows
 
 
+MEASURES = {"mse": "test MSE", "mae": "test MAE", "cpu_seconds": "CPU seconds"}
+
+
+def side_by_side(records: list[dict[str, object]], *, is_etth1: bool) -> list[dict[str, object]]:
+    """Return means over seeds, and their standard deviations, a task a column."""
+    frame = pd.DataFrame(records)
+    frame = frame[frame.task.str.startswith("etth1-") == is_etth1]
+    rows: list[dict[str, object]] = []
+    for measure, name in MEASURES.items():
+        for method, runs in frame.groupby("method", sort=False):
+            row: dict[str, object] = {"": name, "method": method}
+            for task in frame.task.unique():
+                values = runs.loc[runs.task == task, measure]
+                text = format(values.mean(), ".0f" if measure == "cpu_seconds" else ".4f")
+                spread = f" ({values.std():.4f})" if measure == "mse" and len(values) > 1 else ""
+                row[str(task)] = "" if values.empty else text + spread
+            rows.append(row)
+    return rows
+
+
 def settings() -> list[dict[str, object]]:
     """Return what each row of the ablation sets; where it is a plain search, beyond that."""
     rows = []
@@ -137,6 +157,12 @@ def main(folder: Path) -> None:
     for path in sorted(RESULTS.glob("*.json")):
         rows = json.loads(path.read_text(encoding="utf-8"))["table"]
         (folder / f"benchmark-{path.stem}.txt").write_text(table(rows), encoding="utf-8")
+    forecasting = RESULTS / "forecasting.json"
+    if forecasting.exists():
+        rows = json.loads(forecasting.read_text(encoding="utf-8"))["records"]
+        for name, is_etth1 in (("etth1", True), ("others", False)):
+            text = table(side_by_side(rows, is_etth1=is_etth1))
+            (folder / f"benchmark-forecasting-{name}.txt").write_text(text, encoding="utf-8")
     ablation = RESULTS / "mechanisms.json"
     kept = json.loads(ablation.read_text(encoding="utf-8")) if ablation.exists() else {}
     write_papers(folder, kept.get("table", []))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["strayed"]
+__all__ = ["carried_on", "strayed"]
 
 Array = NDArray[Any]
 
@@ -40,3 +40,22 @@ def strayed(offsets: Array, horizon: int) -> NDArray[np.float64]:
     square = squares[..., horizon:, :] + before[..., block[horizon:] - 1, :]
     further = np.sign(square) * np.sqrt(np.abs(square))
     return np.concatenate([offsets[..., :horizon, :], further], axis=-2)
+
+
+def carried_on(offsets: Array, n_steps: int) -> Array:
+    """Carry the ends of the steps that were calibrated to a number of steps, fewer or more.
+
+    Parameters
+    ----------
+    offsets : ndarray of shape (n_alphas, n_calibrated, n_targets)
+        Their ends.
+    n_steps : int
+        How many steps.
+
+    Returns
+    -------
+    ndarray of shape (n_alphas, n_steps, n_targets)
+        The first steps as they are, those behind the calibrated ones as further blocks of them.
+    """
+    n_calibrated = offsets.shape[1]
+    return strayed(offsets[:, np.arange(n_steps) % n_calibrated], n_calibrated)

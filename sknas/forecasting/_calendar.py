@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sknas.forecasting._axes import Axis, DateAxis, PeriodAxis, RowAxis, Times, axis_of
-from sknas.forecasting._inference import Frequency, read_frequency
+from sknas.forecasting._inference import Frequency, month_advice, read_frequency
 from sknas.forecasting._marks import most_frequent
 from sknas.forecasting._order import check_order, check_present
 from sknas.forecasting._rulers import Ruler, Steps
@@ -102,7 +102,7 @@ class Calendar:
         rows = np.arange(len(index)) if rows is None else rows
         is_next = np.ones(len(index) - 1, dtype=bool) if is_new is None else ~is_new[1:]
         check_order(index, is_next, rows, name)
-        axis, freq, scale = read_frequency(axis, index, freq, is_next, name)
+        axis, freq, scale = read_frequency(axis, index, freq, is_next, rows, name)
         counts = scale.ruler.count(axis.times(index))
         # Of a frequency of several marks, most labels tell which ones count.
         phase, _ = most_frequent((counts - counts[0]) % scale.step)
@@ -230,7 +230,7 @@ class Calendar:
         rows = off if rows is None else rows[off]
         raise ValueError(
             f"{name} must lie on the grid of frequency {self.freqstr!r} (set freq if that is not "
-            f"the right one); got {rows_text(rows, index[off])} off it.{_month_advice(self.freq)}"
+            f"the right one); got {rows_text(rows, index[off])} off it.{month_advice(self.freq)}"
         )
 
     def labels(self, positions: NDArray[np.integer] | ArrayLike) -> pd.Index:
@@ -323,13 +323,6 @@ class Calendar:
                 return times
         unit = f" of resolution {self.axis.unit!r}" if isinstance(self.axis, DateAxis) else ""
         raise ValueError(f"positions must have labels within int64{unit}; got {ends.tolist()}.")
-
-
-def _month_advice(freq: pd.offsets.BaseOffset | int) -> str:
-    """Advise to use periods where a frequency of days is likely one of months."""
-    if isinstance(freq, pd.offsets.Day) and freq.n >= 28:
-        return " Dates on another day than a month's first or last need index.to_period('M')."
-    return ""
 
 
 def _concatenated_ranges(first: Positions, stop: Positions) -> Positions:

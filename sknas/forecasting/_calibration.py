@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sknas.forecasting._blocks_ahead import carried_on
 from sknas.forecasting.intervals import ConformalResiduals
 
 __all__ = ["Calibration", "movement"]
@@ -22,6 +24,7 @@ _CLEARLY = 0.9  # of the usual share's loss
 _LEAST_WINDOWS = 100
 _LEVELS = (0.025, 0.1, 0.9, 0.975)
 _JUDGED_WINDOWS, _JUDGED_STEPS = 1000, 24
+_NORMAL = NormalDist()
 _LEAST_MOVEMENT = 1e-6  # windows of one step, or that do not move, are of no help
 
 
@@ -36,12 +39,14 @@ def movement(past: Array) -> Array:
     Returns
     -------
     ndarray of shape (n, n_targets)
-        Mean absolute difference of neighbouring known values; zero where there are none.
+        Mean absolute difference of neighbouring known values; NaN where there are none, and
+        infinite where not a single value is known, so that anything may follow.
     """
     differences = np.abs(np.diff(past, axis=1))
     is_known = ~np.isnan(differences)
-    total = np.where(is_known, differences, 0.0).sum(axis=1)
-    moved: Array = total / np.maximum(is_known.sum(axis=1), 1)
+    total, n_known = np.where(is_known, differences, 0.0).sum(axis=1), is_known.sum(axis=1)
+    moved: Array = np.where(n_known > 0, total / np.maximum(n_known, 1), np.nan)
+    moved[np.isnan(past).all(axis=1)] = np.inf
     return moved
 
 
@@ -53,7 +58,9 @@ class Calibration:
     mean of the window's movement and, to a quarter, of its usual size; another share is taken for a
     target whose first errors would get clearly better quantiles by it, in pinball loss. Where
     errors are taken in as time goes on, the newest 1000 of each series, step and target count, so
-    that intervals follow seasons and regimes. Weight, choice and window are ours.
+    that intervals follow seasons and regimes. Weight, choice and window are ours. Beyond the
+    horizon of the fit errors are those of forecasts that went on from forecasts, where there is
+    room to measure them, and those of the steps after these are added as `carried_on` says.
 
     Parameters
     ----------
@@ -65,12 +72,16 @@ class Calibration:
         Share of the typical movement in a weight, above 0; at 1 all windows weigh the same.
     window : int
         How many newest errors of each step and target count.
+    further : ConformalResiduals or None, default=None
+        Errors over weights of steps beyond the horizon of the fit, whose forecasts went on from
+        forecasts.
     """
 
     residuals: ConformalResiduals
     typical: Array
     share: Array
     window: int
+    further: ConformalResiduals | None = None
 
     @classmethod
     def of(cls, errors: Array, moved: Array, n_series: int) -> Calibration:
@@ -90,13 +101,37 @@ class Calibration:
         Calibration
             From all these errors.
         """
-        usual = moved.mean(axis=0)
+        told = np.isfinite(moved)
+        usual = np.where(told, moved, 0.0).sum(axis=0) / np.maximum(told.sum(axis=0), 1)
         typical = np.where(usual > _LEAST_MOVEMENT, usual, 1.0)
         window = min(_WINDOW * n_series, _MOST)
         share = _best_shares(errors, moved, typical)
         weight = _weight(moved, typical, share)
-        residuals = ConformalResiduals.from_residuals(errors / weight[:, None], n_kept=2 * window)
+        scaled = errors / weight[:, None]
+        if np.isnan(scaled).all():  # no window tells anything
+            scaled = errors / typical
+        residuals = ConformalResiduals.from_residuals(scaled, n_kept=2 * window)
         return cls(residuals, typical, share, window)
+
+    def with_further(self, errors: Array, moved: Array) -> Calibration:
+        """Take in errors of steps beyond the horizon of the fit.
+
+        Parameters
+        ----------
+        errors : ndarray of shape (n_windows, n_steps, n_targets)
+            Truth minus forecast of the steps that follow the horizon.
+        moved : ndarray of shape (n_windows, n_targets)
+            Movement of each window.
+
+        Returns
+        -------
+        Calibration
+            The same where none of them is known.
+        """
+        scaled = errors / self.weight(moved)[:, None]
+        if not (~np.isnan(scaled)).any(axis=0).all():
+            return self
+        return replace(self, further=ConformalResiduals.from_residuals(scaled))
 
     def with_errors(self, errors: Array, moved: Array) -> Calibration:
         """Take in the errors of windows after those known.
@@ -129,11 +164,23 @@ class Calibration:
         Returns
         -------
         ndarray of shape (n_alphas, n, n_steps, n_targets)
-            Standardised, ascending with alpha.
+            Standardised, ascending with alpha. Where not a single value of the window is known,
+            those of a normal variable as wide as the series.
         """
-        offsets = self.residuals.quantiles(np.zeros(points.shape[1:]), alphas)
+        offsets = self._offsets(points.shape[1], alphas)
         around: Array = points + self.weight(moved)[:, None] * offsets[:, None]
-        return around
+        # Where a window tells nothing, a forecast is the mean of a series of standard deviation 1.
+        normal = np.array([_NORMAL.inv_cdf(alpha) for alpha in alphas])[:, None, None, None]
+        return np.where(np.isinf(moved)[:, None], points + normal, around)
+
+    def _offsets(self, n_steps: int, alphas: Sequence[float]) -> Array:
+        """Return quantiles of errors over weights, (n_alphas, n_steps, n_targets)."""
+        n_targets, horizon = len(self.typical), self.residuals.horizon
+        if self.further is None or n_steps <= horizon:
+            return self.residuals.quantiles(np.zeros((n_steps, n_targets)), alphas)
+        parts = (self.residuals, self.further)
+        told = [part.quantiles(np.zeros((part.horizon, n_targets)), alphas) for part in parts]
+        return carried_on(np.concatenate(told, axis=1), n_steps)
 
     def weight(self, moved: Array) -> Array:
         """Return what errors are divided by.
@@ -146,14 +193,15 @@ class Calibration:
         Returns
         -------
         ndarray of shape (n, n_targets)
-            Positive.
+            Positive; NaN where not a single value is known, so that such an error does not count.
         """
         return _weight(moved, self.typical, self.share)
 
 
 def _weight(moved: Array, typical: Array, share: Array | float) -> Array:
-    weight: Array = (1.0 - share) * moved + share * typical
-    return weight
+    usual = np.where(np.isfinite(moved), moved, typical)
+    weight: Array = (1.0 - share) * usual + share * typical
+    return np.where(np.isinf(moved), np.nan, weight)
 
 
 def _best_shares(errors: Array, moved: Array, typical: Array) -> Array:
@@ -166,6 +214,7 @@ def _best_shares(errors: Array, moved: Array, typical: Array) -> Array:
         for n, most in zip(errors.shape, (_JUDGED_WINDOWS, _JUDGED_STEPS), strict=False)
     )
     judged, moved = errors[np.ix_(windows, steps)], moved[windows]
+    judged = np.where(np.isinf(moved)[:, None], np.nan, judged)
     judged = np.where(np.isnan(judged).all(axis=0), 0.0, judged)  # such steps choose nothing
     losses = []
     for share in _SHARES:

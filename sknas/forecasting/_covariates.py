@@ -44,7 +44,13 @@ class Covariates:
 
 
 def read_covariates(
-    X: Frame, panel: Panel, n_future: int, *, like: Covariates | None = None, name: str = "X"
+    X: Frame,
+    panel: Panel,
+    n_future: int,
+    *,
+    like: Covariates | None = None,
+    n_earlier: int = 0,
+    name: str = "X",
 ) -> Covariates:
     """Look up the covariates of every row of a panel, and of the rows after each series.
 
@@ -60,6 +66,8 @@ def read_covariates(
         How many rows after each series are needed as well.
     like : Covariates or None, default=None
         What fit saw: columns are put into its order.
+    n_earlier : int, default=0
+        Rows of `X` before the first one of the panel, where it is an array.
     name : str, default="X"
         What it is called in messages.
 
@@ -90,7 +98,7 @@ def read_covariates(
     starts = np.concatenate([[0], np.cumsum(lengths)])
     series = np.repeat(np.arange(panel.n_series), lengths)
     positions = np.arange(starts[-1]) + np.repeat(panel.first - starts[:-1], lengths)
-    rows, is_found = _look_up(table, panel, series, positions, name)
+    rows, is_found = _look_up(table, panel, series, positions, n_earlier, name)
     if not is_found.all():
         _raise_missing(panel, series[~is_found], positions[~is_found], n_future, name)
     values = table.values[rows]
@@ -99,13 +107,13 @@ def read_covariates(
 
 
 def _look_up(
-    table: Table, panel: Panel, series: Numbers, positions: Positions, name: str
+    table: Table, panel: Panel, series: Numbers, positions: Positions, n_earlier: int, name: str
 ) -> tuple[Numbers, NDArray[np.bool_]]:
     """Return which row has the covariates of each series and position, and whether there is one."""
     nothing = np.zeros(len(positions), dtype=np.intp), np.zeros(len(positions), dtype=bool)
     if not len(positions):
         return nothing
-    theirs, at, rows = _places(table, panel, name)
+    theirs, at, rows = _places(table, panel, n_earlier, name)
     if theirs is None:
         theirs, series = np.zeros(len(at), dtype=np.intp), np.zeros_like(series)
     low = int(positions.min())
@@ -126,11 +134,13 @@ def _look_up(
     return rows[place], offered[place] == needed
 
 
-def _places(table: Table, panel: Panel, name: str) -> tuple[Numbers | None, Positions, Numbers]:
+def _places(
+    table: Table, panel: Panel, n_earlier: int, name: str
+) -> tuple[Numbers | None, Positions, Numbers]:
     """Return series (None where a row holds for all), position and number of rows on the grid."""
     index, rows = table.index, np.arange(len(table.index))
     if not table.has_index:
-        return None, int(panel.first[0]) + rows, rows
+        return None, int(panel.first[0]) - n_earlier + rows, rows
     if not isinstance(index, pd.MultiIndex):
         at, is_on = panel.calendar.find(index, f"{name}'s index")
         return None, at[is_on], rows[is_on]
@@ -161,9 +171,13 @@ def _raise_missing(
         strict=True,
     )
     text = gaps_text(panel.calendar, gaps, panel.keys, len(first), most=_MOST_RANGES)
+    needed = ["every known row"] if len(panel.values) else []
+    if n_future:
+        rows = f"{n_future} rows" if n_future > 1 else "row"
+        needed.append(f"the {rows} after each series")
     raise ValueError(
-        f"{name} must have a row for every known row and for the {n_future} rows after each "
-        f"series; {len(positions)} are missing: {text}."
+        f"{name} must have a row for {' and for '.join(needed)}; {len(positions)} are missing: "
+        f"{text}."
     )
 
 

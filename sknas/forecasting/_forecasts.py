@@ -77,7 +77,7 @@ class Forecasts:
         Returns
         -------
         DataFrame
-            Columns (target, *levels), target by target.
+            Columns (target, *levels), target by target; that of a series without a name is 0.
         """
         n_steps = named[0][1].shape[1]
         context = self.context
@@ -86,7 +86,7 @@ class Forecasts:
         if context.keys is not None:
             index = _with_keys(context.keys.repeat(n_steps), times)
         columns, values = [], []
-        for place, target in enumerate(context.columns):
+        for place, target in enumerate(context.targets):
             for names, standardised in named:
                 columns.append((*_parts(target), *names))
                 values.append(self._restored(standardised)[:, :, place].ravel())

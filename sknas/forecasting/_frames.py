@@ -73,13 +73,14 @@ def read_panel(
     is_new = np.diff(series, prepend=-1) > 0
     calendar, positions = _place(table, times, is_new, order, freq, like, name)
     _check_values(table, missing, is_first=like is None, name=name)
+    values = table.values if (np.diff(order) == 1).all() else table.values[order]
+    _check_series(values, series, keys, like, name)
     first_rows = np.flatnonzero(is_new)
     first = positions[first_rows]
     steps = np.diff(positions)[~is_new[1:]]
     _check_gaps(table.index, calendar, keys, series, positions, missing, name)
     last = positions[np.append(first_rows[1:], len(series)) - 1]
     starts = np.concatenate([[0], np.cumsum(last - first + 1)])
-    values = table.values if (np.diff(order) == 1).all() else table.values[order]
     if (steps > 1).any():
         filled = np.full((int(starts[-1]), values.shape[1]), np.nan, dtype=values.dtype)
         filled[starts[series] + positions - first[series]] = values
@@ -247,6 +248,24 @@ def _check_values(table: Table, missing: str, *, is_first: bool, name: str) -> N
         raise ValueError(
             f"{name} must have a number in every column; got only NaN in column "
             f"{label_text(column)}."
+        )
+
+
+def _check_series(
+    values: Floats, series: Numbers, keys: pd.Index | None, like: Panel | None, name: str
+) -> None:
+    """Raise if a series of a panel that was not known before has no number at all."""
+    if keys is None:
+        return
+    is_empty = np.ones(len(keys), dtype=bool)
+    is_empty[series[~np.isnan(values).all(axis=1)]] = False
+    if like is not None and like.keys is not None:
+        is_empty &= like.keys.get_indexer(keys) < 0
+    if is_empty.any():
+        shown = [label_text(key) for key in keys[is_empty][:N_SHOWN]]
+        raise ValueError(
+            f"{name} must have a number in every series; got only NaN in series "
+            f"{any_of(shown, int(is_empty.sum()), N_SHOWN)}."
         )
 
 

@@ -15,8 +15,9 @@ from pandas.tseries.frequencies import to_offset
 from sknas.forecasting._axes import Axis, DateAxis, PeriodAxis, Times, units_per_day
 from sknas.forecasting._marks import Scale, most_frequent, scale_of
 from sknas.forecasting._rulers import Steps
+from sknas.forecasting._wording import rows_text
 
-__all__ = ["Frequency", "read_frequency"]
+__all__ = ["Frequency", "month_advice", "read_frequency"]
 
 Offset: TypeAlias = offsets.BaseOffset
 Frequency: TypeAlias = Offset | str | int | None
@@ -29,11 +30,18 @@ _BEGIN_OR_END: tuple[tuple[type[Any], type[Any], type[Any]], ...] = (
     (offsets.BusinessMonthBegin, offsets.BQuarterBegin, offsets.BYearBegin),
     (offsets.BusinessMonthEnd, offsets.BQuarterEnd, offsets.BYearEnd),
 )
+_PERIODS = (("Y", 12), ("Q", 3), ("M", 1))  # names of periods, and their months
+_DAYS_A_MONTH, _DAYS_OFF = 365.25 / 12, 2.0  # of some months, the shortest and the longest time
 _MONDAY = 4  # 1970-01-05, the first Monday, counted from 1970-01-01
 
 
 def read_frequency(
-    axis: Axis, index: pd.Index, freq: Frequency, is_next: NDArray[np.bool_], name: str
+    axis: Axis,
+    index: pd.Index,
+    freq: Frequency,
+    is_next: NDArray[np.bool_],
+    rows: NDArray[np.integer],
+    name: str,
 ) -> tuple[Axis, Offset | int, Scale]:
     """Return the frequency that a user gave, that an index has, or that its labels tell.
 
@@ -47,6 +55,8 @@ def read_frequency(
         The user's parameter.
     is_next : ndarray of shape (n - 1,), dtype=bool
         Whether a label follows one of the same series.
+    rows : ndarray of shape (n,)
+        Row numbers of the labels, for messages.
     name : str
         What the labels are called in messages.
 
@@ -65,7 +75,7 @@ def read_frequency(
         If `freq` does not fit the kind, or is needed and not given.
     """
     if isinstance(axis, DateAxis):
-        return _date_frequency(axis, index, freq, is_next, name)
+        return _date_frequency(axis, index, freq, is_next, rows, name)
     if isinstance(axis, PeriodAxis):
         if freq is not None and _read_period(freq) != axis.freq:
             raise ValueError(
@@ -77,7 +87,8 @@ def read_frequency(
     elif freq is None:
         times = axis.times(index)
         freq = _typical_step(times, is_next)
-        _check_found(freq, np.diff(times)[is_next] == freq, name)
+        _check_found(freq, name)
+        _check_common(freq, np.diff(times) == freq, is_next, index, rows, name)
     if not isinstance(freq, (int, np.integer)) or isinstance(freq, bool) or freq < 1:
         raise ValueError(
             f"freq must be a positive integer, or None, where {name} holds integers; got {freq!r}."
@@ -86,7 +97,12 @@ def read_frequency(
 
 
 def _date_frequency(
-    axis: DateAxis, index: pd.DatetimeIndex, freq: Frequency, is_next: NDArray[np.bool_], name: str
+    axis: DateAxis,
+    index: pd.DatetimeIndex,
+    freq: Frequency,
+    is_next: NDArray[np.bool_],
+    rows: NDArray[np.integer],
+    name: str,
 ) -> tuple[DateAxis, Offset, Scale]:
     wall = DateAxis(None, axis.tz, axis.unit, is_wall=True).times(index)
     if freq is not None or index.freq is not None:
@@ -94,27 +110,68 @@ def _date_frequency(
         scale = scale_of(offset, wall, axis.unit)
         return replace(axis, is_wall=scale.is_wall), offset, scale
     offset = _infer_offset(axis, index, is_next)
-    _check_found(offset, None, name)
+    _check_found(offset, name)
     scale = scale_of(offset, wall, axis.unit)
     axis = replace(axis, is_wall=scale.is_wall)
-    steps = np.diff(scale.ruler.count(axis.times(index)))[is_next]
-    _check_found(offset, steps == scale.step, name)
+    is_step = np.diff(scale.ruler.count(axis.times(index))) == scale.step
+    _check_common(offset, is_step, is_next, index, rows, name)
     return axis, offset, scale
 
 
-def _check_found(freq: Frequency, is_step: NDArray[np.bool_] | None, name: str) -> None:
-    """Raise unless a frequency was found, and most steps have it."""
+def _check_found(freq: Frequency, name: str) -> None:
+    """Raise unless there were labels enough to find a frequency."""
     if freq is None:
         raise ValueError(
             f"freq must be given where {name} has fewer than {_N_LABELS} labels to infer it from; "
             "got None."
         )
-    if is_step is not None and 2 * int(is_step.sum()) <= len(is_step):
-        text = getattr(freq, "freqstr", freq)
-        raise ValueError(
-            f"freq must be given where most steps of {name} have no common one; got None, and "
-            f"{text!r}, the likeliest, fits {int(is_step.sum())} of {len(is_step)} steps."
-        )
+
+
+def _check_common(
+    freq: Frequency,
+    is_step: NDArray[np.bool_],
+    is_next: NDArray[np.bool_],
+    index: pd.Index,
+    rows: NDArray[np.integer],
+    name: str,
+) -> None:
+    """Raise unless most steps within a series have a frequency."""
+    n_steps, others = int(is_next.sum()), np.flatnonzero(is_next & ~is_step) + 1
+    if 2 * len(others) < n_steps:
+        return
+    text = getattr(freq, "freqstr", freq)
+    advice = month_advice(freq)
+    if isinstance(index, pd.DatetimeIndex) and not advice:
+        advice = " Rows at irregular times need a grid, by resample or asfreq."
+    raise ValueError(
+        f"freq must be given where most steps of {name} have no common one; got None, and "
+        f"{text!r}, the likeliest, fits {n_steps - len(others)} of {n_steps} steps, not those to "
+        f"{rows_text(rows[others], index[others])}.{advice}"
+    )
+
+
+def month_advice(freq: Frequency) -> str:
+    """Advise to use periods where a frequency of days or weeks is likely one of months.
+
+    Parameters
+    ----------
+    freq : pd.offsets.BaseOffset, str, int or None
+        The frequency.
+
+    Returns
+    -------
+    str
+        A sentence, or nothing.
+    """
+    if not isinstance(freq, (offsets.Day, offsets.Week)):
+        return ""
+    n_days = freq.n * (7 if isinstance(freq, offsets.Week) else 1)
+    n_months = round(n_days / _DAYS_A_MONTH)
+    if not n_months or abs(n_days - n_months * _DAYS_A_MONTH) > _DAYS_OFF:
+        return ""
+    unit, each = next((unit, each) for unit, each in _PERIODS if n_months % each == 0)
+    period = f"{n_months // each}{unit}" if n_months > each else unit
+    return f" Dates on another day than a month's first or last need index.to_period({period!r})."
 
 
 def _read_period(freq: Frequency) -> Offset:

@@ -129,21 +129,21 @@ class KnownReader:
         """
         self._check_given(X)
         fixed = self._static_of(context, static)
-        if known is None:
-            known = self._rows(context, X, fixed, n_earlier)
-            n_earlier += len(context.values)
-        ahead = replace(
-            context,
-            values=context.values[:0],
-            starts=np.zeros_like(context.starts),
-            first=context.stop,
-        )
-        found, n_read = self._read(X, ahead, n_steps, n_earlier), n_steps
+        read = context if known is None else _emptied(context)
+        found, n_read = self._read(X, read, n_steps, n_earlier), n_steps
         if found is not None and n_ahead > n_steps:
             with suppress(ValueError):  # what is behind the steps asked for need not be there
-                found, n_read = self._read(X, ahead, n_ahead, n_earlier), n_ahead
-        moving = None if found is None else found.values.reshape(context.n_series, n_read, -1)
-        future = self._after(context, fixed, n_ahead, moving)
+                found, n_read = self._read(X, read, n_ahead, n_earlier), n_ahead
+        moving, told = None, None
+        if found is not None:
+            if context.calendar.kind == "none":
+                _check_no_more(X, n_earlier + len(read.values), n_steps, n_ahead)
+            is_ahead = _is_behind(read, n_read)
+            moving = found.values[~is_ahead]
+            told = found.values[is_ahead].reshape(context.n_series, n_read, -1)
+        if known is None:
+            known = self._standardised(context, moving, fixed)
+        future = self._after(context, fixed, n_ahead, told)
         past = last_rows(known, context.starts, lookback, 0.0)
         return np.concatenate([past, future], axis=1)
 
@@ -182,7 +182,13 @@ class KnownReader:
         return np.nan_to_num(rows).reshape(panel.n_series, n_rows, rows.shape[1])
 
     def rows_after(
-        self, panel: Panel, old: Panel, known: Array, X: Frame | None, static: pd.DataFrame | None
+        self,
+        panel: Panel,
+        old: Panel,
+        known: Array,
+        X: Frame | None,
+        static: pd.DataFrame | None,
+        n_earlier: int = 0,
     ) -> Array:
         """Return the covariates of an old panel's rows and of those appended to it.
 
@@ -198,6 +204,8 @@ class KnownReader:
             Covariates of the new rows.
         static : DataFrame or None
             Covariates of new series.
+        n_earlier : int, default=0
+            Rows of `X` before those of the new rows, where it is an array.
 
         Returns
         -------
@@ -217,7 +225,7 @@ class KnownReader:
         )
         rows = np.empty((len(panel.values), known.shape[1]))
         rows[~is_new] = known
-        rows[is_new] = self._rows(new, X, self._static_of(panel, static))
+        rows[is_new] = self._rows(new, X, self._static_of(panel, static), n_earlier)
         return rows
 
     def rows_of(self, panel: Panel, X: Frame | None, static: pd.DataFrame | None) -> Array:
@@ -269,15 +277,17 @@ class KnownReader:
     ) -> Covariates | None:
         if X is None:
             return None
-        if panel.calendar.kind == "none" and n_earlier:  # rows of an array have no labels
-            X = np.asarray(X)[n_earlier:]
-        return read_covariates(X, panel, n_future, like=self.covariates)
+        return read_covariates(X, panel, n_future, like=self.covariates, n_earlier=n_earlier)
 
     def _rows(
         self, panel: Panel, X: Frame | None, fixed: StaticCovariates | None, n_earlier: int = 0
     ) -> Array:
         found = self._read(X, panel, 0, n_earlier)
-        moving = None if found is None else found.values
+        return self._standardised(panel, None if found is None else found.values, fixed)
+
+    def _standardised(
+        self, panel: Panel, moving: Array | None, fixed: StaticCovariates | None
+    ) -> Array:
         return self.scaler.transform(
             self._joined(panel.calendar, panel.row_positions, panel.row_series, moving, fixed)
         )
@@ -319,6 +329,30 @@ class KnownReader:
         if fixed is not None:
             parts.append(fixed.values[series])
         return np.concatenate(parts, axis=1)
+
+
+def _emptied(panel: Panel) -> Panel:
+    """Return a panel of no rows that ends where another one does."""
+    starts = np.zeros_like(panel.starts)
+    return replace(panel, values=panel.values[:0], starts=starts, first=panel.stop)
+
+
+def _is_behind(panel: Panel, n_future: int) -> NDArray[np.bool_]:
+    """Tell which rows are behind a panel's, where each series has so many."""
+    counts = np.stack([panel.lengths, np.full(panel.n_series, n_future)], axis=1)
+    return np.tile([False, True], panel.n_series).repeat(counts.ravel())
+
+
+def _check_no_more(X: Frame | None, n_known: int, n_steps: int, n_ahead: int) -> None:
+    """Raise if an array, whose rows have no labels, goes on behind the steps ahead."""
+    n_rows, least, most = len(np.asarray(X)), n_known + n_steps, n_known + n_ahead
+    if n_rows > most:
+        of_past = f"{n_known} rows of Y and of the " if n_known else ""
+        whole = f", or up to {most}, to the end of the last block" if most > least else ""
+        raise ValueError(
+            f"X must have a row for each of the {of_past}{n_steps} steps ahead where it is an "
+            f"array, {least} rows{whole}; got {n_rows} rows."
+        )
 
 
 def _has_row(static: pd.DataFrame, keys: pd.Index) -> Array:

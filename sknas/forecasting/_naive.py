@@ -19,21 +19,21 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class NaiveErrors:
-    """Absolute differences of rows a season apart, summed over each series.
+    """Absolute differences of rows a season apart, and of consecutive ones, summed by series.
 
     Parameters
     ----------
-    total : ndarray of shape (n_series, n_targets)
+    total : ndarray of shape (n_lags, n_series, n_targets)
         Sums.
-    n_known : ndarray of shape (n_series, n_targets)
+    n_known : ndarray of shape (n_lags, n_series, n_targets)
         How many differences each sum is of.
-    season : int
-        Rows of a season.
+    lags : tuple of int
+        Rows that differences are apart: a season, and 1 where that is another number.
     """
 
     total: NDArray[np.float64]
     n_known: Array
-    season: int
+    lags: tuple[int, ...]
 
     @classmethod
     def of(cls, panel: Panel, stop: Array | None = None) -> NaiveErrors:
@@ -52,7 +52,8 @@ class NaiveErrors:
             Of each of its series.
         """
         season = season_length(panel.calendar.freqstr)
-        return cls(*_sums(panel, season, panel.first, panel.stop if stop is None else stop), season)
+        lags = (season, 1) if season > 1 else (1,)
+        return cls(*_sums(panel, lags, panel.first, panel.stop if stop is None else stop), lags)
 
     def going_on(self, panel: Panel, old: Panel, stop: Array | None = None) -> NaiveErrors:
         """Count further rows.
@@ -74,28 +75,40 @@ class NaiveErrors:
         place = known_places(panel, old)
         is_old = place >= 0
         begin = np.where(is_old, old.stop[place], panel.first)
-        sums = _sums(panel, self.season, begin, panel.stop if stop is None else stop)
-        before = (np.where(is_old[:, None], part[place], 0) for part in (self.total, self.n_known))
+        sums = _sums(panel, self.lags, begin, panel.stop if stop is None else stop)
+        before = (
+            np.where(is_old[:, None], part[:, place], 0) for part in (self.total, self.n_known)
+        )
         total, n_known = (one + more for one, more in zip(before, sums, strict=True))
-        return NaiveErrors(total, n_known, self.season)
+        return NaiveErrors(total, n_known, self.lags)
+
+    @property
+    def season(self) -> int:
+        """Rows of a season."""
+        return self.lags[0]
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """Mean absolute error (n_series, n_targets); NaN where it is zero or nothing is known."""
-        return np.where(self.total > 0, self.total / np.maximum(self.n_known, 1), np.nan)
+        """Mean absolute error (n_series, n_targets); NaN where it is zero or nothing is known.
+
+        Of rows a season apart; of consecutive ones where no series has rows a season apart.
+        """
+        lag = 0 if self.n_known[0].any() else -1
+        total, n_known = self.total[lag], self.n_known[lag]
+        return np.where(total > 0, total / np.maximum(n_known, 1), np.nan)
 
 
 def _sums(
-    panel: Panel, season: int, begin: Array, stop: Array
+    panel: Panel, lags: tuple[int, ...], begin: Array, stop: Array
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return sums and numbers of known differences whose later row is in ``[begin, stop)``."""
     series, positions = panel.row_series, panel.row_positions
     is_counted = (positions >= begin[series]) & (positions < stop[series])
-    is_counted &= positions - season >= panel.first[series]
-    rows = np.flatnonzero(is_counted)
-    differences = np.abs(panel.values[rows].astype(np.float64) - panel.values[rows - season])
-    shape = (panel.n_series, panel.values.shape[1])
+    shape = (len(lags), panel.n_series, panel.values.shape[1])
     total, n_known = np.zeros(shape), np.zeros(shape, dtype=np.int64)
-    np.add.at(total, series[rows], np.nan_to_num(differences))
-    np.add.at(n_known, series[rows], ~np.isnan(differences))
+    for place, lag in enumerate(lags):
+        rows = np.flatnonzero(is_counted & (positions - lag >= panel.first[series]))
+        differences = np.abs(panel.values[rows].astype(np.float64) - panel.values[rows - lag])
+        np.add.at(total[place], series[rows], np.nan_to_num(differences))
+        np.add.at(n_known[place], series[rows], ~np.isnan(differences))
     return total, n_known

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sknas.forecasting._blocks_ahead import strayed
 
-__all__ = ["Outputs"]
+__all__ = ["Outputs", "check_levels"]
 
 Array = NDArray[np.float64]
 
@@ -60,14 +60,7 @@ class Outputs:
         ValueError
             If one lies outside the levels.
         """
-        low, high = self.quantiles[0], self.quantiles[-1]
-        near = 1e-9  # (1 - 0.95) / 2 is a bit more than 0.025
-        outside = [alpha for alpha in alphas if not low - near <= alpha <= high + near]
-        if outside:
-            raise ValueError(
-                f"{name} must lie within the quantile_levels {low:g} to {high:g} of the fit; "
-                f"got quantile {outside[0]:g}."
-            )
+        check_levels(alphas, self.quantiles, name)
         by_level = self.values.swapaxes(0, 1)
         place = np.interp(alphas, self.quantiles, np.arange(len(self.quantiles)))
         below = np.floor(place).astype(int)
@@ -92,3 +85,30 @@ class Outputs:
             Of these.
         """
         return replace(self, values=self.values[:, :, :n])
+
+
+def check_levels(alphas: Sequence[float], quantiles: tuple[float, ...], name: str) -> None:
+    """Raise unless probabilities lie within the levels of a network.
+
+    Parameters
+    ----------
+    alphas : sequence of float
+        Probabilities.
+    quantiles : tuple of float
+        Levels of the network, ascending.
+    name : str
+        Which parameter asks for them.
+
+    Raises
+    ------
+    ValueError
+        If one lies outside.
+    """
+    low, high = quantiles[0], quantiles[-1]
+    near = 1e-9  # (1 - 0.95) / 2 is a bit more than 0.025
+    outside = [alpha for alpha in alphas if not low - near <= alpha <= high + near]
+    if outside:
+        raise ValueError(
+            f"{name} must lie within the quantile_levels {low:g} to {high:g} of the fit; "
+            f"got quantile {outside[0]:g}."
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,11 @@ class Panel:
     calendar: Calendar
     columns: pd.Index
     kind: str
+
+    @property
+    def targets(self) -> list[Hashable]:
+        """Names of columns as labels; that of a series without a name is 0."""
+        return [0 if self.kind == "series" and name is None else name for name in self.columns]
 
     @property
     def n_series(self) -> int:

@@ -77,6 +77,22 @@ class RollingForecasts:
             return calibration
         return calibration.with_errors(errors[is_known], self.moved[order][is_known])
 
+    def calibrating_further(self, calibration: Calibration) -> Calibration:
+        """Take in the errors of steps beyond those that are calibrated.
+
+        Parameters
+        ----------
+        calibration : Calibration
+            Of the first steps.
+
+        Returns
+        -------
+        Calibration
+            Of all steps here.
+        """
+        n_told = calibration.residuals.horizon
+        return calibration.with_further((self.truth - self.points)[:, n_told:], self.moved)
+
     def levels_in_turn(self, calibration: Calibration, alphas: Sequence[float]) -> Array:
         """Return quantiles as they would have been told at each origin.
 

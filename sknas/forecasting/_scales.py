@@ -86,6 +86,8 @@ def fit_panel_scales(
 ) -> PanelScales:
     """Measure each series' level and scale on its first rows.
 
+    A target without a number there has the level of all its rows that may be seen.
+
     A target that does not vary there, or a series of few rows, has no scale of its own: it is that
     of all its rows that may be seen, else that of other series, in units of the data in any case.
     Where no other series has one either, few rows are enough.
@@ -125,6 +127,9 @@ def fit_panel_scales(
     for number in np.flatnonzero(~is_own.all(axis=1)):
         start, stop = bounds[number]
         rows = values[start : min(stop, start + int(n_seen[number]))]
+        is_unseen = np.isnan(used[number]).all(axis=0)
+        if is_unseen.any():
+            center[number, is_unseen] = fit_scaler(rows).center[is_unseen]
         if len(rows) >= n_enough:
             found = _varies(rows) & ~is_own[number]
             scale[number, found] = fit_scaler(rows).scale[found]

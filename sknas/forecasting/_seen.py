@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from hashlib import blake2b
 from typing import Any
@@ -81,6 +81,26 @@ class SeenRows:
         if self.is_rounded or rows.dtype == np.float32:
             return _digest(b"", rows, np.float32) == self.rounded
         return _digest(b"", rows, np.float64) == self.exact
+
+    def without(self, panel: Panel) -> tuple[Panel, int]:
+        """Leave out all these rows where a panel begins with them.
+
+        Parameters
+        ----------
+        panel : Panel
+            Rows that were read as if they followed.
+
+        Returns
+        -------
+        panel : Panel
+            Those that do follow, if any.
+        n_repeated : int
+            How many were left out.
+        """
+        if panel.calendar.kind != "none" or not self.begin(panel):
+            return panel, 0
+        values = panel.values[self.n_rows :]
+        return replace(panel, values=values, starts=np.array([0, len(values)])), self.n_rows
 
 
 def _digest(before: bytes, rows: NDArray[np.floating[Any]], dtype: type[np.floating[Any]]) -> bytes:

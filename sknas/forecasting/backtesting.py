@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from sknas.estimators.losses import checked_quantiles
+from sknas.forecasting._backtest_plan import check_plan, check_start, first_origin, groups_of
+from sknas.forecasting._covariates import read_covariates
 from sknas.forecasting._frames import Frame, read_panel, write_panel
+from sknas.forecasting._known_reader import KnownReader
 from sknas.forecasting._naive import NaiveErrors
+from sknas.forecasting._outputs import check_levels
 from sknas.forecasting._panel import Panel
 from sknas.forecasting.metrics import mase
 from sknas.forecasting.scores import score_table
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Backtest", "run_backtest"]
 
 Array = NDArray[Any]
-_DEFAULT_SHARE = 0.7
 _VALUES = ("truth", "forecast", "lower", "upper")
 _COLUMNS = ("cutoff", "step", "time", "target", *_VALUES)
 _UNIT_HISTORY = np.array([[0.0], [1.0]])  # whose naive error is one
@@ -86,16 +89,11 @@ def run_backtest(
         Forecasts and scores.
     """
     n_steps = forecaster.horizon if horizon is None else horizon
-    _check_step("horizon", n_steps)
-    _check_step("step", step)
-    if not 0.0 < coverage < 1.0:
-        raise ValueError(f"coverage must be in (0, 1); got {coverage!r}.")
+    check_plan(step=step, horizon=n_steps, refit=refit, coverage=coverage)
     is_fitted = initial is None and hasattr(forecaster, "module_")
     panel, border, is_appended = (
         _read_on(forecaster, Y, refit) if is_fitted else _read_all(forecaster, Y, initial)
     )
-    if not is_fitted and border <= panel.first.min():
-        raise ValueError(f"initial must lie within the rows of Y; got {initial!r}.")
     origins = np.arange(border, int(panel.stop.max()) - n_steps + 1, step)
     if not len(origins) and is_fitted:
         n_behind = max(0, int(panel.stop.max()) - border)
@@ -107,10 +105,13 @@ def run_backtest(
             f"initial must leave horizon={n_steps} rows to forecast; got {initial!r} for a Y of "
             f"{int(panel.lengths.max())} rows."
         )
+    if not is_fitted:
+        check_start(panel, border, initial)
+        _check_ahead(forecaster, panel, border, X, static, coverage)
     parts: list[_Part] = []
     n_fits = 0
     fitted = forecaster if is_fitted else None
-    for first, last in _groups(origins, refit):
+    for first, last in groups_of(origins, refit):
         if not is_fitted or parts:
             like = fitted if refit == "weights" else None
             fitted = _fitted(forecaster, panel, first, X, static, like)
@@ -161,45 +162,26 @@ def _read_all(
 ) -> tuple[Panel, int, bool]:
     """Return rows, and the first that is not of the first fit."""
     panel = read_panel(Y, freq=forecaster.freq, missing=forecaster.missing)
-    return panel, _border(panel, initial), False
+    return panel, first_origin(panel, initial), False
 
 
-def _check_step(name: str, value: object) -> None:
-    if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1 row; got {value!r}.")
-
-
-def _border(panel: Panel, initial: object) -> int:
-    """Return the grid position of the first row that the first fit does not see."""
-    first, stop = int(panel.first.min()), int(panel.stop.max())
-    if initial is None:
-        return first + max(1, int(_DEFAULT_SHARE * (stop - first)))
-    if isinstance(initial, Integral):
-        _check_step("initial", initial)
-        return first + int(initial)
-    known, label = panel.calendar.labels([first]), pd.Index([initial])
-    if isinstance(initial, str) and isinstance(known, pd.DatetimeIndex):
-        label = pd.DatetimeIndex([initial], tz=known.tz)
-    elif isinstance(initial, str) and isinstance(known, pd.PeriodIndex):
-        label = pd.PeriodIndex([initial], freq=known.freq)
-    return int(panel.calendar.position(label, name="initial")[0]) + 1
-
-
-def _groups(origins: Array, refit: bool | int | str) -> Iterator[tuple[int, int]]:  # noqa: FBT001
-    """Yield the first and the last of the origins that one fit serves."""
-    if isinstance(refit, str):
-        if refit != "weights":
-            raise ValueError(
-                f"refit must be a boolean, a number of origins or 'weights'; got {refit!r}."
-            )
-        every = 1
-    elif isinstance(refit, bool):
-        every = 1 if refit else len(origins)
-    else:
-        _check_step("refit", refit)
-        every = refit
-    for group in np.split(origins, np.arange(every, len(origins), every)):
-        yield int(group[0]), int(group[-1])
+def _check_ahead(
+    forecaster: GrowingDARTSForecaster,
+    panel: Panel,
+    border: int,
+    X: Frame | None,
+    static: pd.DataFrame | None,
+    coverage: float,
+) -> None:
+    """Raise what could not be forecast after the first fit before that takes its time."""
+    quantiles = checked_quantiles(forecaster.loss, forecaster.quantile_levels)
+    if quantiles:
+        check_levels([(1.0 - coverage) / 2, (1.0 + coverage) / 2], quantiles, "coverage")
+    if X is not None:
+        read_covariates(X, panel, 0)  # so that one error lists all rows that are missing
+    past = read_panel(_past(panel, border), freq=forecaster.freq, missing=forecaster.missing)
+    reader, _ = KnownReader.at_fit(past, X, static, forecaster.calendar_features)
+    reader.rows_of(panel, X, static)
 
 
 def _fitted(
@@ -214,15 +196,21 @@ def _fitted(
     fresh: GrowingDARTSForecaster = clone(forecaster)
     if like is not None:
         fresh.set_params(genotype=like.genotype_, lookback=like.lookback_)
-    is_past = panel.row_positions < origin
+    return fresh.fit(_past(panel, origin), X, static=static)
+
+
+def _past(panel: Panel, origin: int) -> Frame:
+    """Return the rows before an origin, of series of which a number is known by then."""
+    is_past, series = panel.row_positions < origin, panel.row_series
+    is_number = ~np.isnan(panel.values).all(axis=1)
+    is_past &= np.isin(series, series[is_past & is_number])
     keys = panel.row_keys
-    past = write_panel(
+    return write_panel(
         panel.values[is_past],
         None if keys is None else keys[is_past],
         panel.row_positions[is_past],
         panel,
     )
-    return fresh.fit(past, X, static=static)
 
 
 def _summary(
@@ -233,7 +221,7 @@ def _summary(
     series = np.concatenate([part.series for part in parts])
     values = [np.concatenate(of_each) for of_each in zip(*(p.values for p in parts), strict=True)]
     truth, points, lower, upper = values
-    scores = score_table(truth, points, interval=(lower, upper))
+    scores = score_table(truth, points, interval=(lower, upper), series=series)
     unit = units[series][:, None]
     history = np.repeat(_UNIT_HISTORY, truth.shape[2], axis=1)
     rows = [slice(step, step + 1) for step in range(truth.shape[1])] + [slice(None)]
@@ -256,7 +244,8 @@ def _tidy(panel: Panel, times: Array, series: Array, values: list[Array]) -> pd.
     columns["cutoff"] = panel.calendar.labels(times.repeat(sizes["origin"]) - 1)
     columns["step"] = np.tile(steps.repeat(n_targets) + 1, n_origins)
     columns["time"] = panel.calendar.labels(at)
-    columns["target"] = np.tile(np.asarray(panel.columns), n_origins * n_steps)
+    targets = pd.Index(panel.targets, tupleize_cols=False)
+    columns["target"] = np.tile(np.asarray(targets), n_origins * n_steps)
     columns |= {name: part.ravel() for name, part in zip(_VALUES, values, strict=True)}
     return pd.DataFrame(columns)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -18,10 +19,12 @@ from sknas.forecasting._calibration import Calibration
 from sknas.forecasting._fitted import FittedForecaster, judged_errors
 from sknas.forecasting._forecasts import Values
 from sknas.forecasting._frames import Frame, read_panel, write_panel
+from sknas.forecasting._further_errors import further_errors
 from sknas.forecasting._inference import Frequency
 from sknas.forecasting._known_reader import KnownReader
 from sknas.forecasting._naive import NaiveErrors
 from sknas.forecasting._probabilities import checked_probabilities
+from sknas.forecasting._seasons import season_length
 from sknas.forecasting._seen import SeenRows
 from sknas.forecasting.backtesting import Backtest, run_backtest
 from sknas.genotype import Genotype
@@ -251,6 +254,11 @@ class GrowingDARTSForecaster(FittedForecaster):
             times = prepared.laid.times[prepared.outer.validation]
             errors, moved = judged_errors(judged, problem, times)
         self.calibration_ = Calibration.of(errors, moved, panel.n_series)
+        if not self._shape.quantiles:
+            season = season_length(panel.calendar.freqstr)
+            rolled = further_errors(judged, prepared, panel, known, season)
+            if rolled is not None:
+                self.calibration_ = rolled.calibrating_further(self.calibration_)
         return self
 
     # -- what is known ----------------------------------------------------------------------------
@@ -287,7 +295,7 @@ class GrowingDARTSForecaster(FittedForecaster):
             Steps; None is the horizon of the fit. Beyond that, forecasts go on from forecasts.
         X : DataFrame or array, default=None
             Covariates of the steps ahead, where `fit` had covariates; with `Y`, of its last rows
-            too.
+            too. An array must not have rows behind the last block of steps ahead.
         Y : DataFrame, Series or array, default=None
             Rows to forecast from in place of those last known: other times, or other series.
         static : DataFrame, default=None
@@ -318,8 +326,10 @@ class GrowingDARTSForecaster(FittedForecaster):
         """Forecast intervals that hold the truth with given probabilities, step by step.
 
         They are split-conformal, made of the errors on the validation part; with
-        ``loss="quantile"`` they are the network's own quantiles. Beyond the horizon of the fit the
-        errors of blocks are added as though they were independent.
+        ``loss="quantile"`` they are the network's own quantiles. Beyond the horizon of the fit
+        these errors are those of forecasts that went on from forecasts, for two seasons or three
+        horizons where the validation part is long enough; behind these steps, and with
+        ``loss="quantile"``, errors of blocks are added as though they were independent.
 
         Parameters
         ----------
@@ -337,7 +347,8 @@ class GrowingDARTSForecaster(FittedForecaster):
         Returns
         -------
         DataFrame
-            Columns (target, coverage, ``"lower"`` or ``"upper"``).
+            Columns (target, coverage, ``"lower"`` or ``"upper"``); the target of a Series without
+            a name is 0.
 
         Raises
         ------
@@ -381,7 +392,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         Returns
         -------
         DataFrame
-            Columns (target, alpha).
+            Columns (target, alpha); the target of a Series without a name is 0.
 
         Raises
         ------
@@ -411,7 +422,8 @@ class GrowingDARTSForecaster(FittedForecaster):
         Parameters
         ----------
         Y_new : DataFrame, Series or array
-            Rows of the kind that `fit` got; a panel may bring new series.
+            Rows of the kind that `fit` got; a panel may bring new series. They may repeat known
+            ones: an array does where it begins with all of them, from the first row of the fit on.
         X : DataFrame or array, default=None
             Their covariates, where `fit` had covariates.
         static : DataFrame, default=None
@@ -432,14 +444,18 @@ class GrowingDARTSForecaster(FittedForecaster):
         """
         check_is_fitted(self)
         start = self._start_clock()
-        new = read_panel(Y_new, name="Y_new", like=self._panel, missing=self.missing)
+        given = read_panel(Y_new, name="Y_new", like=self._panel, missing=self.missing)
+        new, n_again = self._seen.without(given)
         panel = append(self._panel, new, name="Y_new", missing=self.missing)
-        known = self._reader.rows_after(panel, self._panel, self._known, X, static)
+        known = self._reader.rows_after(panel, self._panel, self._known, X, static, n_again)
         scales = self._scales_of(panel)
         # Every window whose last row is new: its forecast has not been judged before.
         begin = panel.first.copy()
         begin[: self._panel.n_series] = self._panel.stop - self._shape.horizon + 1
-        rolling = self._rolling(panel, known, static, scales, self._shape.horizon, begin=begin)
+        # Of these only the newest count.
+        n_told = self.calibration_.window + self._shape.horizon
+        told = np.maximum(begin, panel.stop - n_told)
+        rolling = self._rolling(panel, known, static, scales, self._shape.horizon, begin=told)
         self.calibration_ = rolling.recalibrated(self.calibration_)
         if refit:
             settings, seed = self._resolved(), self._draw_seed()
@@ -465,7 +481,8 @@ class GrowingDARTSForecaster(FittedForecaster):
         """Return how much better forecasts are than the last value: higher is better.
 
         Every window of `horizon` rows of `Y` is forecast from the rows before it. If `Y` directly
-        follows the known rows, as rows of an array are taken to do, these come first. Otherwise
+        follows the known rows, as rows of an array are taken to do, these come first; of an array
+        that begins with all known rows, and goes on, those behind them are scored. Otherwise
         forecasts begin behind the first `lookback_` rows, or at the second row of a short series of
         a panel.
 
@@ -490,7 +507,10 @@ class GrowingDARTSForecaster(FittedForecaster):
             If `Y` has no such window.
         """
         check_is_fitted(self)
-        panel = read_panel(Y, like=self._panel, missing=self.missing)
+        given = read_panel(Y, like=self._panel, missing=self.missing)
+        panel, n_again = self._seen.without(given)
+        if not len(panel.values):  # the known rows alone are scored by themselves
+            panel, n_again = replace(given, first=np.zeros_like(given.first)), 0
         place = known_places(panel, self._panel)
         is_seen = place >= 0
         begin, before = panel.first, f"{self.lookback_} others, unless they follow the known ones,"
@@ -498,7 +518,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         if is_seen.any() and (panel.first[is_seen] == self._panel.stop[place[is_seen]]).all():
             before = "the known ones"
             panel = append(self._panel, panel, missing=self.missing)
-            known = self._reader.rows_after(panel, self._panel, self._known, X, static)
+            known = self._reader.rows_after(panel, self._panel, self._known, X, static, n_again)
             begin = np.concatenate([self._panel.stop, begin[~is_seen]])
         else:
             known = self._reader.rows_of(panel, X, static)
@@ -535,8 +555,9 @@ class GrowingDARTSForecaster(FittedForecaster):
         from the first row of the fit on; else they are taken to follow.
 
         Each forecast reads the rows before its origin and no later ones, and its interval the
-        errors that were known by then. MASE is in units of the naive forecast's error on the rows
-        that were known before the first origin.
+        errors that were known by then. MASE is in units of the seasonal naive forecast's error on
+        the rows that were known before the first origin, or of the last value's where no series has
+        more of them than a season. RSE and CORR are measured within each series.
 
         Parameters
         ----------
@@ -547,8 +568,8 @@ class GrowingDARTSForecaster(FittedForecaster):
         static : DataFrame, default=None
             Covariates of the series of a panel.
         initial : int or label, default=None
-            Rows of the first fit, or the label of its last row; None is the present fit, or, where
-            there is none, 70 % of the rows.
+            Rows of the first fit, or the date or period of its last row; None is the present fit,
+            or, where there is none, 70 % of the rows.
         step : int, default=1
             Rows between origins.
         horizon : int, default=None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknas.exceptions import CalibrationWarning
-from sknas.forecasting._blocks_ahead import strayed
+from sknas.forecasting._blocks_ahead import carried_on
 from sknas.forecasting.order_statistics import ROUNDING, Ladder, kept_ranks, merge_summary
 
 __all__ = ["ConformalResiduals"]
@@ -285,7 +285,7 @@ class ConformalResiduals:
                 f"point must have the axes (..., horizon, {self.n_targets}); "
                 f"got shape {forecasts.shape}."
             )
-        offsets = _rolled_out(self._offsets(alphas), forecasts.shape[-2])
+        offsets = carried_on(self._offsets(alphas), forecasts.shape[-2])
         shape = (len(alphas), *[1] * (forecasts.ndim - 2), *offsets.shape[1:])
         return forecasts + offsets.reshape(shape)
 
@@ -339,9 +339,3 @@ def _newest(rows: Array, n: int) -> Array:
         rows = np.take_along_axis(rows, order, axis=0)
         rows = rows[len(rows) - int(is_known.sum(axis=0).max()) :]
     return rows[-n:].copy()
-
-
-def _rolled_out(offsets: Array, horizon: int) -> Array:
-    """Carry the errors of the calibrated steps, on axis 1, to `horizon` steps."""
-    n_calibrated = offsets.shape[1]
-    return strayed(offsets[:, np.arange(horizon) % n_calibrated], n_calibrated)

@@ -6,8 +6,12 @@ and the entry is left out; a score over no entry is NaN.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from sknas.forecasting._origins import Origins
 
 __all__ = [
     "corr",
@@ -167,11 +171,17 @@ def mase(
     return _mean(np.divide(errors, unit, out=np.full_like(errors, np.nan), where=unit > 0))
 
 
-def rse(truth: NDArray[np.floating], forecast: NDArray[np.floating]) -> float:
+def rse(
+    truth: NDArray[np.floating],
+    forecast: NDArray[np.floating],
+    *,
+    series: NDArray[Any] | None = None,
+) -> float:
     """Divide the root of the squared errors by that of the deviations from the truth's mean.
 
-    Both sums, and the mean, run over all observed origins, steps and targets at once: 1 is the
-    score of a constant that knows the mean of everything. Targets of a large scale weigh most.
+    Both sums run over all observed origins, steps and targets at once, and so does the mean, but
+    for each series by itself: 1 is the score of a constant for each series that knows the mean of
+    everything in it. Targets of a large scale weigh most.
 
     Parameters
     ----------
@@ -179,11 +189,13 @@ def rse(truth: NDArray[np.floating], forecast: NDArray[np.floating]) -> float:
         What happened; NaN where nothing was observed.
     forecast : ndarray of shape (n_origins, horizon, n_targets)
         What was said, in the unit of `truth`.
+    series : ndarray of shape (n_origins,), default=None
+        Which series each origin is of; None is one series.
 
     Returns
     -------
     float
-        Root relative squared error; NaN where the observed truth is one constant.
+        Root relative squared error; NaN where the observed truth of each series is one constant.
 
     Raises
     ------
@@ -194,7 +206,7 @@ def rse(truth: NDArray[np.floating], forecast: NDArray[np.floating]) -> float:
     -----
     Lai, G., Chang, W.-C., Yang, Y. and Liu, H. (2018), Modeling long- and short-term temporal
     patterns with deep neural networks (LSTNet), SIGIR, section 4.2. There each horizon is
-    forecast by its own model; the pooling over steps is ours.
+    forecast by its own model; the pooling over steps, and the mean of each series, are ours.
 
     Examples
     --------
@@ -203,18 +215,28 @@ def rse(truth: NDArray[np.floating], forecast: NDArray[np.floating]) -> float:
     1.0
     """
     errors = _errors(truth, forecast)
-    observed = np.where(np.isnan(errors), np.nan, truth)
-    if not _varies(observed.reshape(-1)).any():
+    observed = np.where(np.isnan(errors), np.nan, truth).ravel()
+    of_origins = Origins.of(series, len(errors)).number
+    each = Origins.of(of_origins.repeat(errors.shape[1] * errors.shape[2]), errors.size)
+    varies = each.vary(observed)
+    if not varies.any():
         return float("nan")
-    return float(np.sqrt(_mean(errors**2) / _mean((observed - _mean(observed)) ** 2)))
+    means = each.sums(observed) / np.maximum(each.sums(~np.isnan(observed)), 1)
+    deviations = np.where(varies[each.number], observed - means[each.number], 0.0 * observed)
+    return float(np.sqrt(_mean(errors**2) / _mean(deviations**2)))
 
 
-def corr(truth: NDArray[np.floating], forecast: NDArray[np.floating]) -> float:
-    """Average the correlations of truth and forecast along the origins over steps and targets.
+def corr(
+    truth: NDArray[np.floating],
+    forecast: NDArray[np.floating],
+    *,
+    series: NDArray[Any] | None = None,
+) -> float:
+    """Average the correlations of truth and forecast along the origins.
 
-    One Pearson correlation is taken for each step and target over its observed origins. Steps and
-    targets whose truth does not vary there are left out; where the truth varies and the forecast
-    does not, the correlation counts as 0.
+    One Pearson correlation is taken for each series, step and target over its observed origins, and
+    all count alike. Those whose truth does not vary are left out; where the truth varies and the
+    forecast does not, the correlation counts as 0.
 
     Parameters
     ----------
@@ -222,6 +244,8 @@ def corr(truth: NDArray[np.floating], forecast: NDArray[np.floating]) -> float:
         What happened; NaN where nothing was observed.
     forecast : ndarray of shape (n_origins, horizon, n_targets)
         What was said.
+    series : ndarray of shape (n_origins,), default=None
+        Which series each origin is of; None is one series.
 
     Returns
     -------
@@ -235,8 +259,9 @@ def corr(truth: NDArray[np.floating], forecast: NDArray[np.floating]) -> float:
 
     Notes
     -----
-    The empirical correlation coefficient of Lai et al. (2018), LSTNet, section 4.2, who leave out
-    constant targets, too. The average over steps, and the 0 of a constant forecast, are ours.
+    The empirical correlation coefficient of Lai et al. (2018), LSTNet, section 4.2, who average it
+    over series and leave out constant ones, too. The average over steps, and the 0 of a constant
+    forecast, are ours.
 
     Examples
     --------
@@ -245,19 +270,25 @@ def corr(truth: NDArray[np.floating], forecast: NDArray[np.floating]) -> float:
     -1.0
     """
     unknown = np.isnan(_errors(truth, forecast))
+    each = Origins.of(series, len(unknown))
     pair = [np.where(unknown, np.nan, values) for values in (truth, forecast)]
-    truth_varies, forecast_varies = (_varies(values) for values in pair)
-    n_known = np.maximum((~unknown).sum(axis=0), 1)
-    deviations = [values - np.nansum(values, axis=0) / n_known for values in pair]
+    truth_varies, forecast_varies = (each.vary(values) for values in pair)
+    n_known = np.maximum(each.sums(~unknown), 1)
+    deviations = [values - (each.sums(values) / n_known)[each.number] for values in pair]
     # Each divided by its own norm first: the product of two norms may leave the range of floats.
-    units = [np.sqrt(np.nansum(values**2, axis=0)) for values in deviations]
+    units = [np.sqrt(each.sums(values**2)) for values in deviations]
     standard = [
-        np.divide(values, unit, out=np.zeros_like(values), where=varies & (unit > 0))
+        np.divide(
+            values,
+            unit[each.number],
+            out=np.zeros_like(values),
+            where=(varies & (unit > 0))[each.number],
+        )
         for values, unit, varies in zip(
             deviations, units, (truth_varies, forecast_varies), strict=True
         )
     ]
-    correlations = np.nansum(standard[0] * standard[1], axis=0)
+    correlations = each.sums(standard[0] * standard[1])
     return _mean(np.where(truth_varies, correlations, np.nan))
 
 
@@ -419,14 +450,6 @@ def _mean(values: Array) -> float:
     """Average the entries that are not NaN; NaN, without a warning, if there are none."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
-
-
-def _varies(values: Array) -> NDArray[np.bool_]:
-    """Tell whether the known entries along the first axis are at least two different numbers."""
-    unknown = np.isnan(values)
-    lowest = np.where(unknown, np.inf, values).min(axis=0, initial=np.inf)
-    highest = np.where(unknown, -np.inf, values).max(axis=0, initial=-np.inf)
-    return np.asarray(lowest < highest)
 
 
 def _naive_error(

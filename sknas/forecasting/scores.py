@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ def score_table(
     season: int = 1,
     interval: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None,
     quantiles: Mapping[float, NDArray[np.floating]] | None = None,
+    series: NDArray[Any] | None = None,
 ) -> pd.DataFrame:
     """Score each step of the horizon and all steps together.
 
@@ -53,6 +55,9 @@ default=None
         out entries that have no bounds (NaN).
     quantiles : mapping of float to ndarray of shape (n_origins, horizon, n_targets), default=None
         Forecasts by probability, for the column `pinball_loss`, their mean loss.
+    series : ndarray of shape (n_origins,), default=None
+        Which series of a panel each origin is of, for `rse` and `corr`; None is one series. The
+        other scores pool the entries of all series.
 
     Returns
     -------
@@ -81,7 +86,7 @@ default=None
         row = {score.__name__: score(*pair) for score in (mae, mse, rmse)}
         if history is not None:
             row["mase"] = mase(*pair, history, season=season)
-        row |= {score.__name__: score(*pair) for score in (rse, corr)}
+        row |= {score.__name__: score(*pair, series=series) for score in (rse, corr)}
         if interval is not None:
             bounds = interval[0][:, part], interval[1][:, part]
             is_bounded = ~np.isnan(bounds[0]) & ~np.isnan(bounds[1])

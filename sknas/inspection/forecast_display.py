@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sknas.inspection._shown import (
+    Values,
+    as_frame,
+    end_of,
+    given_frame,
+    newest_rows,
+    rows_before,
+    rows_by_series,
+    shown_targets,
+    shown_truth,
+)
 from sknas.inspection.panels import (
     import_pyplot,
     make_panels,
@@ -24,15 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ForecastDisplay"]
 
-Values: TypeAlias = pd.DataFrame | pd.Series | NDArray[Any]
-
 _MEASURED = "#3f4754"
 _FORECAST = "#1f6fb4"
 _CUTOFF = "#b6bcc6"
 _BAND_OPACITY = 0.22
 _FEW, _MANY = 40, 600  # points that can be told apart, and that run into each other
-_LEAST_HISTORY = 48
-_UNNAMED = "y"  # the target of a series without a name
 
 
 class Forecaster(Protocol):
@@ -122,7 +128,7 @@ class ForecastDisplay:
         truth: Values | None = None,
         history: Values | None = None,
         n_history: int | None = None,
-        targets: Sequence[Any] | None = None,
+        targets: Any = None,  # noqa: ANN401
         max_panels: int = 12,
         ax: Axes | NDArray[Any] | None = None,
     ) -> ForecastDisplay:
@@ -140,7 +146,7 @@ class ForecastDisplay:
             Probability of the interval; None draws none.
         truth : DataFrame, Series or array, default=None
             What happened, with the targets as columns and rows of the forecast's index. A Series
-            without a name is of the only target. An array is for forecasts that are arrays; its
+            is of the only target, whatever its name. An array is for forecasts that are arrays; its
             first row is the first step.
         history : DataFrame, Series or array, default=None
             Rows to show before the forecast, such as those of the fit; later ones are left out.
@@ -149,7 +155,7 @@ class ForecastDisplay:
         n_history : int, default=None
             Rows of history to show of each series, at most; None shows four times the steps that
             are forecast, and at least 48.
-        targets : sequence of column names, default=None
+        targets : column name or sequence of them, default=None
             The targets to show, in this order; None shows all. Of a Series it is its name, or
             "y"; of an array of two dimensions they are the numbers of its columns.
         max_panels : int, default=12
@@ -176,21 +182,24 @@ class ForecastDisplay:
             raise ValueError(f"n_history must be at least 0 rows or None; got {n_history!r}.")
         _check_coverage(coverage)
         values = forecaster.predict(horizon=horizon, X=X)
-        start = 0 if isinstance(values, (pd.DataFrame, pd.Series)) else forecaster.cutoff + 1
-        forecast = _as_frame(values, start)
-        shown = _shown_targets(targets, forecast)
+        is_array = not isinstance(values, (pd.DataFrame, pd.Series))
+        start = forecaster.cutoff + 1 if is_array else 0
+        forecast = as_frame(values, start)
+        shown = shown_targets(targets, forecast)
         lower = upper = None
         if coverage is not None:
             bounds = forecaster.predict_interval(horizon=horizon, X=X, coverage=coverage)
-            lower, upper = (_end_of(bounds, end, forecast)[shown] for end in ("lower", "upper"))
+            lower, upper = (end_of(bounds, end, forecast)[shown] for end in ("lower", "upper"))
         if truth is not None:
-            truth = _shown_truth(_truth_frame(truth, values, forecast), forecast, shown)
-        known = forecaster.history_ if history is None else history
-        past = _as_frame(known, start - len(known))
-        if history is not None:
-            past = _before(past, forecast, shown)
+            rows = given_frame(truth, forecast, "truth", is_array=is_array, is_before=False)
+            truth = shown_truth(rows, forecast, shown)
+        if history is None:
+            past = as_frame(forecaster.history_, start - len(forecaster.history_))
+        else:
+            rows = given_frame(history, forecast, "history", is_array=is_array, is_before=True)
+            past = rows_before(rows, forecast, shown)
         display = cls(
-            _newest(past[shown], forecast, n_history),
+            newest_rows(past[shown], forecast, n_history),
             forecast[shown],
             lower=lower,
             upper=upper,
@@ -243,10 +252,10 @@ class ForecastDisplay:
     def _panels(self) -> list[_Panel]:
         """Return what each panel shows: series by series, and target by target in each."""
         frames = (self.history, self.lower, self.upper, self.truth)
-        by_series = [_by_series(frame) for frame in frames]
+        by_series = [rows_by_series(frame) for frame in frames]
         n_targets = self.forecast.shape[1]
         panels = []
-        for series, forecast in _by_series(self.forecast).items():
+        for series, forecast in rows_by_series(self.forecast).items():
             for target in self.forecast.columns:
                 names = series if series and n_targets == 1 else (*series, target)
                 others = [rows[series][target] if series in rows else None for rows in by_series]
@@ -321,123 +330,9 @@ def _points(
     return times, np.concatenate([part.to_numpy(dtype=np.float64) for part in parts])
 
 
-def _by_series(frame: pd.DataFrame | None) -> dict[tuple[Any, ...], pd.DataFrame]:
-    """Return the rows of each series by its key, over times; the key is empty if no panel."""
-    if frame is None:
-        return {}
-    if frame.index.nlevels == 1:
-        return {(): frame}
-    levels = list(range(frame.index.nlevels - 1))
-    groups = frame.groupby(level=levels, sort=False)
-    return {key: rows.droplevel(levels) for key, rows in groups}
-
-
 def _check_coverage(coverage: object) -> None:
     """Raise unless there is one probability, or none."""
     if coverage is not None and not (
         isinstance(coverage, (float, np.floating)) and 0.0 < coverage < 1.0
     ):
         raise ValueError(f"coverage must be one number in (0, 1), or None; got {coverage!r}.")
-
-
-def _as_frame(values: Values, start: int) -> pd.DataFrame:
-    """Return values with a column a target; the first row of an array has the number `start`."""
-    if isinstance(values, pd.DataFrame):
-        return values
-    if isinstance(values, pd.Series):
-        return values.to_frame(_UNNAMED if values.name is None else values.name)
-    index = pd.RangeIndex(start, start + len(values))
-    return pd.DataFrame(values, index=index, columns=[_UNNAMED] if values.ndim == 1 else None)
-
-
-def _end_of(bounds: pd.DataFrame, end: str, forecast: pd.DataFrame) -> pd.DataFrame:
-    """Return the lower or the upper bounds, under the forecast's columns."""
-    found = bounds.xs(end, axis=1, level=-1).droplevel(-1, axis=1)
-    if forecast.shape[1] == 1:  # its name may be none of the forecaster's
-        found.columns = forecast.columns
-    return found
-
-
-def _truth_frame(truth: Values, values: Values, forecast: pd.DataFrame) -> pd.DataFrame:
-    """Return the truth with a column a target, or say why it cannot be beside the forecast."""
-    if isinstance(truth, pd.Series) and truth.name is None and forecast.shape[1] == 1:
-        return truth.to_frame(forecast.columns[0])
-    if isinstance(truth, (pd.DataFrame, pd.Series)):
-        return _as_frame(truth, 0)
-    rows = np.asarray(truth)
-    if isinstance(values, (pd.DataFrame, pd.Series)):
-        raise ValueError(
-            "truth must be a DataFrame or a Series where forecasts have an index; "
-            f"got an array of shape {rows.shape}."
-        )
-    rows = rows[:, np.newaxis] if rows.ndim == 1 else rows
-    if rows.ndim != 2 or rows.shape[1] != forecast.shape[1]:
-        raise ValueError(
-            f"truth must have a column for each of {forecast.shape[1]} targets; "
-            f"got an array of shape {np.shape(truth)}."
-        )
-    start = forecast.index[0]
-    index = pd.RangeIndex(start, start + len(rows))
-    return pd.DataFrame(rows, index=index, columns=forecast.columns)
-
-
-def _shown_targets(targets: Sequence[Any] | None, forecast: pd.DataFrame) -> list[Any]:
-    """Return the columns to show, or say which are none."""
-    known = list(forecast.columns)
-    shown = known if targets is None else list(targets)
-    unknown = [target for target in shown if target not in known]
-    if unknown or not shown:
-        raise ValueError(f"targets must be among the forecaster's, {known!r}; got {targets!r}.")
-    return shown
-
-
-def _shown_truth(truth: pd.DataFrame, forecast: pd.DataFrame, shown: list[Any]) -> pd.DataFrame:
-    """Return the truth of the forecast's rows, or say what it lacks."""
-    missing = [target for target in shown if target not in truth.columns]
-    if missing:
-        raise ValueError(f"truth must have the targets shown as columns; it lacks {missing!r}.")
-    if not truth.index.isin(forecast.index).any():
-        raise ValueError(
-            f"truth must have rows of the forecast, {forecast.index[0]} to {forecast.index[-1]}; "
-            f"got none among {len(truth)} rows."
-        )
-    return truth[shown].reindex(forecast.index)
-
-
-def _before(history: pd.DataFrame, forecast: pd.DataFrame, shown: list[Any]) -> pd.DataFrame:
-    """Return the rows before the forecast of each of its series, or say what they lack."""
-    missing = [target for target in shown if target not in history.columns]
-    if missing:
-        raise ValueError(f"history must have the targets shown as columns; it lacks {missing!r}.")
-    if history.index.nlevels != forecast.index.nlevels:
-        raise ValueError(
-            f"history must have an index of {forecast.index.nlevels} levels, as the forecast has; "
-            f"got {history.index.nlevels}."
-        )
-    known = _by_series(history)
-    kept = {
-        key: known[key].loc[known[key].index < rows.index[0]]
-        for key, rows in _by_series(forecast).items()
-        if key in known
-    }
-    if not sum(map(len, kept.values())):
-        raise ValueError(
-            f"history must have rows before the forecast, which begins at {forecast.index[0]}; "
-            f"got none among {len(history)} rows."
-        )
-    if history.index.nlevels == 1:
-        return kept[()]
-    names = list(history.index.names)
-    keys = list(kept) if history.index.nlevels > 2 else [key for (key,) in kept]
-    together = pd.concat(list(kept.values()), keys=keys, names=names[:-1])
-    return together.rename_axis(index=names)
-
-
-def _newest(history: pd.DataFrame, forecast: pd.DataFrame, n_rows: int | None) -> pd.DataFrame:
-    """Return the last rows of each series."""
-    if n_rows is None:
-        n_rows = max(4 * forecast.index.get_level_values(-1).nunique(), _LEAST_HISTORY)
-    if history.index.nlevels == 1:
-        return history.iloc[max(len(history) - n_rows, 0) :]
-    levels = list(range(history.index.nlevels - 1))
-    return history.groupby(level=levels, sort=False).tail(n_rows)

@@ -211,6 +211,39 @@ def test_an_index_that_is_no_grid_is_refused_and_the_labels_at_fault_are_named(i
         Calendar.of(index)
 
 
+IRREGULAR = pd.DatetimeIndex([HOURS[i] for i in (0, 2, 3, 7, 12, 14, 20)])
+
+
+@pytest.mark.parametrize(
+    ("index", "rows", "advice"),
+    [
+        (IRREGULAR, r"row 2 \(2020-01-01 03:00:00\), row 3 \(.*\), row 4 \(.*\), row 6 \(.*\)",
+         r" Rows at irregular times need a grid, by resample or asfreq\."),
+        (pd.Index([0, 2, 3, 7, 12, 14, 20]), r"row 2 \(3\), row 3 \(7\), row 4 \(12\), .*\)", ""),
+    ],
+)  # fmt: skip
+def test_steps_that_have_no_common_length_are_named(index, rows, advice):
+    with pytest.raises(
+        ValueError,
+        match=rf"^freq must be given .* fits 2 of 6 steps, not those to {rows}\.{advice}$",
+    ):
+        Calendar.of(index)
+
+
+@pytest.mark.parametrize("n", [5, 12, 40])
+@pytest.mark.parametrize(
+    ("n_months", "period"), [(1, "M"), (2, "2M"), (3, "Q"), (6, "2Q"), (12, "Y"), (24, "2Y")]
+)
+@pytest.mark.parametrize("day", [10, 15])
+def test_dates_amid_months_are_advised_to_be_the_periods_that_they_are(n, n_months, period, day):
+    months = pd.period_range("1980-02", periods=n * n_months, freq="M")[::n_months]
+    index = months.to_timestamp() + pd.Timedelta(days=day - 1)
+    with pytest.raises(ValueError, match=rf"need index\.to_period\('{period}'\)\.$"):
+        Calendar.of(pd.DatetimeIndex(index, freq=None))
+    periods = index.to_period(period)
+    assert Calendar.of(periods).position(periods).tolist() == list(range(n))
+
+
 def test_at_most_five_labels_are_shown():
     minutes = np.where(np.arange(48) % 6 == 5, 1, 0).astype("m8[m]")
     index = pd.DatetimeIndex(HOURS.to_numpy() + minutes)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sknas.forecasting._calibration import Calibration
+from sknas.forecasting._calibration import Calibration, movement
 
 
 def windows(n, seed=0):
@@ -54,3 +54,38 @@ def test_an_unknown_step_does_not_decide():
     hidden[::3, 1] = np.nan
     whole, part = (Calibration.of(some, moved, n_series=1) for some in (errors, hidden))
     np.testing.assert_array_equal(whole.share, part.share)
+
+
+def test_movement_is_not_told_where_no_neighbours_are_known():
+    nan = np.nan
+    past = np.array([[1.0, nan, 5.0, nan], [1.0, 3.0, nan, nan], [nan] * 4, [2.0, 2.5, 2.0, 3.0]])
+    moved = movement(past[:, :, np.newaxis])[:, 0]
+    np.testing.assert_array_equal(moved, [nan, 2.0, np.inf, 2.0 / 3.0])
+
+
+def test_a_window_that_tells_no_movement_is_taken_for_a_usual_one():
+    moved, errors = windows(200)
+    calibration = Calibration.of(errors, moved, n_series=1)
+    weight = calibration.weight(np.array([[np.nan, np.nan]]))
+    np.testing.assert_allclose(weight[0], calibration.typical)
+
+
+def test_a_window_that_tells_nothing_has_the_spread_of_the_series_and_does_not_count():
+    moved, errors = windows(200)
+    alone = Calibration.of(errors, moved, n_series=1)
+    strange = np.full((30, 3, 2), 40.0), np.full((30, 2), np.inf)
+    parts = (np.concatenate(pair) for pair in zip((errors, moved), strange, strict=True))
+    beside = Calibration.of(*parts, n_series=1)
+    later = alone.with_errors(*strange)
+    points, alphas = np.zeros((1, 3, 2)), [0.05, 0.5, 0.9]
+    ends = [c.levels(points, moved[:1], alphas) for c in (alone, beside, later)]
+    np.testing.assert_array_equal(ends[1], ends[0])
+    np.testing.assert_array_equal(ends[2], ends[0])
+    unknown = alone.levels(points + 2.0, np.full((1, 2), np.inf), alphas)[:, 0, 0, 0]
+    np.testing.assert_allclose(unknown, [2.0 - 1.6449, 2.0, 2.0 + 1.2816], atol=1e-4)
+
+
+def test_windows_that_all_tell_nothing_are_calibrated_on_for_want_of_others():
+    _, errors = windows(50)
+    calibration = Calibration.of(errors, np.full((50, 2), np.inf), n_series=1)
+    assert np.isfinite(calibration.levels(errors[:1], np.zeros((1, 2)), [0.1, 0.9])).all()

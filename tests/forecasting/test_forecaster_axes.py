@@ -124,6 +124,18 @@ def test_columns_of_several_levels_keep_their_levels():
     assert list(levels.columns) == [("price", "a", 0.5), ("price", "b", 0.5)]
 
 
+@pytest.mark.parametrize(("name", "label"), [("sales", "sales"), (None, 0), (0, 0)])
+@pytest.mark.parametrize("is_panel", [False, True])
+def test_bounds_of_a_series_stand_under_its_name_or_0(name, label, is_panel):
+    Y = frame(autoregressive(90))
+    Y = (panel({"a": Y, "b": Y}) if is_panel else Y)["y0"].rename(name)
+    model = linear().fit(Y)
+    assert list(model.predict_quantiles(alpha=[0.4, 0.5]).columns) == [(label, 0.4), (label, 0.5)]
+    bounds = model.predict_interval(coverage=0.5)
+    assert list(bounds[label][0.5].columns) == ["lower", "upper"]
+    assert set(model.backtest(Y, initial=70, coverage=0.5).forecasts.target) == {label}
+
+
 def test_columns_may_come_in_another_order_and_go_back_to_the_first():
     Y = frame(autoregressive(60, 2))
     model = linear().fit(Y)

@@ -102,6 +102,25 @@ def test_rows_of_arrays_are_covariates_of_the_rows_they_stand_beside():
     assert_allclose(model.predict(3, X[310:313]), Y[310:313], atol=1e-4)
 
 
+def test_an_array_of_covariates_ends_with_the_last_block_ahead():
+    Y, X = (part.to_numpy() for part in driven(400, 1))
+    model = linear(2, 3, window_norm="none").fit(Y[:300], X)
+    for n_rows in (5, 6):
+        assert_allclose(model.predict(5, X[300 : 300 + n_rows]), Y[300:305], atol=1e-4)
+    assert_allclose(model.predict(5, X[200:256], Y=Y[200:250]), Y[250:255], atol=1e-4)
+    with pytest.raises(
+        ValueError,
+        match=r"^X must have a row for each of the 5 steps ahead .*, 5 rows, or up to 6, .*got 400",
+    ):
+        model.predict(5, X)
+    with pytest.raises(ValueError, match=r"^X must .* 6 steps ahead .*, 6 rows; got 7 rows\.$"):
+        model.predict_interval(6, X[300:307])
+    with pytest.raises(
+        ValueError, match=r"^X must .* of the 50 rows of Y and of the 3 steps .*, 53 rows; got 100"
+    ):
+        model.predict(X=X[200:300], Y=Y[200:250])
+
+
 def test_only_rows_that_a_forecast_reads_are_needed():
     Y, X = driven(120)
     model = linear(4, 3).fit(Y[:100], X[:100])
@@ -124,10 +143,27 @@ def test_missing_rows_are_listed():
         model.predict(4, X[:103])
     with pytest.raises(ValueError, match=r"2 are missing: 2024-04-06 to 2024-04-07"):
         model.predict(4, X[98:], Y=Y[:100])
+    with pytest.raises(
+        ValueError, match=r"^X must have a row for the 4 rows after each series; 1 are missing"
+    ):
+        model.predict(4, X[:103])
     holes = X.copy()
     holes.iloc[102, 1] = np.nan
     with pytest.raises(ValueError, match=r"NaN in row 102 \(2024-04-12\) of column 'xy1'"):
         model.predict(4, holes)
+
+
+def test_one_error_lists_the_missing_rows_before_a_forecast_and_those_ahead():
+    Y, X = driven(120)
+    model = linear(4, 3).fit(Y[:100], X[:100])
+    with pytest.raises(
+        ValueError,
+        match=r"^X must have a row for every known row and for the 5 rows after each series; 3 are "
+        r"missing: 2024-04-07, 2024-04-10, 2024-04-14\.$",
+    ):
+        model.predict(5, X.drop(X.index[[97, 100, 104]]), Y=Y[:100])
+    with pytest.raises(ValueError, match=r"^X must have a row for every known row; 1 are missing"):
+        linear().fit(Y, X.drop(X.index[10]))
 
 
 def test_covariates_are_given_always_or_never():

@@ -3,12 +3,21 @@
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binom
 
 from sknas.exceptions import CalibrationWarning
-from tests.forecasting.makers import autoregressive, frame, linear, panel, recurrent, weighted_error
+from tests.forecasting.makers import (
+    autoregressive,
+    days,
+    frame,
+    linear,
+    panel,
+    recurrent,
+    weighted_error,
+)
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -133,3 +142,19 @@ def test_a_column_that_never_moves_has_an_interval_of_no_width():
     assert np.isfinite(model.predict_interval(9, coverage=0.8).to_numpy()).all()
     assert (bounds["y1"][0.8]["upper"] - bounds["y1"][0.8]["lower"] > 0.1).all()
     assert np.isfinite(model.score(frame(autoregressive(20, 2), 120)))
+
+
+def test_an_outage_neither_widens_other_intervals_nor_narrows_its_own():
+    Y = pd.Series(np.random.default_rng(0).normal(size=400).cumsum(), days(400))
+    outage, ending = Y.copy(), Y.copy()
+    outage[350:380] = np.nan
+    ending[-14:] = np.nan
+
+    def widths(series):
+        model = linear(lookback=12, horizon=4, missing="mask").fit(series)
+        ends = model.predict_interval(coverage=0.8)
+        return (ends.iloc[:, 1] - ends.iloc[:, 0]).to_numpy()
+
+    usual = widths(Y)
+    assert (np.abs(widths(outage) / usual - 1) < 0.3).all()
+    np.testing.assert_allclose(widths(ending), 2 * 1.2816 * Y[:320].std(), rtol=0.25)

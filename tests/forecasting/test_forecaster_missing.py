@@ -131,3 +131,23 @@ def test_series_of_which_one_column_is_missing_are_forecast():
     parts["b"]["y1"] = np.nan
     found = linear(missing="mask").fit(panel(parts)).predict()
     assert np.isfinite(found.to_numpy()).all()
+
+
+def test_a_series_without_any_number_is_refused_unless_it_is_known():
+    parts = {key: frame(autoregressive(60, 2, seed=i)) for i, key in enumerate("ab")}
+    empty = frame(np.full((60, 2), np.nan))
+    model = linear(missing="mask")
+    rule = "must have a number in every series; got only NaN in series"
+    with pytest.raises(ValueError, match=f"^Y {rule} 'c', 'd'\\.$"):
+        model.fit(panel({"a": parts["a"], "c": empty, "b": parts["b"], "d": empty}))
+    model.fit(panel(parts))
+    new = panel({"c": empty, **parts})
+    for call in (lambda: model.predict(Y=new), lambda: model.backtest(new, initial=40)):
+        with pytest.raises(ValueError, match=f"^Y {rule} 'c'\\.$"):
+            call()
+    with pytest.raises(ValueError, match=f"^Y_new {rule} 'c'\\.$"):
+        model.update(new)
+    known = panel({"a": empty, "b": parts["b"]})
+    assert np.isfinite(model.predict(Y=known).to_numpy()).all()
+    later = panel({"a": frame(np.full((3, 2), np.nan), 60)})
+    assert model.update(later).cutoff["a"] == days(1, 62)[0]

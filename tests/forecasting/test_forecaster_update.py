@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 
+from sknas.forecasting._rolling import RollingForecasts
 from tests.faults import raise_in_training_at
 from tests.forecasting.makers import (
     autoregressive,
@@ -81,6 +82,36 @@ def test_rows_that_are_known_already_may_come_again():
     assert_frame_equal(again.predict(), once.predict())
     assert (again.calibration_.residuals.n_residuals == before + 10).all()
     assert (model.update(Y[100:]).calibration_.residuals.n_residuals == before + 10).all()
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_an_array_that_begins_with_the_known_rows_is_not_put_behind_them(refit):
+    X = noise(130, 1)
+    Y = 2.0 * X + autoregressive(130)
+    once = linear().fit(Y[:100], X[:100]).update(Y[100:], X[100:], refit=refit)
+    again = linear().fit(Y[:100], X[:100]).update(Y, X, refit=refit)
+    assert once.cutoff == again.cutoff == 129
+    ahead = noise(3, 1, seed=1)
+    assert_allclose(again.predict(X=ahead), once.predict(X=ahead))
+    before = pickle.dumps(again)
+    assert pickle.dumps(again.update(Y, X)) == before  # nothing new
+    later, more = autoregressive(140)[130:], noise(10, 1)
+    assert again.update(later, more).cutoff == once.update(later, more).cutoff == 139
+
+
+def test_an_array_that_begins_with_the_known_rows_is_scored_behind_them():
+    X = noise(130, 1)
+    Y = 2.0 * X + autoregressive(130)
+    model = linear().fit(Y[:100], X[:100])
+    assert model.score(Y, X) == pytest.approx(model.score(Y[100:], X[100:]))
+    frames = [frame(values) for values in (Y, X)]
+    same = linear().fit(*(rows[:100] for rows in frames))
+    # The known rows alone are scored by themselves, as those of a frame are.
+    assert model.score(Y[:100], X[:100]) == pytest.approx(
+        same.score(*(rows[:100] for rows in frames))
+    )
+    with pytest.raises(ValueError, match=r"^Y must hold horizon=3 rows behind the known ones.*2"):
+        model.score(Y[:102], X[:102])
 
 
 def changed_law(n=400, border=200):
@@ -213,3 +244,24 @@ def test_an_interrupted_refit_keeps_the_new_rows(monkeypatch):
     assert model.cutoff == Y.index[-1]
     assert model.search_report_.stopped_by == "interrupt"
     assert_frame_equal(model.predict(5), model.predict(5, Y=Y))
+
+
+def test_of_many_new_rows_the_newest_alone_are_judged(monkeypatch):
+    judged = []
+    recalibrated = RollingForecasts.recalibrated
+
+    def keep(rolling, calibration):
+        judged.append(len(rolling.times))
+        return recalibrated(rolling, calibration)
+
+    monkeypatch.setattr(RollingForecasts, "recalibrated", keep)
+    Y = frame(autoregressive(2700, 2))
+    model = linear().fit(Y[:100])
+    others = copy.deepcopy(model)
+    model.update(Y[100:])
+    for start in range(100, 2700, 650):
+        others.update(Y[start : start + 650])
+    assert judged[0] < 1100
+    points, moved = np.zeros((1, 3, 2)), np.ones((1, 2))
+    ends = [m.calibration_.levels(points, moved, [0.1, 0.9]) for m in (model, others)]
+    assert_allclose(*ends)

@@ -128,3 +128,38 @@ def test_a_young_series_of_a_panel_is_forecast_from_its_first_rows():
     model = GrowingDARTSForecaster(lookback=30, horizon=3, max_nodes=0, random_state=0)
     found = model.fit(Y).backtest(Y, initial=70).forecasts
     assert found[found["shop"] == "new"].cutoff.min() == DAYS[80]
+
+
+def widths(series, horizon, **parameters):
+    model = GrowingDARTSForecaster(max_nodes=0, random_state=0, **parameters).fit(series)
+    ends = model.predict_interval(horizon, coverage=0.8)
+    return (ends.iloc[:, 1] - ends.iloc[:, 0]).to_numpy()
+
+
+def test_intervals_beyond_the_horizon_are_as_wide_as_errors_are_there():
+    rng, hours = np.random.default_rng(0), np.arange(1200)
+    index = pd.date_range("2024-01-01", periods=len(hours), freq="h")
+    seasonal = 3 * np.sin(2 * np.pi * hours / 24) + rng.normal(size=len(hours))
+    right = 2 * 1.2816
+    found = widths(pd.Series(seasonal, index), 48, lookback=48)
+    assert abs(found[[0, 11, 23, 47]] / right - 1).max() < 0.25  # its errors do not add up
+    walk = widths(pd.Series(rng.normal(size=len(hours)).cumsum(), index), 48, lookback=48)
+    assert walk[35] > 2.5 * walk[0]  # and those of a walk do
+
+
+def test_behind_the_steps_that_are_measured_blocks_are_added():
+    rng = np.random.default_rng(0)
+    series = pd.Series(rng.normal(size=600))  # no season: three horizons
+    model = GrowingDARTSForecaster(max_nodes=0, lookback=8, horizon=5).fit(series)
+    offsets = model.calibration_._offsets(40, [0.1, 0.9])
+    assert model.calibration_.further.horizon == 10
+    np.testing.assert_allclose(
+        offsets[:, 15:30] ** 2, offsets[:, :15] ** 2 + offsets[:, 14:15] ** 2
+    )
+
+
+def test_without_room_nothing_is_measured():
+    series = pd.Series(np.random.default_rng(0).normal(size=120))
+    model = GrowingDARTSForecaster(max_nodes=0, lookback=8, horizon=10).fit(series)
+    assert model.calibration_.further is None
+    assert np.isfinite(model.predict_interval(40)).all(axis=None)

@@ -53,6 +53,31 @@ def test_a_score_equals_its_loop_over_observed_entries(score, seed):
     assert score(truth, forecast) == pytest.approx(PAIRS[score](truth, forecast), rel=1e-10)
 
 
+@pytest.mark.parametrize("score", [rse, corr], ids=lambda score: score.__name__)
+def test_relative_scores_are_those_of_each_series_by_itself(score):
+    truth, forecast = drawn(shape=(15, 4, 3))
+    series = np.array(list("abcba" * 3))
+    moved = (series == "b")[:, None, None] * 1000.0
+    expected = PAIRS[score](truth, forecast, series)
+    assert score(truth, forecast, series=series) == pytest.approx(expected, rel=1e-10)
+    assert score(truth + moved, forecast + moved, series=series) == pytest.approx(expected)
+    assert score_table(truth, forecast, series=series).loc["all", score.__name__] == pytest.approx(
+        expected
+    )
+    one = np.zeros(15)
+    assert score(truth, forecast, series=one) == pytest.approx(score(truth, forecast))
+
+
+def test_series_that_do_not_vary_are_left_out_of_relative_scores():
+    truth, forecast = drawn(shape=(10, 4, 3), missing=0.0)
+    series = np.repeat([0, 1], 5)
+    truth[5:] = 0.1
+    assert corr(truth, forecast, series=series) == pytest.approx(corr(truth[:5], forecast[:5]))
+    truth[:5] = 7.0
+    assert np.isnan(rse(truth, forecast, series=series))
+    assert np.isnan(corr(truth, forecast, series=series))
+
+
 @pytest.mark.parametrize("season", [1, 3])
 @pytest.mark.parametrize("per_origin", [False, True])
 def test_the_scaled_error_equals_its_loop(season, per_origin):
@@ -183,6 +208,7 @@ def test_float32_is_scored_in_float64():
         (lambda t, f: mase(t, f, np.ones((8, 5, 3))), r"history must have .*; got \(8, 5, 3\)"),
         (lambda t, f: mase(t, f, np.ones((5, 3)), season=5), "season must .* 5 rows .*; got 5"),
         (lambda t, f: mase(t, f, np.ones((5, 3)), season=0), "season must .*; got 0"),
+        (lambda t, f: corr(t, f, series=np.zeros(8)), r"series must .* 9 .*; got shape \(8,\)"),
         (lambda t, f: score_table(t, f, quantiles={}), "quantiles must hold at least one .* {}"),
     ],
 )

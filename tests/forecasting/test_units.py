@@ -131,3 +131,30 @@ def test_units_of_new_series_are_those_of_rows_before_the_forecast(begin, is_fit
     assert len(one) > 50
     for name in ("forecast", "lower", "upper"):
         np.testing.assert_allclose(one[name], other[name])
+
+
+def test_a_target_that_is_known_late_has_the_level_of_its_own_rows():
+    rng = np.random.default_rng(0)
+    values = np.stack([1e6 + 10.0 * rng.normal(size=260), rng.normal(size=260)], axis=1)
+    values[:225, 0] = np.nan
+    model = GrowingDARTSForecaster(
+        lookback=14, horizon=3, max_nodes=0, missing="mask", window_norm="none"
+    ).fit(pd.DataFrame(values, DAYS, columns=["late", "always"]))
+    assert abs(model.predict()["late"] - 1e6).max() < 50.0
+    ends = model.predict_interval(coverage=0.8)["late"]
+    assert (ends.max(axis=None) - ends.min(axis=None)) < 100.0
+
+
+def test_a_new_series_with_one_row_has_intervals_as_wide_as_its_errors():
+    rng = np.random.default_rng(0)
+
+    def walks(n, n_rows, name):
+        keys = pd.MultiIndex.from_product([[f"{name}{i}" for i in range(n)], DAYS[:n_rows]])
+        return pd.DataFrame({"y": rng.normal(size=(n, n_rows)).cumsum(axis=1).ravel()}, keys)
+
+    model = GrowingDARTSForecaster(lookback=8, horizon=2, max_nodes=0).fit(walks(10, 150, "old"))
+    new = walks(200, 3, "new")
+    first, truth = (new[new.index.get_level_values(1).isin(days)] for days in (DAYS[:1], DAYS[1:3]))
+    ends = model.predict_interval(Y=first, coverage=0.8)["y", 0.8]
+    inside = (ends["lower"] <= truth["y"]) & (truth["y"] <= ends["upper"])
+    assert 0.65 < inside.mean() < 0.95

@@ -130,6 +130,17 @@ def test_targets_are_shown_in_the_order_asked_for():
     np.testing.assert_array_equal(lines(display.axes_[0])[0], frame["y3"].iloc[-48:])
 
 
+def test_a_single_target_may_be_given_by_its_name():
+    frame = make_frame(HOURS, 3).rename(columns={"y1": "sales"})
+    display = ForecastDisplay.from_forecaster(SeasonalNaive(frame), targets="sales")
+    assert [axes.get_title(loc="left") for axes in display.axes_] == ["sales"]
+    numbers = frame.set_axis(range(3), axis=1)
+    display = ForecastDisplay.from_forecaster(SeasonalNaive(numbers), targets=1)
+    np.testing.assert_array_equal(lines(display.axes_[0])[0], frame["sales"].iloc[-48:])
+    with pytest.raises(ValueError, match=r"targets must be among .*; got 'sale'"):
+        ForecastDisplay.from_forecaster(SeasonalNaive(frame), targets="sale")
+
+
 def test_a_panel_of_many_series_shows_twelve_and_says_so():
     display = ForecastDisplay.from_forecaster(SeasonalNaive(make_panel(14, 30)))
     assert len(display.axes_) == 12
@@ -349,6 +360,31 @@ def test_series_and_arrays_are_drawn_like_frames(kind, names):
         np.testing.assert_array_equal(np.diff(np.unique(np.concatenate(places))), 1.0)
 
 
+@pytest.mark.parametrize("kind", ["named series", "unnamed series", "panel series"])
+@pytest.mark.parametrize("name", ["turnover", None, 0])
+def test_a_series_is_of_the_only_target_whatever_its_name(kind, name):
+    past, future = rows_of(kind)
+    model = linear(6, 3).fit(past)
+    both = [
+        ForecastDisplay.from_forecaster(model, truth=truth, history=history, coverage=0.5)
+        for truth, history in ((future, past), (future.rename(name), past.rename(name)))
+    ]
+    for parts in zip(*(display.axes_ for display in both), strict=True):
+        for drawn, expected in zip(*map(lines, parts), strict=True):
+            np.testing.assert_array_equal(drawn, expected)
+
+
+def test_rows_of_a_list_are_those_of_an_array():
+    past, future = rows_of("1-D array")
+    model = linear(6, 3).fit(past)
+    how = {"coverage": 0.5, "n_history": 30}
+    lists = ForecastDisplay.from_forecaster(model, history=list(past), truth=list(future), **how)
+    arrays = ForecastDisplay.from_forecaster(model, history=past, truth=future, **how)
+    assert list(lists.history.index) == list(range(30, 60))
+    for drawn, expected in zip(*(lines(one.axes_[0]) for one in (lists, arrays)), strict=True):
+        np.testing.assert_array_equal(drawn, expected)
+
+
 def test_rows_of_an_array_go_on_at_the_cutoff():
     past, future = rows_of("1-D array")
     model = linear(6, 3).fit(past)
@@ -369,6 +405,16 @@ def test_an_array_of_truth_that_does_not_fit_is_refused(kind, truth, message):
     model = linear(6, 3).fit(rows_of(kind)[0])
     with pytest.raises(ValueError, match=message):
         ForecastDisplay.from_forecaster(model, truth=truth, coverage=0.5)
+
+
+def test_an_array_of_history_that_does_not_fit_is_refused():
+    for kind, message in (
+        ("named series", r"^history must be a DataFrame or a Series .* shape \(60,\)"),
+        ("2-D array", r"^history must have a column for each of 2 targets; .* shape \(60,\)"),
+    ):
+        model = linear(6, 3).fit(rows_of(kind)[0])
+        with pytest.raises(ValueError, match=message):
+            ForecastDisplay.from_forecaster(model, history=[0.0] * 60, coverage=0.5)
 
 
 @pytest.mark.parametrize("coverage", [[0.5, 0.9], [0.9], 0.0, 1.0, "0.9"])

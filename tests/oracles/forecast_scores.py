@@ -48,15 +48,31 @@ def looped_mase(truth, forecast, history, season):
     return mean(scaled)
 
 
-def looped_rse(truth, forecast):
-    pairs = entries(truth, forecast)
-    center = mean(y for y, _ in pairs)
-    return math.sqrt(sum((y - f) ** 2 for y, f in pairs)) / math.sqrt(
-        sum((y - center) ** 2 for y, _ in pairs)
-    )
+def by_series(truth, forecast, series):
+    """List the (truth, forecast) of each series."""
+    if series is None:
+        return [(truth, forecast)]
+    keys = sorted(set(series))
+    rows = [[i for i, other in enumerate(series) if other == key] for key in keys]
+    return [(truth[some], forecast[some]) for some in rows]
 
 
-def looped_corr(truth, forecast):
+def looped_rse(truth, forecast, series=None):
+    errors, deviations = 0.0, 0.0
+    for part in by_series(truth, forecast, series):
+        pairs = entries(*part)
+        center = mean(y for y, _ in pairs)
+        errors += sum((y - f) ** 2 for y, f in pairs)
+        deviations += sum((y - center) ** 2 for y, _ in pairs)
+    return math.sqrt(errors) / math.sqrt(deviations)
+
+
+def looped_corr(truth, forecast, series=None):
+    parts = by_series(truth, forecast, series)
+    return mean(one for part in parts for one in looped_correlations(*part))
+
+
+def looped_correlations(truth, forecast):
     correlations = []
     for s in range(truth.shape[1]):
         for j in range(truth.shape[2]):
@@ -71,7 +87,7 @@ def looped_corr(truth, forecast):
             y_square = sum((y - y_center) ** 2 for y, _ in pairs)
             f_square = sum((f - f_center) ** 2 for _, f in pairs)
             correlations.append(product / math.sqrt(y_square * f_square))
-    return mean(correlations)
+    return correlations
 
 
 def looped_coverage(truth, lower, upper):
