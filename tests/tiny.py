@@ -11,6 +11,7 @@ from sknas.blocks import NetworkShape
 from sknas.blocks.objective import MeanSquared
 from sknas.edits import AddBranch, AddDagBranch, AddNode, DropEdge, DropEdgeOp, DropOp, Evidence
 from sknas.genotype import NAMED_CELLS, Branch, Cell, Node
+from sknas.ops import DAG_OPERATIONS
 from sknas.search.learner import Learner, LearningRates
 from sknas.supernet import (
     ClampRelaxation,
@@ -140,10 +141,10 @@ def two_input(relaxation=None, *, operations=OPERATIONS, skip=None):
     return supernet(branch(), relaxation=relaxation, operations=operations, auxiliary_skip=skip)
 
 
-def graph(relaxation=None, *, n_nodes=2, first="rnn", skip=None):
+def graph(relaxation=None, *, n_nodes=2, first="rnn", skip=None, operations=DAG_OPERATIONS):
     """Build DARTS's graph of mixed nodes behind its first one."""
     net = supernet(relaxation=relaxation, auxiliary_skip=skip)
-    AddDagBranch(branch(first), n_nodes).apply(net, generator())
+    AddDagBranch(branch(first), n_nodes, operations).apply(net, generator())
     perturb(net)
     return net
 

@@ -8,7 +8,7 @@ from torch import Generator, nn
 
 from sknas.edits.base import Edit, ParameterChange, default_generator
 from sknas.edits.removals import drop_unread_nodes, undecided
-from sknas.edits.settling import settle
+from sknas.edits.settling import close_pairs
 from sknas.genotype import Branch
 from sknas.ops import DAG_OPERATIONS
 from sknas.supernet import DagNode, NodePlace, Supernet, TwoInputCell
@@ -89,6 +89,9 @@ class AddDagNode(Edit):
 class DropEdgeOp(Edit):
     """Take one operation from one edge of a graph's node.
 
+    An edge without operations left is closed; the birth scalars of the others make up for the mean
+    over fewer edges, so that a candidate of no weight is dropped without effect.
+
     A node with one pair of edge and operation left is settled: DARTS's genotype, one edge a node.
     The pair's gate is folded into its birth scalar, and a two-input node with the same weights
     takes the node's place.
@@ -123,10 +126,8 @@ class DropEdgeOp(Edit):
                 f"source and operation must be one of several open pairs {pairs}; "
                 f"got {(self.source, self.operation)!r}."
             )
-        row, edge = node.operations.index(self.operation), node.sources.index(self.source)
-        node.is_open[row, edge] = False
         change = ParameterChange()
-        settle(cell, node, change)
+        close_pairs(cell, node, self.source, [self.operation], change)
         drop_unread_nodes(cell, change, spared=undecided(cell))
         return change
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator
 
 from sknas.edits.base import ParameterChange
 from sknas.supernet import DagNode, MixedNode, TwoInputCell
 
-__all__ = ["close_source", "forget_source", "settle"]
+__all__ = ["close_pairs", "close_source", "forget_source"]
 
 
-def settle(cell: TwoInputCell, node: DagNode, change: ParameterChange) -> None:
-    """Put a settled two-input node in the node's place if one pair of edge and operation is left.
+def close_pairs(
+    cell: TwoInputCell,
+    node: DagNode,
+    source: str,
+    operations: Sequence[str],
+    change: ParameterChange,
+) -> None:
+    """Close operations on the edge from a source; not the last pair of the node.
+
+    A node is a mean over its n open edges. Where one closes, the birth scalars of the others are
+    multiplied by ``(n - 1) / n``, so that an edge of no weight closes without effect. With one pair
+    left its gate is folded into its birth scalar, and a two-input node takes the node's place.
 
     Parameters
     ----------
@@ -20,11 +32,27 @@ def settle(cell: TwoInputCell, node: DagNode, change: ParameterChange) -> None:
         The cell.
     node : DagNode
         Its node.
+    source : str
+        The source.
+    operations : sequence of str
+        The operations to close on its edge.
     change : ParameterChange
         Where the change of parameters is noted.
     """
-    if node.n_candidates > 1:
-        return
+    n_before = len(node.open_sources(0))
+    rows = [node.operations.index(name) for name in operations]
+    node.is_open[rows, node.sources.index(source)] = False
+    n_after = len(node.open_sources(0))
+    if n_after < n_before:
+        births = node.births
+        node.births = change.cut(births, (None,))
+        change.rescale(births, torch.full_like(births.detach(), n_after / n_before))
+    if node.n_candidates == 1:
+        _settle(cell, node, change)
+
+
+def _settle(cell: TwoInputCell, node: DagNode, change: ParameterChange) -> None:
+    """Put a settled two-input node in the place of a node with one pair left."""
     ((source, operation),) = node.pairs()
     settled = MixedNode(
         node.index,
@@ -62,8 +90,7 @@ def close_source(cell: TwoInputCell, node: DagNode, name: str, change: Parameter
         Where the change of parameters is noted.
     """
     if name in node.sources:
-        node.is_open[:, node.sources.index(name)] = False
-        settle(cell, node, change)
+        close_pairs(cell, node, name, node.operations, change)
 
 
 def forget_source(node: DagNode, name: str, change: ParameterChange) -> None:

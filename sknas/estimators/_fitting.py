@@ -26,6 +26,7 @@ from sknas.estimators._settings import (
     make_space,
     resolve_genotype,
 )
+from sknas.estimators._short_phases import warn_of_short_phases
 from sknas.estimators._stages import Outcome, Stage, Stages, ValidationLoss
 from sknas.exceptions import SearchWarning
 from sknas.genotype import Branch, Genotype
@@ -174,11 +175,20 @@ class _Fit:
             if not is_grown:
                 del supernet.trunk.branches[:]
             return seed_to_train(problem, supernet)
+        plan = make_plan(self.schedule, settings)
+        warn_of_short_phases(
+            plan,
+            settings.mixing.auxiliary_skip,
+            has_contenders=bool(cells),
+            starts_mixed=not supernet.is_settled,
+            share=1,
+            stacklevel=8,
+        )
         phase = run_search(
             problem,
             self.schedule,
             supernet,
-            make_plan(self.schedule, settings),
+            plan,
             space,
             cells,
             on_epoch=lambda row: self.progress("search", row),

@@ -56,6 +56,7 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
     _check_validation(parameters["validation"])
     check_device(parameters["device"])
     _check_start(parameters)
+    _check_edge_choice(parameters)
     arch_schedule: ArchSchedule[Any] = _looked_up(parameters["arch_schedule"], ARCH_SCHEDULE)
     resolved = {
         "backbone": backbone,
@@ -121,6 +122,16 @@ def _check_validation(validation: Any) -> None:
         # A string has a method "split" too, so the constraints let every one pass.
         raise ValueError(
             f"validation must be one of {list(VALIDATION)} or a splitter; got {validation!r}."
+        )
+
+
+def _check_edge_choice(parameters: Mapping[str, Any]) -> None:
+    if parameters["backbone"] == "dag" and parameters["edge_choice"] != "annealed":
+        warnings.warn(
+            f"edge_choice={parameters['edge_choice']!r} is without effect with backbone='dag', "
+            "whose nodes have no operands to choose sources for; relaxation weighs their edges.",
+            SearchWarning,
+            stacklevel=7,
         )
 
 

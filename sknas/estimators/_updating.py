@@ -11,6 +11,7 @@ from sknas.derived import DerivedNetwork
 from sknas.estimators._fitting import Progress
 from sknas.estimators._planting import admitted, lift_network
 from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
+from sknas.estimators._short_phases import warn_of_short_phases
 from sknas.estimators._stages import Account, Outcome, Stage, ValidationLoss
 from sknas.genotype import Cell
 from sknas.training import (
@@ -195,11 +196,20 @@ def _grow(update: _Update, schedule: Schedule, settings: Settings, progress: Pro
         if not cells and not space.has_room(supernet, space.plain_cell):
             return
         cells = cells or (space.plain_cell,)
+    plan = make_plan(schedule, settings)
+    warn_of_short_phases(
+        plan,
+        settings.mixing.auxiliary_skip,
+        has_contenders=bool(cells),
+        starts_mixed=False,
+        share=_SEARCH_SHARE,
+        stacklevel=8,
+    )
     phase = run_search(
         problem,
         schedule,
         supernet,
-        make_plan(schedule, settings),
+        plan,
         space,
         cells,
         on_epoch=lambda row: progress(_PHASE, row),

@@ -158,7 +158,7 @@ _SHARED = """\
         ``backbone="dag"`` with ``mode="fixed"``, which is DARTS, else ``"sigmoid"``.
     edge_choice : {"annealed", "softmax"} or EdgeChoice, default="annealed"
         How two-input nodes weigh the sources of an operand: by a softmax that cools while the node
-        is mixed, or by one that does not.
+        is mixed, or by one that does not. Without effect with ``backbone="dag"``.
     arch_schedule : {"alternate", "every_k", "information"} or ArchSchedule, default="alternate"
         When to take an architecture step, while something is undecided: before every weight step,
         before every second one, or while the weights' gradients are small.
@@ -183,7 +183,9 @@ _SHARED = """\
         What all weights of a network together cost, in units of the training loss. Above 0, the
         search prices the weights of candidates, removals and moves. In the trained network units
         whose share of that cost exceeds what they are worth are removed, and the narrower network
-        is trained on; it wins if its validation loss and cost are less together.
+        is trained on; it wins if its validation loss and cost are less together. In
+        `partial_fit` only the search prices weights: nothing is narrowed, and whether a grown
+        network stays is a matter of loss alone.
     max_params : int or None, default=None
         Largest number of weights, during the search and in the result.
     search_epochs : int or "auto", default="auto"
@@ -241,7 +243,9 @@ _REGRESSION = """\
         maps nothing elsewhere; an empty sequence maps nothing.
     loss : {"mse", "mae", "huber", "quantile"}, default="mse"
         What training minimises, in standardised units. With ``"quantile"`` the network has an
-        output for each of `quantile_levels`, and predicts the median.
+        output for each of `quantile_levels`, and predicts the median. The linear seed is a ridge
+        regression in any case, shifted to the median of its errors with ``"mae"``, and to their
+        quantiles with ``"quantile"``.
     quantile_levels : sequence of float, default=(0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
         Ascending probabilities in (0, 1), one of them 0.5, for ``loss="quantile"``.
 """

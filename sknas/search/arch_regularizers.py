@@ -37,12 +37,15 @@ class ArchRegularizer(BaseEstimator, ABC):
     ----------
     strength : float
         Factor of the term.
+    is_ramped : bool
+        Whether a node feels nothing of the term in its first epoch, and more with its progress.
     """
 
     _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
         "strength": [Interval(Real, 0, None, closed="left")]
     }
     strength: float
+    is_ramped: ClassVar[bool] = False
 
     @abstractmethod
     def penalty(self, choices: Sequence[Choice]) -> Tensor:
@@ -95,6 +98,8 @@ class ProximityRegularizer(ArchRegularizer):
     >>> ProximityRegularizer(strength=1.0)
     ProximityRegularizer(strength=1.0)
     """
+
+    is_ramped = True
 
     def __init__(self, *, strength: float = 0.1) -> None:
         self.strength = strength

@@ -51,6 +51,21 @@ class CollapseWatch(BaseEstimator, ABC):
             Whether to measure now.
         """
 
+    def can_judge(self, n_epochs: int) -> bool:
+        """Say whether a mixed phase is long enough for a collapse to be seen in it.
+
+        Parameters
+        ----------
+        n_epochs : int
+            Epochs of the mixed phase.
+
+        Returns
+        -------
+        bool
+            By default, whether it has more than `lag` checks.
+        """
+        return sum(self.is_due(n) for n in range(1, n_epochs + 1)) > self.lag
+
     @abstractmethod
     def measure(self, supernet: Supernet, batch: Batch, objective: Objective) -> float:
         """Measure a supernet, and leave it as it is.
@@ -152,6 +167,11 @@ class EigenvalueWatch(CollapseWatch):
     def is_due(self, n_epochs: int) -> bool:
         """Return whether the epoch is one of every few."""
         return n_epochs % self.every == 0
+
+    def can_judge(self, n_epochs: int) -> bool:
+        """Return whether there are more than `lag` checks, the last one after the warmup."""
+        n_checks = n_epochs // self.every
+        return n_checks > self.lag and n_checks * self.every >= self.warmup
 
     def measure(self, supernet: Supernet, batch: Batch, objective: Objective) -> float:
         """Return the largest eigenvalue of the architecture's Hessian; NaN where it is not finite.

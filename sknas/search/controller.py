@@ -191,6 +191,8 @@ class Controller:
     def _fall_back(self, learner: Learner) -> None:
         """Go back to an earlier state of the mixed phase, and decide it in one round."""
         self.learner = learner
+        if self._trial is None:
+            learner.newborn = None  # the move that they came with has been accepted since
         if self.watcher is not None:
             self._lineage = self._lineages[self.watcher.collapses[-1].back_to]
         if self._opening.is_over:

@@ -149,9 +149,9 @@ class Learner:
             self.penalty.carry(change, self.supernet.arch_parameters())
         self.average.carry(change, weights)
         if self.newborn is not None:
-            grown = {id(item.old): item.new for item in change.replaced}
-            held = {id(p) for p in weights}
-            followed = [grown.get(id(p), p) for p in self.newborn]
+            held, followed = {id(p) for p in weights}, self.newborn
+            for item in change.replaced:  # in order: one may replace what another one made
+                followed = [item.new if p is item.old else p for p in followed]
             self.newborn = [p for p in followed if id(p) in held]
         return change
 

@@ -75,6 +75,13 @@ class Plan:
         return self.n_rounds if self.mode != "interleaved" else 0
 
     @property
+    def n_open_epochs(self) -> int:
+        """Most epochs in which what a move adds is mixed before candidates are removed."""
+        if self.mode == "interleaved":
+            return self.n_trial_epochs
+        return 0 if self.mode == "random" else max(1, self.n_epochs - self.n_rounds)
+
+    @property
     def n_mixed_start_epochs(self) -> int:
         """Most epochs of a mixed start, pruning included."""
         return max(self.n_trial_epochs + self.n_rounds, int(_START_SHARE * self.n_epochs))
@@ -84,3 +91,34 @@ class Plan:
         """Most epochs in which a mixed branch may find a cell for the race; 0 in short searches."""
         n_epochs = int(_PROPOSAL_SHARE * self.n_epochs)
         return n_epochs if n_epochs >= self.n_trial_epochs + self.n_rounds else 0
+
+    def n_opening_rounds(self, n_epochs: int) -> int:
+        """Return the pruning rounds of a mixed opening: the last third of its epochs.
+
+        Parameters
+        ----------
+        n_epochs : int
+            Epochs of the opening.
+
+        Returns
+        -------
+        int
+            Rounds, one an epoch.
+        """
+        return max(self.n_rounds, n_epochs // 3)
+
+    def n_open_opening_epochs(self, *, has_contenders: bool) -> int:
+        """Return how many epochs an opening may be mixed for before candidates are removed.
+
+        Parameters
+        ----------
+        has_contenders : bool
+            Whether cells race for the first branch; otherwise the start is a mixed one.
+
+        Returns
+        -------
+        int
+            Epochs, those before the last third.
+        """
+        n_epochs = self.n_proposal_epochs if has_contenders else self.n_mixed_start_epochs
+        return n_epochs - self.n_opening_rounds(n_epochs) + 1 if n_epochs else 0

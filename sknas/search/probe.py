@@ -19,6 +19,7 @@ __all__ = ["Probe", "measure_removals"]
 
 _N_COST_SAMPLES = 256
 _N_PROBE_SAMPLES = 64
+_OF_GATES = ("operation", "pair")  # the other choices, of sources, have weights that sum to one
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,10 @@ def measure_removals(
     removals = []
     for place, node in supernet.nodes():
         for name, choice in removals_by_choice(place, node).items():
-            removals += [Removal(edit, (place, name), size, *effect(edit)) for edit, size in choice]
+            peers = (place.branch, place.layer, name) if name in _OF_GATES else ()
+            removals += [
+                Removal(edit, (place, name), size, *effect(edit), peers) for edit, size in choice
+            ]
     return removals
 
 

@@ -57,7 +57,7 @@ class Proposal:
     losses: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._n_rounds = max(self.plan.n_rounds, self.n_epochs // 3)
+        self._n_rounds = self.plan.n_opening_rounds(self.n_epochs)
         self._has_given_up = False
         self._is_cut_short = False
 

@@ -69,6 +69,10 @@ class Removal:
     saving : float, default=0.0
         What the weights cost that would go with the candidate, in units of the loss; 0 where not
         measured.
+    peers : tuple, default=()
+        The candidates that its strength may be compared with beyond its choice: the operations, or
+        the pairs, of all nodes of its cell. Empty for the sources of an operand, whose weights sum
+        to one.
     """
 
     edit: Edit
@@ -76,6 +80,7 @@ class Removal:
     strength: float
     cost: float
     saving: float = 0.0
+    peers: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ class ClampRelaxation(Relaxation):
     The activation of Maile et al. (2021), arXiv:2106.11655, first version, with its initial values
     (1 / n plus a noise of 1e-4) and its hard death: an alpha that a step takes to zero or below
     never returns. There a mask holds it at zero; here the candidate leaves its node, which is the
-    same function and costs nothing any more. Gates that no sum ties together are comparable over
-    nodes, so that a rule may rank the candidates of several nodes in one list.
+    same function and costs nothing any more. The `protection` of a pruning rule does not delay it.
+    Gates that no sum ties together are comparable over nodes, so that a rule may rank the
+    candidates of several nodes in one list (`MagnitudePruning` with ``scope="cell"``).
 
     Ours: an alpha above one is set back to one, where it still has a gradient, and the largest
     alpha of a node lives on whatever it is. There is no batch normalisation of the node's sum,

@@ -56,7 +56,8 @@ class DagNode(SearchNode[DagPlan]):
     operation, which only takes weight from the others and is never chosen. DARTS sums over the
     edges and normalises the sum by batch statistics. Those are left out, since a derived network
     must equal its supernet; the mean over the open edges, the birth scalars r and the bias b are
-    ours.
+    ours. Where an edge closes, the birth scalars of the others make up for the smaller number of
+    edges, so that one of no weight closes without effect.
 
     A candidate is a pair of edge and operation. Once a single one is left, a settled two-input node
     takes this node's place.
@@ -188,8 +189,12 @@ class DagNode(SearchNode[DagPlan]):
         return sum(p.numel() for p in self.projection.parameters())
 
     def strengths(self) -> Tensor:
-        """Return the size of the weights of the open pairs, birth scalars included."""
-        return (self.mixing_weights() * self.births).abs()[self.is_open]
+        """Return the size of the weights of the open pairs, birth scalars included.
+
+        They are told as with all edges open, so that nodes compare however many are left.
+        """
+        share = len(self.open_sources(0)) / len(self.sources)
+        return (self.mixing_weights() * self.births).abs()[self.is_open] / share
 
     def arch_parameters(self) -> list[nn.Parameter]:
         """Return the alphas."""

@@ -65,9 +65,13 @@ def growth_state(losses, *, edits=EDITS, n_epochs=100, is_last_chance=False, ran
 # -- any rule ------------------------------------------------------------------------------------
 
 
+def other_value(value):
+    return {"choice": "cell"}[value] if isinstance(value, str) else value + 1
+
+
 @pytest.mark.parametrize("rule", GROWTH + PRUNING)
 def test_a_rule_is_described_by_its_parameters(rule):
-    parameters = {name: value + 1 for name, value in rule().get_params().items()}
+    parameters = {name: other_value(value) for name, value in rule().get_params().items()}
     changed = clone(rule().set_params(**parameters))
     assert changed.get_params() == parameters
     assert rule(**parameters).get_params() == parameters
@@ -326,7 +330,7 @@ def test_a_choice_shrinks_by_about_the_same_factor_each_round(rule, n_candidates
 
 
 @pytest.mark.parametrize("rule", PRUNING)
-def test_a_planted_useless_candidate_goes_first(rule):
+def test_what_is_worth_least_goes_first_wherever_it_stands(rule):
     for place in range(9):
         worths = [0.5 + 0.01 * i for i in range(9)]
         worths[place] = 0.0
@@ -343,6 +347,58 @@ def test_choices_are_pruned_apart(rule):
     apart = [e for g in (weak, strong, edges) for e in rule().propose(pruning_state([g], 1))]
     assert together == apart
     assert len(together) == 4
+
+
+def compared(groups, cell=0):
+    """Return choices of operations whose strengths compare: those of one cell's nodes."""
+    peers = (0, cell, "operation")
+    return [[dataclasses.replace(removal, peers=peers) for removal in group] for group in groups]
+
+
+def strengths(edits, groups):
+    found = {removal.edit: removal.strength for group in groups for removal in group}
+    return sorted(found[edit] for edit in edits)
+
+
+@given(choices=CHOICES, n_rounds=st.integers(1, 6))
+def test_over_a_cell_the_weakest_go_first_whatever_choice_they_stand_in(choices, n_rounds):
+    groups = compared([group_of(worths, node) for node, worths in enumerate(choices)])
+    apart = MagnitudePruning().propose(pruning_state(groups, n_rounds))
+    found = MagnitudePruning(scope="cell").propose(pruning_state(groups, n_rounds))
+    assert len(set(found)) == len(found) == len(apart)
+    removable = sorted(strength for worths in choices for strength in sorted(worths)[:-1])
+    assert strengths(found, groups) == removable[: len(found)]
+
+
+@given(choices=CHOICES, n_rounds=st.integers(1, 6))
+def test_over_a_cell_each_choice_ends_with_its_strongest_candidate_too(choices, n_rounds):
+    groups = compared([group_of(worths, node) for node, worths in enumerate(choices)])
+    history = prune(MagnitudePruning(scope="cell"), groups, n_rounds)
+    assert all(group for groups in history for group in groups)
+    assert [[removal.strength for removal in group] for group in history[-1]] == [
+        [max(worths)] for worths in choices
+    ]
+
+
+def test_over_a_cell_a_weak_choice_gives_more_than_a_strong_one():
+    weak, strong = compared([group_of([0.01, 0.02, 0.03, 0.04], 0), group_of([0.7, 0.8, 0.9], 1)])
+    state = pruning_state([weak, strong], 2)
+    apart = MagnitudePruning().propose(state)
+    assert strengths(apart, [weak, strong]) == [0.01, 0.02, 0.7]
+    together = MagnitudePruning(scope="cell").propose(state)
+    assert strengths(together, [weak, strong]) == [0.01, 0.02, 0.03]
+
+
+def test_cells_and_the_sources_of_operands_are_ranked_apart_whatever_the_scope():
+    first, second = compared([group_of([0.1, 0.2, 0.3], 0)])[0], group_of([0.7, 0.8, 0.9], 1)
+    (second,) = compared([second], cell=1)
+    sources = group_of([0.5, 0.4], 2, kind="left")
+    state = pruning_state([first, second, sources], 1)
+    proposed = [MagnitudePruning(scope=scope).propose(state) for scope in ("choice", "cell")]
+    assert set(proposed[0]) == set(proposed[1])
+    state = pruning_state([first, second, sources], 2)
+    proposed = [MagnitudePruning(scope=scope).propose(state) for scope in ("choice", "cell")]
+    assert set(proposed[0]) == set(proposed[1])
 
 
 @pytest.mark.parametrize("rule", PRUNING)

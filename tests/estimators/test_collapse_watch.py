@@ -117,7 +117,8 @@ def test_a_watchs_parameters_can_be_set_from_outside():
 
 
 def test_growth_in_a_partial_fit_is_watched_and_has_its_skips():
-    options = {"auxiliary_skip": "linear", "collapse_watch": CALM}
+    watch = EigenvalueWatch(every=1, lag=2, warmup=3, ratio=1e9)  # for phases as short as these
+    options = {"auxiliary_skip": "linear", "collapse_watch": watch}
     model = regressor(max_nodes=3, search_epochs=60, max_epochs=8, **options)
     first, second = (make_linear_law(200, 3, random_state=seed) for seed in (0, 1))
     model.partial_fit(*first).partial_fit(second[0], second[1] + second[0][:, 0] * second[0][:, 1])

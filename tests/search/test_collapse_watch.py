@@ -1,6 +1,7 @@
 """A collapse is seen in the Hessian, and the search goes on from before it."""
 
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -11,7 +12,13 @@ from sklearn.base import clone
 
 import sknas.search
 from sknas.blocks import REGRESSION_LOSSES, WindowData
-from sknas.search import CollapseWatch, EigenvalueWatch, MagnitudePruning, PlateauGrowth
+from sknas.search import (
+    CollapseWatch,
+    EigenvalueWatch,
+    GrowthRule,
+    MagnitudePruning,
+    PlateauGrowth,
+)
 from sknas.search.bilevel import arch_step, weight_step
 from sknas.search.collapse_watch import Collapse, Watcher, arch_hessian
 from sknas.search.controller import Controller
@@ -25,6 +32,7 @@ from tests.tiny import (
     OPERATIONS,
     RELAXATIONS,
     batch,
+    branch,
     every_backbone,
     evidence,
     generator,
@@ -32,6 +40,7 @@ from tests.tiny import (
     members,
     perturb,
     set_progress,
+    supernet,
     two_input,
 )
 
@@ -192,6 +201,24 @@ def test_checks_come_every_few_epochs(every):
     assert due == list(range(every, 21, every))
 
 
+@given(
+    n_epochs=st.integers(1, 30),
+    every=st.integers(1, 4),
+    lag=st.integers(1, 5),
+    warmup=st.integers(0, 20),
+)
+def test_a_phase_is_long_enough_to_judge_where_a_steep_rise_is_seen_in_it(
+    n_epochs, every, lag, warmup
+):
+    watch = EigenvalueWatch(every=every, lag=lag, warmup=warmup)
+    measures, is_seen = [], False
+    for epoch in range(1, n_epochs + 1):
+        if watch.is_due(epoch):
+            measures.append(10.0 ** len(measures))
+            is_seen = is_seen or watch.rise(measures, epoch) is not None
+    assert watch.can_judge(n_epochs) == is_seen
+
+
 # -- a watch at work ------------------------------------------------------------------------------
 
 
@@ -223,6 +250,11 @@ def move(one):
         perturb(net, seed=round(count), scale=0.05)
         net.trunk.seed.bias.view(-1)[0] = round(count) + 1.0
     one.average = type(one.average)(net.weight_parameters())
+
+
+def test_a_watch_of_ones_own_can_judge_where_it_has_more_checks_than_it_goes_back():
+    watch = Planned(lag=2, every=3)
+    assert [watch.can_judge(n) for n in (1, 6, 8, 9, 20)] == [False, False, False, True, True]
 
 
 def start_counting(net):
@@ -329,6 +361,35 @@ def test_epochs_that_were_taken_back_are_not_part_of_how_the_supernet_came_about
     losses = [row["val_loss"] for row in one.rows]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < one.lineage.loss == losses[2]
+
+
+class Once(GrowthRule):
+    """Proposes a move after the second epoch, and no other; whatever it brings, it stays."""
+
+    min_gain, max_refusals = -1e9, 3
+
+    def __init__(self, *, patience=2):
+        self.patience = patience
+
+    def propose(self, state):
+        return list(state.possible_edits[:1]) if state.epoch == 2 else []
+
+
+def test_weights_that_learned_alone_do_not_go_on_so_when_their_move_has_been_accepted():
+    one = controller(
+        start_counting(supernet(branch())), Planned(measures=[1.0] * 4 + [7.0]), mode="sequential"
+    )
+    one.plan = dataclasses.replace(one.plan, growth=Once())
+    one.probe = Falling(WindowData(*batch()), torch.arange(12), OBJECTIVE)
+    alone = []
+    for _ in range(7):
+        move(one.learner)
+        alone.append(one.learner.newborn is not None)
+        one.end_epoch(0.0, 0, 0.0)
+    assert [event.is_accepted for event in one.moves] == [True]
+    assert one.watcher.collapses == [Collapse(5, 3, 7.0)]
+    assert alone == [False, False, True, False, False, False, False]
+    assert one.learner.supernet.is_settled
 
 
 def sharpen(net, factor):
