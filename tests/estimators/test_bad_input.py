@@ -12,6 +12,7 @@ from scipy import sparse
 from sknas.search import (
     EffectPruning,
     GradMaxGrowth,
+    MagnitudePruning,
     NorthGrowth,
     PeriodicGrowth,
     PlateauGrowth,
@@ -132,6 +133,7 @@ def test_an_impossible_parameter_is_named_with_its_value(make, name, value, told
         ("growth", NorthGrowth(share=-3.0), r"'share' parameter of NorthGrowth.* Got -3"),
         ("growth", GradMaxGrowth(min_gain=2.0), r"'min_gain' parameter of GradMaxGrowth.* Got 2"),
         ("pruning", EffectPruning(n_rounds=0), r"'n_rounds' parameter of EffectPruning.* Got 0"),
+        ("pruning", MagnitudePruning(scope="net"), r"'scope' .* MagnitudePruning.* Got 'net'"),
         (
             "relaxation",
             SoftmaxRelaxation(temperature=0.0),
