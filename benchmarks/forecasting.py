@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0, help="to go on where a run ended")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds a fit, at most")
     parser.add_argument("--smoke", action="store_true", help="short parts, one seed, no file")
     options = parser.parse_args()
@@ -151,7 +152,8 @@ def main() -> None:
             if method in _packages.PACKAGES and not _packages.is_installed(method):
                 print(f"  {method} is not installed", flush=True)
                 continue
-            seeds = range(1 if method in FLOORS else options.seeds)
+            n_seeds = 1 if method in FLOORS else options.seeds
+            seeds = range(options.first_seed, options.first_seed + n_seeds)
             rows = [{"task": name, **record(task, method, seed, options.budget)} for seed in seeds]
             if options.smoke:
                 records += rows
