@@ -119,20 +119,21 @@ def beside_default(records: list[dict[str, object]]) -> list[dict[str, object]]:
 MEASURES = {"mse": "test MSE", "mae": "test MAE", "cpu_seconds": "CPU seconds"}
 
 
-def side_by_side(records: list[dict[str, object]], *, is_etth1: bool) -> list[dict[str, object]]:
+def side_by_side(
+    records: list[dict[str, object]], measure: str, *, is_etth1: bool
+) -> list[dict[str, object]]:
     """Return means over seeds, and their standard deviations, a task a column."""
     frame = pd.DataFrame(records)
     frame = frame[frame.task.str.startswith("etth1-") == is_etth1]
     rows: list[dict[str, object]] = []
-    for measure, name in MEASURES.items():
-        for method, runs in frame.groupby("method", sort=False):
-            row: dict[str, object] = {"": name, "method": method}
-            for task in frame.task.unique():
-                values = runs.loc[runs.task == task, measure]
-                text = format(values.mean(), ".0f" if measure == "cpu_seconds" else ".4f")
-                spread = f" ({values.std():.4f})" if measure == "mse" and len(values) > 1 else ""
-                row[str(task)] = "" if values.empty else text + spread
-            rows.append(row)
+    for method, runs in frame.groupby("method", sort=False):
+        row: dict[str, object] = {MEASURES[measure]: method}
+        for task in frame.task.unique():
+            values = runs.loc[runs.task == task, measure]
+            text = format(values.mean(), ".0f" if measure == "cpu_seconds" else ".4f")
+            spread = f" ({values.std():.4f})" if measure == "mse" and len(values) > 1 else ""
+            row[str(task)] = "" if values.empty else text + spread
+        rows.append(row)
     return rows
 
 
@@ -161,7 +162,7 @@ def main(folder: Path) -> None:
     if forecasting.exists():
         rows = json.loads(forecasting.read_text(encoding="utf-8"))["records"]
         for name, is_etth1 in (("etth1", True), ("others", False)):
-            text = table(side_by_side(rows, is_etth1=is_etth1))
+            text = "\n".join(table(side_by_side(rows, m, is_etth1=is_etth1)) for m in MEASURES)
             (folder / f"benchmark-forecasting-{name}.txt").write_text(text, encoding="utf-8")
     ablation = RESULTS / "mechanisms.json"
     kept = json.loads(ablation.read_text(encoding="utf-8")) if ablation.exists() else {}
