@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from sknas.forecasting._appending import tail
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._problem import PreparedPanel
 from sknas.forecasting._rolling import RollingForecasts, forecast_origins
@@ -16,6 +17,7 @@ __all__ = ["further_errors"]
 
 _N_SEASONS, _N_BLOCKS = 2, 3
 _LEAST_ORIGINS, _MOST_ORIGINS = 50, 300
+_N_NUMBERS = 2**19  # of windows at once
 
 
 def further_errors(
@@ -57,6 +59,9 @@ def further_errors(
     n_origins = int(np.maximum(panel.stop - begin - n_steps + 1, 0).sum())
     if n_steps <= horizon or n_origins < _LEAST_ORIGINS:
         return None
+    n_read = n_rows + prepared.shape.lookback
+    is_read = panel.row_positions >= (panel.stop - n_read)[panel.row_series]
+    panel, known = tail(panel, n_read), known[is_read]
     return forecast_origins(
         network,
         prepared.shape,
@@ -69,4 +74,5 @@ def further_errors(
         stop=panel.stop,
         n_needed=n_steps,
         step=-(-n_origins // _MOST_ORIGINS),
+        n_numbers=_N_NUMBERS,
     )

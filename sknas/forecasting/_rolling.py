@@ -184,6 +184,7 @@ def forecast_origins(
     n_needed: int,
     step: int = 1,
     is_young_too: bool = False,
+    n_numbers: int = _N_NUMBERS,
 ) -> RollingForecasts:
     """Forecast every window of `n_steps` rows, of which `n_needed` are there, from those before.
 
@@ -214,6 +215,8 @@ def forecast_origins(
         Steps between the origins of a series.
     is_young_too : bool, default=False
         Whether to forecast from fewer rows than the lookback, too, where a series has many.
+    n_numbers : int, default=2**22
+        Numbers of the windows that are held at once, roughly.
 
     Returns
     -------
@@ -231,8 +234,8 @@ def forecast_origins(
     kept = (late >= 0) & (late % step == 0) & (laid.times + n_needed <= stop[laid.series])
     positions = laid.positions[kept]
     truths, outputs, lasts, moved = [], [], [], []
-    n_numbers = len(positions) * (lookback + n_ahead) * table.shape[1]
-    n_parts = max(1, min(len(positions), -(-n_numbers // _N_NUMBERS)))
+    n_in_all = len(positions) * (lookback + n_ahead) * table.shape[1]
+    n_parts = max(1, min(len(positions), -(-n_in_all // n_numbers)))
     for some in np.array_split(positions, n_parts):
         rows = laid.rows[some[:, None] + np.arange(lookback + n_ahead)]  # (n, rows, columns)
         past, around = rows[:, :lookback, :n_targets], np.nan_to_num(rows[:, :, n_targets:])
