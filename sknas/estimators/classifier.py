@@ -223,8 +223,9 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         The first call is a `fit`. A later one keeps the scales and the network; it moves the
         linear seed, trains on for a short time, and offers growth where the loss on the new
         samples then stands clearly above that of the samples before. A part of the new samples
-        is held out, and on it the network never becomes worse. `refit` and `refit_full` are of a
-        `fit` alone: a later call trains the network it has, on the part that is not held out. With
+        is held out, and on it the network never becomes worse. `refit`, `refit_full` and
+        `n_models` are of a `fit` alone: a later call trains the network it has, on the part that is
+        not held out. With
         `size_penalty` the search of a later call prices weights, but nothing is narrowed, and
         whether the grown network stays is a matter of loss alone.
 

@@ -101,16 +101,15 @@ class Calibration:
         Calibration
             From all these errors.
         """
+        # Targets of which no window tells anything have usual ones.
+        moved = np.where(np.isinf(moved).all(axis=0), np.nan, moved)
         told = np.isfinite(moved)
         usual = np.where(told, moved, 0.0).sum(axis=0) / np.maximum(told.sum(axis=0), 1)
         typical = np.where(usual > _LEAST_MOVEMENT, usual, 1.0)
         window = min(_WINDOW * n_series, _MOST)
         share = _best_shares(errors, moved, typical)
         weight = _weight(moved, typical, share)
-        scaled = errors / weight[:, None]
-        if np.isnan(scaled).all():  # no window tells anything
-            scaled = errors / typical
-        residuals = ConformalResiduals.from_residuals(scaled, n_kept=2 * window)
+        residuals = ConformalResiduals.from_residuals(errors / weight[:, None], n_kept=2 * window)
         return cls(residuals, typical, share, window)
 
     def with_further(self, errors: Array, moved: Array) -> Calibration:
@@ -126,10 +125,10 @@ class Calibration:
         Returns
         -------
         Calibration
-            The same where none of them is known.
+            The same where a step of a target has no known error.
         """
         scaled = errors / self.weight(moved)[:, None]
-        if not (~np.isnan(scaled)).any(axis=0).all():
+        if np.isnan(scaled).all(axis=0).any():
             return self
         return replace(self, further=ConformalResiduals.from_residuals(scaled))
 

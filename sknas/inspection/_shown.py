@@ -200,9 +200,7 @@ def shown_truth(truth: pd.DataFrame, forecast: pd.DataFrame, shown: list[Any]) -
     ValueError
         If it lacks a target, or all rows.
     """
-    missing = [target for target in shown if target not in truth.columns]
-    if missing:
-        raise ValueError(f"truth must have the targets shown as columns; it lacks {missing!r}.")
+    _check_columns(truth, shown, "truth")
     if not truth.index.isin(forecast.index).any():
         raise ValueError(
             f"truth must have rows of the forecast, {forecast.index[0]} to {forecast.index[-1]}; "
@@ -233,9 +231,7 @@ def rows_before(history: pd.DataFrame, forecast: pd.DataFrame, shown: list[Any])
     ValueError
         If there are none, or other targets or levels of the index.
     """
-    missing = [target for target in shown if target not in history.columns]
-    if missing:
-        raise ValueError(f"history must have the targets shown as columns; it lacks {missing!r}.")
+    _check_columns(history, shown, "history")
     if history.index.nlevels != forecast.index.nlevels:
         raise ValueError(
             f"history must have an index of {forecast.index.nlevels} levels, as the forecast has; "
@@ -258,6 +254,12 @@ def rows_before(history: pd.DataFrame, forecast: pd.DataFrame, shown: list[Any])
     keys = list(kept) if history.index.nlevels > 2 else [key for (key,) in kept]
     together = pd.concat(list(kept.values()), keys=keys, names=names[:-1])
     return together.rename_axis(index=names)
+
+
+def _check_columns(frame: pd.DataFrame, shown: list[Any], name: str) -> None:
+    missing = [target for target in shown if target not in frame.columns]
+    if missing:
+        raise ValueError(f"{name} must have the targets shown as columns; it lacks {missing!r}.")
 
 
 def newest_rows(history: pd.DataFrame, forecast: pd.DataFrame, n_rows: int | None) -> pd.DataFrame:

@@ -8,33 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-__all__ = ["LookAhead", "adamw", "gradient_descent"]
+__all__ = ["LookAhead", "adamw"]
 
 LookAhead = Callable[[Sequence[nn.Parameter], Sequence[Tensor]], tuple[list[Tensor], list[Tensor]]]
-
-
-def gradient_descent(rate: float) -> LookAhead:
-    """Return the step of plain gradient descent.
-
-    Parameters
-    ----------
-    rate : float
-        Step size.
-
-    Returns
-    -------
-    callable
-        Takes weights and gradients; returns the way that each weight goes, and how much further
-        back it goes for a gradient that is greater by one.
-    """
-
-    def look(
-        weights: Sequence[nn.Parameter], gradients: Sequence[Tensor]
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        del weights
-        return [-rate * g for g in gradients], [torch.full_like(g, rate) for g in gradients]
-
-    return look
 
 
 def adamw(optimizer: Optimizer) -> LookAhead:
@@ -52,7 +28,8 @@ def adamw(optimizer: Optimizer) -> LookAhead:
     Returns
     -------
     callable
-        As in `gradient_descent`.
+        Takes weights and gradients; returns the way that each weight goes, and how much further
+        back it goes for a gradient that is greater by one.
     """
 
     @torch.no_grad()

@@ -125,7 +125,12 @@ def test_refit_full_trains_the_mean_on():
         trained(**LONG, n_models=2, refit_full=full).fit(X, y) for full in (False, True)
     )
     assert kept.search_report_.chosen == refitted.search_report_.chosen == "averaged"
-    assert (refitted.search_history_["phase"] == "refit").any()
+    history = refitted.search_history_
+    best = [
+        history.loc[rows, "val_loss"].reset_index(drop=True).idxmin() + 1
+        for rows in (history["phase"] == "train", history["phase"] == "retrain")
+    ]
+    assert (history["phase"] == "refit").sum() == round(np.mean(best))
     assert np.abs(kept.predict(X) - refitted.predict(X)).max() > 1e-6
 
 

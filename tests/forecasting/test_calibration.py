@@ -64,8 +64,11 @@ def test_movement_is_not_told_where_no_neighbours_are_known():
 
 
 def test_a_window_that_tells_no_movement_is_taken_for_a_usual_one():
-    moved, errors = windows(200)
+    rng = np.random.default_rng(1)
+    moved = rng.uniform(0.2, 2.0, size=(300, 2))
+    errors = moved[:, None] * rng.normal(size=(300, 3, 2))
     calibration = Calibration.of(errors, moved, n_series=1)
+    assert (calibration.share < 1.0).all()
     weight = calibration.weight(np.array([[np.nan, np.nan]]))
     np.testing.assert_allclose(weight[0], calibration.typical)
 
@@ -85,7 +88,22 @@ def test_a_window_that_tells_nothing_has_the_spread_of_the_series_and_does_not_c
     np.testing.assert_allclose(unknown, [2.0 - 1.6449, 2.0, 2.0 + 1.2816], atol=1e-4)
 
 
-def test_windows_that_all_tell_nothing_are_calibrated_on_for_want_of_others():
-    _, errors = windows(50)
-    calibration = Calibration.of(errors, np.full((50, 2), np.inf), n_series=1)
-    assert np.isfinite(calibration.levels(errors[:1], np.zeros((1, 2)), [0.1, 0.9])).all()
+@pytest.mark.parametrize("n", [50, 200])
+def test_a_target_whose_windows_all_tell_nothing_is_calibrated_on_them(n, recwarn):
+    moved, errors = windows(n)
+    alone = Calibration.of(errors, moved, n_series=1)
+    moved[:, 1] = np.inf
+    calibration = Calibration.of(errors, moved, n_series=1)
+    ends = calibration.levels(np.zeros((1, 3, 2)), np.ones((1, 2)), [0.1, 0.9])
+    assert np.isfinite(ends).all()
+    others = alone.levels(np.zeros((1, 3, 2)), np.ones((1, 2)), [0.1, 0.9])
+    np.testing.assert_array_equal(ends[..., 0], others[..., 0])
+    assert not recwarn.list
+
+
+def test_a_step_that_is_known_behind_windows_without_numbers_alone_chooses_nothing(recwarn):
+    moved, errors = windows(200)
+    moved[:80, 0] = np.inf
+    errors[80:, 1, 0] = np.nan
+    Calibration.of(errors, moved, n_series=1)
+    assert not recwarn.list

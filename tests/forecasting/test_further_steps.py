@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from sknas import GrowingDARTSForecaster
+from sknas.forecasting._further_errors import further_errors
 
 DAYS = pd.date_range("2024-01-01", periods=257)
 SHORT = {"lookback": 3, "horizon": 7, "max_nodes": 0, "random_state": 0}
@@ -163,3 +164,29 @@ def test_without_room_nothing_is_measured():
     model = GrowingDARTSForecaster(max_nodes=0, lookback=8, horizon=10).fit(series)
     assert model.calibration_.further is None
     assert np.isfinite(model.predict_interval(40)).all(axis=None)
+
+
+def test_the_steps_are_measured_on_the_validation_part_and_leave_half_of_it_for_origins(
+    monkeypatch,
+):
+    seen = []
+
+    def keep(network, prepared, panel, known, season):
+        rolled = further_errors(network, prepared, panel, known, season)
+        seen.append((prepared, panel, rolled))
+        return rolled
+
+    monkeypatch.setattr("sknas.forecasting.forecaster.further_errors", keep)
+    series = pd.Series(np.random.default_rng(0).normal(size=432))
+    model = GrowingDARTSForecaster(lookback=8, horizon=20, max_nodes=0).fit(series)
+    ((prepared, panel, rolled),) = seen
+    first = prepared.laid.times[prepared.outer.validation].min()
+    n_rows, n_steps = int(panel.stop[0]) - first, rolled.truth.shape[1]
+    assert n_steps == 40 <= n_rows / 2 < 60  # three horizons would leave too little
+    np.testing.assert_array_equal(rolled.times, np.arange(first, first + n_rows - n_steps + 1))
+    last = rolled.times[-1]
+    found = prepared.scales.restore(rolled.points[-1:], np.zeros(1, dtype=int))[0, :, 0]
+    expected = model.predict(n_steps, Y=series[:last])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    truth = prepared.scales.restore(rolled.truth[-1:], np.zeros(1, dtype=int))[0, :, 0]
+    np.testing.assert_allclose(truth, series[last : last + n_steps])

@@ -12,13 +12,16 @@ from sknas.search import ProximityRegularizer
 from sknas.search.arch_regularizers import ArchPenalty
 from sknas.search.bilevel import VirtualStep, arch_step, weight_step
 from sknas.search.hypergradient import hypergradient
-from sknas.search.look_ahead import adamw, gradient_descent
+from sknas.search.look_ahead import adamw
+from sknas.supernet import GumbelRelaxation
+from sknas.supernet.sampling import sampling
 from tests.oracles.hypergradient import differences
 from tests.tiny import (
     OPERATIONS,
     RELAXATIONS,
     batch,
     branch,
+    generator,
     learner,
     normal,
     set_progress,
@@ -27,6 +30,15 @@ from tests.tiny import (
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
 TRAIN, ARCH = batch(seed=1), batch(seed=2)
+
+
+def gradient_descent(rate):
+    """Return the step of plain gradient descent, to look ahead by."""
+
+    def look(weights, gradients):
+        return [-rate * g for g in gradients], [torch.full_like(g, rate) for g in gradients]
+
+    return look
 
 
 def loss_on(net, data):
@@ -303,3 +315,35 @@ def test_newborn_weights_that_learn_alone_move_alone_in_the_virtual_step():
     beta, _ = one.arch_optimizer.param_groups[0]["betas"]
     moment = one.arch_optimizer.state[alphas]["exp_avg"] / (1 - beta)
     torch.testing.assert_close(moment, expected[0], rtol=1e-12, atol=1e-15)
+
+
+def test_where_gates_are_drawn_all_passes_see_the_same_draws():
+    def gradient(source, state=None):
+        one = learner(supernet(branch(), relaxation=GumbelRelaxation(), operations=OPERATIONS))
+        if state is not None:
+            source.set_state(state)
+        with sampling(one.supernet, source):
+            arch_step(one, ARCH, OBJECTIVE, VirtualStep(TRAIN, 1.0, source))
+        (alphas, *_) = one.supernet.free_arch_parameters()
+        return one.arch_optimizer.state[alphas]["exp_avg"]
+
+    drawn, passes = [], []
+    source = generator(3)
+
+    class Counted(type(OBJECTIVE)):
+        def per_sample(self, output, target):
+            passes.append(output.detach().clone())
+            drawn.append(source.get_state())
+            return super().per_sample(output, target)
+
+    one = learner(supernet(branch(), relaxation=GumbelRelaxation(), operations=OPERATIONS))
+    with sampling(one.supernet, source):
+        arch_step(one, ARCH, Counted(), VirtualStep(TRAIN, 1.0, source))
+    assert len(passes) == 4
+    assert all(torch.equal(state, drawn[0]) for state in drawn)  # one draw a pass, the same one
+    assert not torch.equal(drawn[0], generator(3).get_state())
+    # Another draw makes another gradient.
+    state = generator(3).get_state()
+    first, again = gradient(generator(3)), gradient(generator(4), state)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, gradient(generator(4)))
