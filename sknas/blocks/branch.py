@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
+from sknas.blocks.channel_gains import ChannelGains
 from sknas.blocks.dropout import HeadDropout
 from sknas.blocks.initialization import zero_parameter
 from sknas.blocks.modules import ModuleList
@@ -21,10 +22,11 @@ CellT = TypeVar("CellT", bound=RecurrentCell[Any])
 
 
 class BranchStack(nn.Module, Generic[CellT]):
-    """Segments -> layers -> the sum of the layers' heads.
+    """Segments -> layers -> gains of the channels -> the sum of the layers' heads.
 
-    Every head starts at zero, so a new branch, or a new layer, leaves the network's function as it
-    was and still has a gradient.
+    Where several channels share the branch, each weighs the last states by gains of its own. Every
+    head starts at zero, so a new branch, or a new layer, leaves the network's function as it was
+    and still has a gradient.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ class BranchStack(nn.Module, Generic[CellT]):
         What folds a window into the first layer's sequence.
     cells : sequence of RecurrentCell
         The layers, first one first.
+    generator : torch.Generator
+        Source of the initial gains.
     dtype : torch.dtype
         Floating type.
     """
@@ -44,6 +48,7 @@ class BranchStack(nn.Module, Generic[CellT]):
         segments: Segments,
         cells: Sequence[CellT],
         *,
+        generator: Generator,
         dtype: torch.dtype,
     ) -> None:
         super().__init__()
@@ -55,6 +60,12 @@ class BranchStack(nn.Module, Generic[CellT]):
         self.heads = nn.ParameterList(
             zero_parameter(cell.n_hidden, n_outputs, dtype=dtype) for cell in cells
         )
+        self.gains: ModuleList[ChannelGains] = ModuleList()
+        if shape.has_gains and segments.is_independent and shape.n_targets > 1:
+            for cell in cells:
+                self.gains.append(
+                    ChannelGains(shape.n_targets, cell.n_hidden, generator=generator, dtype=dtype)
+                )
 
     @property
     def hidden_size(self) -> int:
@@ -92,5 +103,8 @@ class BranchStack(nn.Module, Generic[CellT]):
         for cell in self.layers:
             states = cell(states, mask)
             last_states.append(states[-1])
+        if len(self.gains):
+            pairs = zip(self.gains, last_states, strict=True)
+            last_states = [gains(last) for gains, last in pairs]
         output = self.dropout(torch.cat(last_states, dim=-1)) @ torch.cat(list(self.heads))
         return output.view(-1, self.shape.n_targets, self.shape.n_outputs)

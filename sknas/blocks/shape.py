@@ -36,6 +36,8 @@ class NetworkShape:
         Whether single values of a window may be NaN.
     quantiles : tuple of float, default=()
         Levels of the outputs of a target and step, in ascending order; empty for a point.
+    has_gains : bool, default=True
+        Whether branches that several channels share have gains for each channel.
     """
 
     n_channels: int
@@ -49,6 +51,7 @@ class NetworkShape:
     n_covariates: int = 0
     has_missing: bool = False
     quantiles: tuple[float, ...] = ()
+    has_gains: bool = True
 
     @property
     def is_sequence(self) -> bool:

@@ -114,4 +114,4 @@ def _build_branch(
             DerivedCell(cell, n_inputs, branch.hidden_size, generator=generator, dtype=dtype)
         )
         n_inputs = branch.hidden_size
-    return BranchStack(shape, segments, cells, dtype=dtype)
+    return BranchStack(shape, segments, cells, generator=generator, dtype=dtype)

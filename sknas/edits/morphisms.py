@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Generator, nn
 
+from sknas.blocks.channel_gains import ChannelGains
 from sknas.blocks.initialization import zero_parameter
 from sknas.edits.base import Edit, ParameterChange, default_generator, two_input_node
 from sknas.edits.evidence import Evidence
@@ -237,12 +238,13 @@ class AddLayer(Edit):
         """Stack the layer."""
         branch = supernet.trunk.branches[self.branch]
         n_hidden = branch.hidden_size
+        source = default_generator(generator)
         layer = TwoInputCell(
             self.cell,
             n_hidden,
             n_hidden,
             mixing=supernet.mixing,
-            generator=default_generator(generator),
+            generator=source,
             dtype=supernet.dtype,
         )
         head = zero_parameter(n_hidden, branch.heads[0].shape[1], dtype=supernet.dtype)
@@ -250,6 +252,11 @@ class AddLayer(Edit):
         branch.heads.append(head)
         change = ParameterChange()
         change.add([*layer.parameters(), head])
+        if len(branch.gains):
+            n_channels = supernet.shape.n_targets
+            gains = ChannelGains(n_channels, n_hidden, generator=source, dtype=supernet.dtype)
+            branch.gains.append(gains)
+            change.add(gains.parameters())
         return change
 
     def __str__(self) -> str:

@@ -84,4 +84,6 @@ def narrow_branch(branch: BranchStack[Any], keep: tuple[int, ...]) -> ParameterC
                 projection.weights[term] = change.cut(old, (rows, columns))
             projection.bias = change.cut(projection.bias, (columns,))
         branch.heads[depth] = change.cut(branch.heads[depth], (units, None))
+    for gains in branch.gains:
+        gains.weight = change.cut(gains.weight, (None, units))
     return change

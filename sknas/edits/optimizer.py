@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,15 @@ def carry_optimizer(
     for parameter in [p for p in optimizer.state if id(p) not in wanted]:
         del optimizer.state[parameter]
     newborn = [parameter for key, parameter in wanted.items() if key not in held]
-    optimizer.param_groups[0]["params"].extend(newborn)
+    for parameter in newborn:
+        _group_for(parameter, optimizer)["params"].append(parameter)
+
+
+def _group_for(parameter: nn.Parameter, optimizer: Optimizer) -> dict[str, Any]:
+    """Return the first group for parameters with so many axes; the last, if none says so."""
+    groups = optimizer.param_groups
+    fitting = (group for group in groups if parameter.dim() >= group.get("least_dim", 0))
+    return next(fitting, groups[-1])
 
 
 def _carried(key: str, value: object, replacement: Replacement) -> object:

@@ -188,6 +188,9 @@ def widen_branch(
             _widen_projection(projection, cell.n_inputs, n_new, change, generator)
         head = stack.heads[depth]
         stack.heads[depth] = change.extend(head, head.new_zeros(n_new, head.shape[1]))
+    for gains in stack.gains:
+        old = gains.weight
+        gains.weight = change.extend(old, old.new_zeros(len(old), n_new))
 
 
 def _widen_projection(

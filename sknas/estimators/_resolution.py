@@ -61,6 +61,8 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
     resolved = {
         "backbone": backbone,
         "operations": operations,
+        # A classifier's targets are classes, which continue no channel.
+        "has_gains": parameters.get("channel_gains", True),
         "genotype": read_genotype(parameters["genotype"]),
         "initial_genotype": _initial(parameters["initial_genotype"]),
         "growth": _looked_up(parameters["growth"], GROWTH),

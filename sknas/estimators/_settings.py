@@ -57,6 +57,7 @@ class Settings:
     genotype: str | Genotype | None
     segment_length: int | str
     channel_mode: str
+    has_gains: bool
     linear_seed: bool
     mode: str
     growth: GrowthRule

@@ -95,7 +95,7 @@ class BaseGrowingDARTS(SearchedNetwork):
             samples.layout, has_padding=samples.layout.has_padding or shape.has_padding
         )
         samples = dataclasses.replace(samples, layout=layout, scales=self._scales)
-        if samples.shape != shape:
+        if dataclasses.replace(samples.shape, has_gains=shape.has_gains) != shape:
             raise ValueError(
                 f"warm_start needs data of the shape of the previous fit, {shape}; "
                 f"got {samples.shape}."

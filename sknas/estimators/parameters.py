@@ -55,6 +55,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "channel_mode": [StrOptions({"auto", "independent", "mixed"})],
     "window_norm": [StrOptions({"auto", *WINDOW_NORMS})],
     "linear_seed": ["boolean"],
+    "channel_gains": ["boolean"],
     "target_channels": [None, list, tuple, np.ndarray],
     "channels_first": ["boolean"],
     "mode": [StrOptions({"sequential", "interleaved", "fixed", "random"})],
@@ -195,7 +196,7 @@ _SHARED = """\
     time_budget : float or None, default=None
         Seconds for the whole fit; the best network so far is kept when they are over.
     batch_size : int or "auto", default="auto"
-        Samples a gradient step; ``"auto"`` is 64, of many channels fewer (512 channels' windows in
+        Samples a gradient step; ``"auto"`` is 64, of many channels fewer (256 channels' windows in
         all, where each is a sequence of its own), or all samples where they are at most 1024.
     learning_rate : float, default=0.002
         AdamW's step size for weights.
@@ -237,6 +238,10 @@ _SHARED = """\
         trained on, and flatter the network before."""
 
 _REGRESSION = """\
+    channel_gains : bool, default=True
+        Whether channels that share a branch weigh its units by gains of their own, so that each has
+        a head of its own that differs from the shared one by a factor a unit. Without effect where
+        a branch reads all channels at once, or there is one.
     target_channels : None or sequence of int, default=None
         The channel that each target continues. None maps target j to channel j where X has time
         steps and y is 3-D (or 2-D, with `lookback`) with as many targets as X has channels, and

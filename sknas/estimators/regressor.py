@@ -83,6 +83,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         segment_length: int | str = "auto",
         channel_mode: str = "auto",
         window_norm: str = "auto",
+        channel_gains: bool = True,
         linear_seed: bool = True,
         target_channels: Sequence[int] | None = None,
         channels_first: bool = False,
@@ -133,6 +134,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.segment_length = segment_length
         self.channel_mode = channel_mode
         self.window_norm = window_norm
+        self.channel_gains = channel_gains
         self.linear_seed = linear_seed
         self.target_channels = target_channels
         self.channels_first = channels_first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Mapping
@@ -120,6 +121,8 @@ class SearchedNetwork(BaseEstimator):
         previous: DerivedNetwork | None = None,
     ) -> Outcome:
         """Search, derive and train; keep the result in place of any before."""
+        given = settings if previous is None else previous.spec.shape
+        problem = _with_gains(problem, has_gains=given.has_gains)
         with torch_runtime(), ProgressBar(is_shown=bool(self.verbose)) as progress:
             outcome = fit_network(problem, settings, progress, start, previous)
         self._keep_network(outcome)
@@ -133,6 +136,7 @@ class SearchedNetwork(BaseEstimator):
     def _go_on(self, problem: Problem, settings: Settings, start: float) -> Outcome:
         """Go on from the present network; keep what was learned behind what earlier calls told."""
         past = Past(self._memory, self.n_iter_, self._n_calls)
+        problem = _with_gains(problem, has_gains=self.module_.spec.shape.has_gains)
         network = self._network_for(problem)
         with torch_runtime(), ProgressBar(is_shown=bool(self.verbose)) as progress:
             outcome = update_network(problem, settings, network, past, progress, start)
@@ -189,3 +193,9 @@ class SearchedNetwork(BaseEstimator):
             module = DerivedNetwork(spec, generator=Generator().manual_seed(0), dtype=torch.float64)
             module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
             self.module_ = module.eval().requires_grad_(requires_grad=False)
+
+
+def _with_gains(problem: Problem, *, has_gains: bool) -> Problem:
+    """Say of a problem's networks whether channels that share a branch have gains of their own."""
+    shape = dataclasses.replace(problem.shape, has_gains=has_gains)
+    return dataclasses.replace(problem, shape=shape)

@@ -129,6 +129,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         segment_length: int | str = "auto",
         channel_mode: str = "auto",
         window_norm: str = "auto",
+        channel_gains: bool = True,
         linear_seed: bool = True,
         mode: str = "interleaved",
         growth: str | GrowthRule = "plateau",
@@ -179,6 +180,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         self.segment_length = segment_length
         self.channel_mode = channel_mode
         self.window_norm = window_norm
+        self.channel_gains = channel_gains
         self.linear_seed = linear_seed
         self.mode = mode
         self.growth = growth

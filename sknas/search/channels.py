@@ -128,4 +128,4 @@ def narrow_network(network: DerivedNetwork, keep: list[tuple[int, ...]]) -> None
 
 def _n_weights_of_units(branch: BranchStack[Any]) -> int:
     weights = [p for part in projections(branch.layers) for p in part.parameters()]
-    return sum(p.numel() for p in (*weights, *branch.heads))
+    return sum(p.numel() for p in (*weights, *branch.heads, *branch.gains.parameters()))

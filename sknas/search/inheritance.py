@@ -42,6 +42,7 @@ def derive(supernet: Supernet, *, generator: Generator) -> DerivedNetwork:
         copy_seed(trunk, network.trunk)
         for theirs, ours in zip(trunk.branches, network.trunk.branches, strict=True):
             copy_parameters(theirs.segments, ours.segments)
+            copy_parameters(theirs.gains, ours.gains)
             for old_head, new_head in zip(theirs.heads, ours.heads, strict=True):
                 new_head.copy_(old_head)
             for old_cell, new_cell in zip(theirs.layers, ours.layers, strict=True):

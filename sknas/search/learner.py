@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from sknas.edits import Edit, ParameterChange, carry_optimizer, closed_candidates
 from sknas.search.arch_regularizers import ArchPenalty, ArchRegularizer
 from sknas.search.averaging import WeightAverage
+from sknas.search.decay import decay_groups
 from sknas.supernet import Supernet
 
 __all__ = ["Learner", "LearningRates"]
@@ -28,7 +29,7 @@ class LearningRates:
     arch : float
         Adam's rate for architecture parameters.
     weight_decay : float
-        Decoupled decay of the weights (AdamW).
+        Decoupled decay of matrices (AdamW).
     """
 
     weight: float
@@ -94,9 +95,8 @@ class Learner:
         return cls(
             supernet,
             torch.optim.AdamW(
-                [{"params": weights}],
+                decay_groups(weights, rates.weight_decay),
                 lr=rates.weight,
-                weight_decay=rates.weight_decay,
                 fused=True,
             ),
             torch.optim.Adam(

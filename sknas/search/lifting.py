@@ -52,6 +52,7 @@ def lift(
         ours = supernet.build_branch(description, generator=generator)
         ours.segments.load_state_dict(theirs.segments.state_dict())
         ours.heads.load_state_dict(theirs.heads.state_dict())
+        ours.gains.load_state_dict(theirs.gains.state_dict())
         for old_cell, new_cell in zip(theirs.layers, ours.layers, strict=True):
             _lift_cell(old_cell, new_cell)
         supernet.trunk.branches.append(ours)

@@ -177,7 +177,7 @@ class Supernet(nn.Module):
                 )
             )
             n_inputs = spec.hidden_size
-        return BranchStack(self.shape, segments, cells, dtype=self.dtype)
+        return BranchStack(self.shape, segments, cells, generator=generator, dtype=self.dtype)
 
     # -- its parameters -----------------------------------------------------------------------
 

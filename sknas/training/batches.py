@@ -10,7 +10,7 @@ _FULL_BATCH = 1024  # samples
 _FULL_SEQUENCES = 8192
 _BATCH = 64  # samples
 _LEAST_BATCH = 8
-_SEQUENCES = 512
+_SEQUENCES = 256
 
 
 def samples_per_step(batch_size: int | str, n_samples: int, n_sequences: int) -> int:
@@ -29,7 +29,7 @@ def samples_per_step(batch_size: int | str, n_samples: int, n_sequences: int) ->
     -------
     int
         The number asked for. ``"auto"`` takes all samples, where they are few; else 64, or so many
-        that they make 512 sequences, where that is less, but at least 8.
+        that they make 256 sequences, where that is less, but at least 8.
     """
     if batch_size != "auto":
         return int(batch_size)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -23,7 +21,10 @@ from sknas.search.arch_schedule import ArchClock
 from sknas.search.averaging import WeightAverage
 from sknas.search.bilevel import VirtualStep, arch_step, weight_step
 from sknas.search.controller import Controller
+from sknas.search.decay import decay_groups
+from sknas.search.probe import Probe
 from sknas.supernet.sampling import sampling
+from sknas.training.best_weights import BestWeights
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
 
 __all__ = ["DerivedNet", "Dropout", "Feed", "SearchFeed", "SearchNet"]
@@ -288,7 +289,7 @@ class SearchNet(_QuietNet):
 
 
 class DerivedNet(_QuietNet):
-    """Trains a derived network; keeps the average of its weights that validated best.
+    """Trains a derived network; keeps the averages of its weights that validated best.
 
     Parameters
     ----------
@@ -300,8 +301,8 @@ class DerivedNet(_QuietNet):
         What training drops.
     max_norm : float
         Largest norm of a gradient.
-    validate : callable or None
-        Returns a network's validation loss; None to train without, for all epochs.
+    probe : Probe or None
+        What judges; None to train without, for all epochs.
     patience : int or None
         Epochs without a better validation loss until training stops; None never stops early.
     **kwargs : dict
@@ -317,7 +318,7 @@ class DerivedNet(_QuietNet):
         objective: Objective,
         dropout: Dropout,
         max_norm: float,
-        validate: Callable[[nn.Module], float] | None,
+        probe: Probe | None,
         patience: int | None,
         **kwargs: Any,
     ) -> None:
@@ -326,13 +327,9 @@ class DerivedNet(_QuietNet):
         self.objective = objective
         self.dropout = dropout
         self.max_norm = max_norm
-        self.validate = validate
         self.patience = patience
         self.average = WeightAverage(p for p in module.parameters() if p.requires_grad)
-        self.best_loss = math.inf if validate is None else validate(module)
-        self.best_epoch = 0
-        self.best_state: dict[str, Tensor] = copy.deepcopy(module.state_dict())
-        self.epoch = 0
+        self.best = BestWeights(module, probe)
         self.epoch_start = time.monotonic()
         super().__init__(module, **kwargs)
 
@@ -345,9 +342,8 @@ class DerivedNet(_QuietNet):
         """Start AdamW over all weights, the seed's among them."""
         del args, kwargs
         self.optimizer_ = torch.optim.AdamW(
-            self.average.averages,
+            decay_groups(self.average.averages, self.weight_decay),
             lr=self.learning_rate,
-            weight_decay=self.weight_decay,
             fused=True,
         )
         return self
@@ -370,12 +366,8 @@ class DerivedNet(_QuietNet):
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Validate the averaged weights, and stop where they no longer improve."""
         del net, kwargs
-        self.epoch += 1
         with self.average.swapped_in():
-            loss = math.nan if self.validate is None else self.validate(self.module_)
-            if self.validate is None or loss < self.best_loss:
-                self.best_loss, self.best_epoch = loss, self.epoch
-                self.best_state = copy.deepcopy(self.module_.state_dict())
+            loss = self.best.end_epoch()
         batches = self.history[-1]["batches"]
         now = time.monotonic()
         self.on_epoch(
@@ -386,5 +378,5 @@ class DerivedNet(_QuietNet):
             }
         )
         self.epoch_start = now
-        if self.patience is not None and self.epoch - self.best_epoch >= self.patience:
+        if self.patience is not None and self.best.n_epochs_since_best >= self.patience:
             raise PhaseOverError

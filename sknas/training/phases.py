@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from sknas.blocks import Trunk
 from sknas.derived import DerivedNetwork
@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 _N_JUDGE_SAMPLES = 1024
+_N_TRAINING_SAMPLES = 2048
 
 
 @dataclass
@@ -303,10 +304,6 @@ def train_network(
         rows.append({**row, "epoch": len(rows) + 1, "n_params": network.n_params})
         on_epoch(rows[-1])
 
-    def validate(module: nn.Module) -> float:
-        loss = mean_loss(validation_losses(module, problem), problem)
-        return loss if math.isfinite(loss) else math.inf
-
     network.requires_grad_(requires_grad=True)
     seed = network.trunk.seed
     seed.requires_grad_(seed_learns(seed, is_linear=schedule.linear_seed))
@@ -320,7 +317,7 @@ def train_network(
         objective=problem.objective,
         dropout=Dropout(schedule.dropout, problem.generator),
         max_norm=schedule.max_norm,
-        validate=validate if validates else None,
+        probe=make_probe(problem, _N_TRAINING_SAMPLES) if validates else None,
         patience=schedule.patience if validates else None,
         deadline=schedule.deadline,
         on_epoch=record,
@@ -332,13 +329,13 @@ def train_network(
         interruption = error
 
     def tell() -> Phase:
-        network.load_state_dict(net.best_state)
+        net.best.settle()
         return Phase(
             network,
-            net.best_loss,
+            mean_loss(validation_losses(network, problem), problem) if validates else math.nan,
             time.monotonic() - start,
             rows,
-            best_epoch=net.best_epoch,
+            best_epoch=net.best.best_epoch,
             interruption=interruption,
         )
 

@@ -1,4 +1,8 @@
-"""Solve the linear seed of a regressor: ridge in closed form, for all targets or group by group."""
+"""Solve the linear seed of a regressor: ridge in closed form, for all targets or group by group.
+
+Products are torch's, which a fit gives one thread: numpy's would take as many as there are, and
+their last bits depend on how many.
+"""
 
 from __future__ import annotations
 
@@ -49,22 +53,26 @@ class Moments:
         index: Tensor,
         targets: Sequence[int] | None = None,
     ) -> None:
-        self.weight = 0.0
-        self.x = self.y = self.xx = self.xy = np.zeros(())
-        self.yy = 0.0
+        self.weight = self.yy = 0.0
+        sums: list[Tensor] = []
         for features, values, weights in _rows(trunk, data, index, targets):
-            weighted = features * weights[:, None]
+            weighted = (features * weights[:, None]).T
             self.weight += float(weights.sum())
-            self.x = self.x + weighted.sum(axis=0)
-            self.y = self.y + weights @ values
-            self.xx = self.xx + weighted.T @ features
-            self.xy = self.xy + weighted.T @ values
-            self.yy += float((weights[:, None] * values**2).sum())
+            self.yy += float((weights[:, None] * values.square()).sum())
+            if not sums:
+                n, k = features.shape[1], values.shape[1]
+                sums = [features.new_zeros(shape) for shape in ((n,), (k,), (n, n), (n, k))]
+            sums[0] += weighted.sum(dim=1)
+            sums[1] += weights @ values
+            sums[2].addmm_(weighted, features)
+            sums[3].addmm_(weighted, values)
+        sums = sums or [torch.zeros((), dtype=torch.float64)] * 4
+        self.x, self.y, self.xx, self.xy = (part.numpy() for part in sums)
 
     def loss(self, coef: FloatArray, intercept: FloatArray) -> float:
         """Return the weighted sum of squared errors of a linear model, from the sums alone."""
         cross = np.sum(coef * (self.xy - np.outer(self.x, intercept)))
-        square = np.sum(coef * (self.xx @ coef))
+        square = np.sum(coef * _product(self.xx, coef))
         constant = self.yy - 2 * intercept @ self.y + self.weight * intercept @ intercept
         return float(constant - 2 * cross + square)
 
@@ -222,7 +230,10 @@ def _residual_quantiles(
     for index in parts:
         selected = index[:: max(1, len(index) // _N_RESIDUALS)]
         # The quantile loss is linear in the scale of a window.
-        rows = list(_rows(trunk, data, selected, targets, power=1))
+        rows = [
+            tuple(part.numpy() for part in parts)
+            for parts in _rows(trunk, data, selected, targets, power=1)
+        ]
         weights = np.concatenate([w for _, _, w in rows]) if rows else np.zeros(0)
         if weights.any():
             residuals = np.concatenate([y - x @ coef - intercept for x, y, _ in rows])
@@ -270,15 +281,21 @@ def ridge_solutions(
     mean_x, mean_y = moments.x / total, moments.y / total
     gram = moments.xx / total - np.outer(mean_x, mean_x)
     cross = moments.xy / total - np.outer(mean_x, mean_y)
-    values, vectors = np.linalg.eigh(gram)
+    values, vectors = (part.numpy() for part in torch.linalg.eigh(torch.from_numpy(gram)))
     values = np.maximum(values, 0.0)
-    rotated = vectors.T @ (cross - gram @ center)
+    rotated = _product(vectors.T, cross - _product(gram, center))
     # Where the rows do not vary beyond rounding, they tell nothing: a straight line's windows.
     rotated[values <= _ROUNDING * np.trace(moments.xx) / total] = 0.0
     size = max(float(values.mean()), _MIN_SIZE)
     for penalty in _RIDGE_PENALTIES:
-        coef = center + vectors @ (rotated / (values + penalty * size)[:, None])
-        yield coef, mean_y - mean_x @ coef
+        coef = center + _product(vectors, rotated / (values + penalty * size)[:, None])
+        yield coef, mean_y - _product(mean_x, coef)
+
+
+def _product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return a product of matrices, computed by torch."""
+    product: FloatArray = (torch.from_numpy(left) @ torch.from_numpy(right)).numpy()
+    return product
 
 
 def _rows(
@@ -287,7 +304,7 @@ def _rows(
     index: Tensor,
     targets: Sequence[int] | None = None,
     power: int = 2,
-) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield design rows, target rows and weights, in float64; of some targets or of all.
 
     A weight is multiplied by that power of the scale of its window.
@@ -304,16 +321,12 @@ def _rows(
             target = carried_forward(target)
         features = trunk.seed.features(normed)
         if trunk.seed.is_shared:
-            yield (
-                features.flatten(0, 1).numpy(),
-                target.flatten(0, 1).numpy(),
-                weight.flatten().numpy(),
-            )
+            yield features.flatten(0, 1), target.flatten(0, 1), weight.flatten()
             continue
         if targets is not None:
             target, weight = target[:, targets], weight[:, targets]
         # Targets share one design matrix, so they share its weights too.
-        yield features.numpy(), target.flatten(1).numpy(), weight.mean(dim=1).numpy()
+        yield features, target.flatten(1), weight.mean(dim=1)
 
 
 def _normalised(

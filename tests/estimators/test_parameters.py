@@ -43,7 +43,12 @@ def test_the_two_estimators_share_their_parameters_and_defaults():
         inspect.signature(estimator).parameters
         for estimator in (GrowingDARTSRegressor, GrowingDARTSClassifier)
     )
-    assert set(first) - set(second) == {"target_channels", "loss", "quantile_levels"}
+    assert set(first) - set(second) == {
+        "channel_gains",
+        "target_channels",
+        "loss",
+        "quantile_levels",
+    }
     assert set(second) - set(first) == {"class_weight"}
     for name in set(first) & set(second):
         assert first[name].default == second[name].default
