@@ -172,13 +172,14 @@ def fixed_rows(task: Task, name: str, options: argparse.Namespace) -> Iterator[d
     for draw in range(options.random):
         windows = task(draw)
         lookback, (horizon, n_targets) = windows.X.shape[1], windows.y.shape[1:]
+        continues = n_targets == windows.X.shape[2]
         genotype = Genotype.random(
             draw,
             operations=DEFAULT_OPERATIONS,
             n_nodes=3,
             hidden_size=HIDDEN_SIZE,
-            segment_length=default_segment_length(lookback, horizon),
-            channel_mode="independent" if n_targets == windows.X.shape[2] else "mixed",
+            segment_length=default_segment_length(lookback, horizon, continues_channels=continues),
+            channel_mode="independent" if continues else "mixed",
         )
         yield record(windows, name, draw, {"genotype": genotype, **budget})
 

@@ -109,7 +109,7 @@ def main() -> None:
                 100 * number + draw,
                 operations=DEFAULT_OPERATIONS,
                 n_nodes=4,
-                segment_length=default_segment_length(N_STEPS, 1),
+                segment_length=default_segment_length(N_STEPS, 1, continues_channels=False),
             )
             records.append(run("random genotypes", number, draw, X, y, genotype=drawn))
     metrics = ["r2", "cpu_seconds", "n_params"]

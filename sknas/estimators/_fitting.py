@@ -25,6 +25,7 @@ from sknas.estimators._settings import (
     make_schedule,
     make_space,
     resolve_genotype,
+    resolve_refit,
 )
 from sknas.estimators._short_phases import warn_of_short_phases
 from sknas.estimators._stages import Outcome, Stage, Stages, ValidationLoss
@@ -130,6 +131,7 @@ class _Fit:
         self.supernet_at_birth = copy.deepcopy(supernet)
         self.schedule = make_schedule(problem, settings, start)
         self.space = make_space(problem, settings, supernet)
+        self.refit = resolve_refit(problem, settings)
 
     def start_from(self, previous: DerivedNetwork) -> None:
         """Put a network in the place of the seed that growth starts from, if it fits the bounds."""
@@ -200,7 +202,7 @@ class _Fit:
         network = phase.network
         if not (network.spec.genotype.branches or problem.shape.is_embedded):
             return None
-        if settings.refit != "scratch":
+        if self.refit != "scratch":
             derived = Stage("derived", copy.deepcopy(network), phase.loss, network.n_params, 0.0)
             self.stages.account.stages.append(derived)
         return network
@@ -210,7 +212,7 @@ class _Fit:
 
         A warm start keeps its weights unless it is told to begin anew.
         """
-        refit, is_warm = self.settings.refit, self.stages.has_previous
+        refit, is_warm = self.refit, self.stages.has_previous
         is_found = self.settings.genotype is None and bool(network.spec.genotype.branches)
         most, most_fresh = self.schedule.max_epochs, self.schedule.fresh_epochs
         if refit != "scratch" or not is_found:

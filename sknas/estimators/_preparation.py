@@ -219,21 +219,26 @@ def prepare(
     return Prepared(problem, x_scaler, y_scaler, rows)
 
 
-def default_segment_length(lookback: int, horizon: int) -> int:
-    """Return the divisor of the lookback next to sqrt(lookback * horizon) / 2, by ratio.
+def default_segment_length(lookback: int, horizon: int, *, continues_channels: bool) -> int:
+    """Return the divisor of the lookback next to a wanted length, by ratio.
+
+    That is a quarter of the lookback for forecasts, of any horizon (`benchmarks/accuracy.py`); else
+    ``sqrt(lookback * horizon) / 2``, at most the same quarter.
 
     Parameters
     ----------
     lookback, horizon : int
         Steps read, and steps predicted.
+    continues_channels : bool
+        Whether what is predicted continues what is read.
 
     Returns
     -------
     int
         A segment length that makes 4 to 24 recurrent steps, where a divisor does.
     """
-    wanted = float(np.clip(np.sqrt(lookback * horizon) / 2, lookback / 24, lookback / 4))
-    wanted = max(1.0, wanted)
+    shorter = lookback / 4 if continues_channels else np.sqrt(lookback * horizon) / 2
+    wanted = max(1.0, float(np.clip(shorter, lookback / 24, lookback / 4)))
     divisors = [n for n in range(1, lookback + 1) if lookback % n == 0]
     nearest = min(divisors, key=lambda n: abs(np.log(n / wanted)))
     return nearest if 0.5 <= nearest / wanted <= 2.0 else round(wanted)

@@ -27,6 +27,7 @@ __all__ = [
     "make_schedule",
     "make_space",
     "resolve_genotype",
+    "resolve_refit",
 ]
 
 SEARCH_STEPS = 3000
@@ -38,6 +39,7 @@ PATIENCE_STEPS = 400
 MAX_NORM = 1.0
 SMALL_DATA = 5000
 SMALL_DATA_DROPOUT = 0.3
+FEW_SEPARATE = 250  # forecasts that share no step; with fewer, weights decay at the full rate
 ARCH_FRACTION = 0.25
 MOST_ARCH_FRACTION = 0.5
 MOST_DRAWN = 64  # with more epochs than they need, drawn cells train longer
@@ -76,7 +78,7 @@ class Settings:
     time_budget: float | None
     batch_size: int | str
     learning_rate: float
-    weight_decay: float
+    weight_decay: float | str
     dropout: float | str
     early_stopping: bool
     refit: str
@@ -108,7 +110,9 @@ def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> Sear
     if length == "auto":
         # Neighbouring codes have nothing to average: a step each.
         is_embedded = shape.is_embedded
-        length = 1 if is_embedded else default_segment_length(shape.lookback, shape.horizon)
+        continues = shape.target_channels is not None
+        length = default_segment_length(shape.lookback, shape.horizon, continues_channels=continues)
+        length = 1 if is_embedded else length
     if int(length) > shape.lookback:
         raise ValueError(
             f"segment_length must be at most the lookback {shape.lookback}; got {length!r}."
@@ -152,7 +156,7 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
         n_steps,
         batch_size,
         settings.learning_rate,
-        settings.weight_decay,
+        _weight_decay(problem, settings),
         settings.arch_learning_rate,
         max(3, -(-PATIENCE_STEPS // n_steps)) if settings.early_stopping else None,
         _dropout(problem, settings),
@@ -176,10 +180,31 @@ def make_plan(schedule: Schedule, settings: Settings) -> Plan:
     )
 
 
+def _weight_decay(problem: Problem, settings: Settings) -> float:
+    """Return a decay in inverse proportion to the forecasts that share no step of the future."""
+    if settings.weight_decay != "auto":
+        return float(settings.weight_decay)
+    if problem.shape.target_channels is None:
+        return 0.0
+    n_separate = len(problem.train) / problem.shape.horizon
+    return min(1.0, FEW_SEPARATE / max(1.0, n_separate))
+
+
 def _dropout(problem: Problem, settings: Settings) -> float:
     if settings.dropout != "auto":
         return float(settings.dropout)
     return SMALL_DATA_DROPOUT if _n_sequences(problem) < SMALL_DATA else 0.0
+
+
+def resolve_refit(problem: Problem, settings: Settings) -> str:
+    """Return whether to go on from searched weights, begin anew, or both.
+
+    On much data the search has trained its weights on all of it, and a second training that begins
+    anew ends where the first does; on little, chance decides between them.
+    """
+    if settings.refit != "auto":
+        return settings.refit
+    return "both" if _n_sequences(problem) < SMALL_DATA else "inherit"
 
 
 def _hidden_size(problem: Problem, settings: Settings) -> int:

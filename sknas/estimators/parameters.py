@@ -79,12 +79,12 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "learning_rate": [_at_least(Real, 0, "neither")],
     "loss": [StrOptions({*REGRESSION_LOSSES, "quantile"})],
     "quantile_levels": [list, tuple, np.ndarray],
-    "weight_decay": [_at_least(Real, 0)],
+    "weight_decay": [_AUTO, _at_least(Real, 0)],
     "dropout": [_AUTO, Interval(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "validation": [StrOptions(set(VALIDATION)), HasMethods(["split"])],
-    "refit": [StrOptions({"inherit", "scratch", "both"})],
+    "refit": [StrOptions({"auto", "inherit", "scratch", "both"})],
     "refit_full": ["boolean"],
     "n_models": [_at_least(Integral, 1)],
     "device": [str],
@@ -129,8 +129,8 @@ _SHARED = """\
         training never saw share one vector. None reads X as numbers.
     segment_length : int or "auto", default="auto"
         Time steps that make one recurrent step; ``"auto"`` is the divisor of the lookback next
-        to half the geometric mean of lookback and horizon, at most a quarter of the lookback; 1
-        with `embedding_size`.
+        to a quarter of it where targets continue channels; else next to half the geometric mean of
+        lookback and horizon, at most a quarter of the lookback; 1 with `embedding_size`.
     channel_mode : {"auto", "independent", "mixed"}, default="auto"
         Whether every target reads its own channel, with weights shared, or all channels.
         ``"auto"`` lets the validation loss of the linear seed decide; targets that continue no
@@ -200,8 +200,10 @@ _SHARED = """\
         all, where each is a sequence of its own), or all samples where they are at most 1024.
     learning_rate : float, default=0.002
         AdamW's step size for weights.
-    weight_decay : float, default=0.0
-        AdamW's weight decay.
+    weight_decay : float or "auto", default="auto"
+        AdamW's weight decay, of matrices alone. ``"auto"`` is 250 times the horizon over the number
+        of training windows, at most 1, where targets continue channels: long forecasts overlap,
+        and leave less to learn from. It is 0 elsewhere.
     dropout : float or "auto", default="auto"
         Share of a branch's last states that training drops; ``"auto"`` is 0.3 where fewer than
         5000 sequences are trained on, else 0.
@@ -214,9 +216,10 @@ _SHARED = """\
         ``"stratified"``, or a scikit-learn splitter, whose first split is taken. ``"auto"`` is
         chronological for rows in time order and for 3-D regression windows, stratified for
         classification and a shuffle for tabular regression.
-    refit : {"inherit", "scratch", "both"}, default="both"
+    refit : {"auto", "inherit", "scratch", "both"}, default="auto"
         Whether the derived network goes on from the searched weights, is trained anew, or both,
-        and validation chooses. A warm start with ``"both"`` only inherits.
+        and validation chooses. ``"auto"`` is both where fewer than 5000 sequences are trained on,
+        else it inherits. A warm start with ``"both"`` only inherits.
     refit_full : bool, default=False
         Train on over all samples at the end, those that validated and those in gaps between splits
         included, for as long as validation found best.
