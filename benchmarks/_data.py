@@ -129,3 +129,28 @@ def penn_treebank() -> tuple[list[str], list[str], list[str]]:
         with gzip.open(folder / f"ptb.{part}.txt.gz", "rt", encoding="utf-8") as lines:
             texts.append([word for line in lines for word in (*line.split(), "<eos>")])
     return texts[0], texts[1], texts[2]
+
+
+def sequences(name: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return the (X, y) to train on and the (X, y) to test on of an archive of labelled sequences.
+
+    X is (n_samples, n_steps, n_channels), its shorter sequences end in NaN; y holds labels.
+    """
+    parts = [_read_sequences(f"{name}_{part}.ts") for part in ("TRAIN", "TEST")]
+    n_steps = max(X.shape[1] for X, _ in parts)
+    filled = [
+        np.pad(X, ((0, 0), (0, n_steps - X.shape[1]), (0, 0)), constant_values=np.nan)
+        for X, _ in parts
+    ]
+    return (filled[0], parts[0][1]), (filled[1], parts[1][1])
+
+
+def _read_sequences(file: str) -> tuple[np.ndarray, np.ndarray]:
+    lines = (data_folder() / "tsc" / file).read_text(encoding="utf-8").splitlines()
+    rows = [line.split(":") for line in lines if line.strip() and line[0] not in "@#"]
+    values = [[np.array(channel.split(","), dtype=float) for channel in row[:-1]] for row in rows]
+    n_steps = max(len(sample[0]) for sample in values)
+    X = np.full((len(values), n_steps, len(values[0])), np.nan)
+    for place, sample in enumerate(values):
+        X[place, : len(sample[0])] = np.stack(sample, axis=1)
+    return X, np.array([row[-1].strip() for row in rows])

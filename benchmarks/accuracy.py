@@ -41,7 +41,7 @@ def run(windows: Windows, method: str, seed: int, **parameters: Any) -> Record:
         validation_fraction=windows.validation_fraction, random_state=seed, **parameters
     )
     _, seconds = timed(lambda: model.fit(windows.X, windows.y))
-    record = errors(windows.y_test, model.predict(windows.X_test))
+    record, report = errors(windows.y_test, model.predict(windows.X_test)), model.search_report_
     print(
         f"  {lookback} -> {horizon}, {method}, seed {seed}: MSE {record['mse']:.4f}, "
         f"{seconds:.0f} CPU s",
@@ -53,7 +53,7 @@ def run(windows: Windows, method: str, seed: int, **parameters: Any) -> Record:
         "method": method,
         "seed": seed,
         **record,
-        "val_loss": model.search_report_.scores_.loc[model.search_report_.chosen_, "val_loss"],
+        "val_loss": float(report.stages.val_loss[report.chosen]),
         "cpu_seconds": seconds,
         "n_params": model.n_params_,
         "genotype": str(model.genotype_),
