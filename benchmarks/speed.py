@@ -162,7 +162,7 @@ def by_hand(cell: TwoInputCell, inputs: Tensor) -> Tensor:
     first, *others = cell.nodes
     for x in inputs:
         weight, bias = first.input_weights()
-        values = {"h": state, "s0": first.step({"h": state}, x @ weight + bias, first.plan())}
+        values = {"h": state, "s0": first.plan().value({"h": state}, x @ weight + bias)}
         state = first.output_weight * values["s0"]
         for node in others:
             values[node.name] = node_value(node, values)

@@ -21,6 +21,15 @@ class Gate(Op):
         """Return the gated step from the left operand towards the right one."""
         return torch.lerp(left, right, torch.sigmoid(projected))
 
+    def slopes(
+        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Return ``1 - s``, ``s`` and ``s (1 - s) (b - a)`` with the sigmoid s."""
+        del value
+        step = torch.sigmoid(projected)
+        rest = 1.0 - step
+        return rest, step, (right - left).mul_(step).mul_(rest)
+
 
 @register_op("modulate")
 class Modulate(Op):

@@ -21,6 +21,13 @@ class LinTanh(Op):
         del left, right
         return torch.tanh(projected)
 
+    def slopes(
+        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Return ``1 - v^2``."""
+        del left, right, projected
+        return None, None, torch.addcmul(value.new_ones(()), value, value, value=-1.0)
+
 
 @register_op("lin_sigmoid")
 class LinSigmoid(Op):
@@ -32,6 +39,13 @@ class LinSigmoid(Op):
         """Return the sigmoid of the projection."""
         del left, right
         return torch.sigmoid(projected)
+
+    def slopes(
+        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Return ``v (1 - v)``."""
+        del left, right, projected
+        return None, None, torch.addcmul(value, value, value, value=-1.0)
 
 
 @register_op("lin_relu")
@@ -45,6 +59,13 @@ class LinRelu(Op):
         del left, right
         return torch.relu(projected)
 
+    def slopes(
+        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Return one where the value is positive, and zero elsewhere."""
+        del left, right, projected
+        return None, None, value.sign()
+
 
 @register_op("lin_identity")
 class LinIdentity(Op):
@@ -56,3 +77,10 @@ class LinIdentity(Op):
         """Return the projection."""
         del left, right
         return projected
+
+    def slopes(
+        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Return one."""
+        del left, right, projected
+        return None, None, value.new_ones(()).expand_as(value)

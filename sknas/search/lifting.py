@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
+from sknas.blocks import apart
 from sknas.derived import DerivedCell, DerivedNetwork
 from sknas.supernet import MixedNode, Mixing, Supernet, TwoInputCell
 
@@ -67,7 +68,12 @@ def _lift_cell(cell: DerivedCell, supernet_cell: TwoInputCell) -> None:
         old = cell.nodes[new.index]
         new.births.fill_(old.scale)
         if old.projection is not None:
-            new.projections[new.operations[0]].load_state_dict(old.projection.state_dict())
+            pieces = [new.projections[name] for name in old.op.projection_names]
+            for term, weight in old.projection.weights.items():
+                for piece, part in zip(pieces, apart(weight, len(pieces)), strict=True):
+                    piece.weights[term].copy_(part)
+            for piece, part in zip(pieces, apart(old.projection.bias, len(pieces)), strict=True):
+                piece.bias.copy_(part)
         new.entries.load_state_dict(old.entries.state_dict())
         if new.is_output:
             new.output_weight.copy_(output_weights[new.index])

@@ -63,7 +63,8 @@ def test_a_node_pruned_to_one_choice_is_settled_and_has_no_weights_without_use(o
         projects = op.projects_left if side == "left" else op.projects_right
         reads = op.reads_left if side == "left" else op.reads_right
         node = net.node(MIXED)
-        weights = node.projections[operation].weights if op.has_projection else {}
+        assert list(node.projections) == list(op.projection_names)
+        weights = next(iter(node.projections.values())).weights if op.has_projection else {}
         assert (f"input_{side}" in weights) == (projects and source == "x")
         assert (side in weights) == (projects and source != "x")
         assert (side in node.entries) == (reads and source == "x")
