@@ -10,9 +10,7 @@ from sknas.supernet import DagNode, MixedNode, NodePlace, SearchNode
 __all__ = ["closed_candidates", "removals_by_choice"]
 
 
-def removals_by_choice(
-    place: NodePlace, node: SearchNode
-) -> dict[str, list[tuple[Edit, float]]]:
+def removals_by_choice(place: NodePlace, node: SearchNode) -> dict[str, list[tuple[Edit, float]]]:
     """Return the removals of a node, by the open choice that they make.
 
     Parameters

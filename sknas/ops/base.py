@@ -31,6 +31,9 @@ class Op(ABC):
         Whether a zero projection makes the operation return its left operand exactly.
     n_projections : int
         Pieces of its projection, each as wide as the state.
+    activation : str or None
+        Name of the operation whose value `blend` reads in place of the projection, so that a node
+        computes it once for all that read it; None where there is no such.
     coefficients : tuple of float or None
         Factors of the left and the right operand where the operation is such a sum and nothing
         else, so that a node can make one sum for all such operations; None where it is not.
@@ -44,6 +47,7 @@ class Op(ABC):
     needs_right: ClassVar[bool] = False
     is_modulation: ClassVar[bool] = False
     n_projections: ClassVar[int] = 1
+    activation: ClassVar[str | None] = None
     coefficients: ClassVar[tuple[float, float] | None] = None
 
     @property
@@ -82,10 +86,33 @@ class Op(ABC):
             The operation's value.
         """
 
-    def slopes(
-        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Return the derivatives of each unit's value; by default autograd finds them.
+    def blend(self, left: Tensor, right: Tensor, activated: Tensor) -> Tensor:
+        """Return what `combine` does, of the value of the operation that `activation` names.
+
+        Parameters
+        ----------
+        left, right : Tensor of shape (batch, hidden)
+            The operands.
+        activated : Tensor of shape (batch, hidden)
+            The value of that operation.
+
+        Returns
+        -------
+        Tensor of shape (batch, hidden)
+            The operation's value.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no activation.")
+
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add the derivatives of each unit's value to others; by default autograd finds them.
 
         The value of a unit depends on that unit's entries alone, so that they are as many numbers
         as there are entries.
@@ -93,21 +120,21 @@ class Op(ABC):
         Parameters
         ----------
         left, right, projected : Tensor
-            As given to `combine`, or with further axes before theirs.
+            As given to `combine` or `blend`, or with further axes before theirs.
         value : Tensor of shape (..., batch, hidden)
             What it returned.
-
-        Returns
-        -------
-        tuple of (Tensor or None)
-            Derivatives by left, right and projected, shaped like these; None where they are zero.
+        factor : float
+            What the derivatives are multiplied by.
+        totals : tuple of Tensor
+            What those by left, right and projected are added to, shaped like these.
         """
         del value
-        inputs = [x.detach().requires_grad_() for x in (left, right, projected)]
-        with torch.enable_grad():
-            total = self.combine(*inputs).sum()
-        by_left, by_right, by_projected = torch.autograd.grad(total, inputs, allow_unused=True)
-        return by_left, by_right, by_projected
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            inputs = [x.detach().clone().requires_grad_() for x in (left, right, projected)]
+            found = torch.autograd.grad(self.combine(*inputs).sum(), inputs, allow_unused=True)
+        for total, slope in zip(totals, found, strict=True):
+            if slope is not None:
+                total.add_(slope, alpha=factor)
 
 
 _REGISTRY: dict[str, Op] = {}

@@ -73,9 +73,16 @@ class Hadamard(Op):
         del projected
         return left * right
 
-    def slopes(
-        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Return the other operand for each."""
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add the other operand for each."""
         del projected, value
-        return right, left, None
+        totals[0].add_(right, alpha=factor)
+        totals[1].add_(left, alpha=factor)

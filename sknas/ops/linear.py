@@ -21,12 +21,18 @@ class LinTanh(Op):
         del left, right
         return torch.tanh(projected)
 
-    def slopes(
-        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Return ``1 - v^2``."""
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add ``1 - v^2``."""
         del left, right, projected
-        return None, None, torch.addcmul(value.new_ones(()), value, value, value=-1.0)
+        totals[2].add_(factor).addcmul_(value, value, value=-factor)
 
 
 @register_op("lin_sigmoid")
@@ -40,12 +46,18 @@ class LinSigmoid(Op):
         del left, right
         return torch.sigmoid(projected)
 
-    def slopes(
-        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Return ``v (1 - v)``."""
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add ``v (1 - v)``."""
         del left, right, projected
-        return None, None, torch.addcmul(value, value, value, value=-1.0)
+        totals[2].add_(value, alpha=factor).addcmul_(value, value, value=-factor)
 
 
 @register_op("lin_relu")
@@ -59,12 +71,18 @@ class LinRelu(Op):
         del left, right
         return torch.relu(projected)
 
-    def slopes(
-        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Return one where the value is positive, and zero elsewhere."""
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add one where the value is positive."""
         del left, right, projected
-        return None, None, value.sign()
+        totals[2].add_(value.sign(), alpha=factor)
 
 
 @register_op("lin_identity")
@@ -78,9 +96,15 @@ class LinIdentity(Op):
         del left, right
         return projected
 
-    def slopes(
-        self, left: Tensor, right: Tensor, projected: Tensor, value: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Return one."""
-        del left, right, projected
-        return None, None, value.new_ones(()).expand_as(value)
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add one."""
+        del left, right, projected, value
+        totals[2].add_(factor)

@@ -232,10 +232,6 @@ class DagNode(SearchNode):
 
     # -- what the node computes ---------------------------------------------------------------
 
-    def input_weights(self) -> tuple[Tensor, Tensor]:
-        """Return no columns: the cell's input enters through the cell's first node alone."""
-        return self.births.new_zeros(self.n_inputs, 0), self.births.new_zeros(0)
-
     def plan(self) -> DagPlan:
         """Compute the weights of edges and operations."""
         edges = self.is_open.any(dim=0).nonzero().flatten()
@@ -243,6 +239,8 @@ class DagNode(SearchNode):
         gates = (self.mixing_weights() * self.births)[rows][:, edges] / len(edges)
         pieces = self.projections.values()
         return DagPlan(
+            self.births.new_zeros(self.n_inputs, 0),  # x enters by the cell's first node alone
+            self.births.new_zeros(0),
             tuple(self.open_sources(0)),
             gates[:, :, None, None],
             gates.sum(dim=0)[:, None, None],

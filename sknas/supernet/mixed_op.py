@@ -229,35 +229,25 @@ class MixedNode(SearchNode):
 
     # -- what the node computes ---------------------------------------------------------------
 
-    def input_weights(self) -> tuple[Tensor, Tensor]:
-        """Return the weights on x of projections and entries side by side, edges mixed in."""
-        edges = self._edges_of_input()
-        weights = [self.births.new_zeros(self.n_inputs, 0)]
-        biases = [self.births.new_zeros(0)]
-        for pieces in self._shared_projections():
-            weights.append(side_by_side([self._on_input(piece, edges) for piece in pieces]))
-            biases.append(side_by_side([piece.bias for piece in pieces]))
-        for side in self._entry_sides():
-            edge, entry = edges[SLOTS.index(side)], self.entries[side]
-            weights.append(edge * entry.weights[f"input_{side}"])
-            biases.append(edge * entry.bias)
-        return torch.cat(weights, dim=1), torch.cat(biases)
-
     def plan(self) -> NodePlan:
         """Compute gates, edges and the projections' weights side by side."""
+        edges = self.edge_mixing_weights()
         hidden = [name for name in self.sources if name != INPUT]
         left, right = ([n for n in self.open_sources(slot) if n != INPUT] for slot in (0, 1))
         is_direct = all(len(self.open_sources(slot)) <= 1 for slot in (0, 1))
         operations = tuple(get_op(name) for name in self.operations)
+        names = self._shared_names()
         return NodePlan(
+            *self._on_input(edges),
             operations,
-            columns_of(operations, self._shared_names(), self.n_hidden),
+            columns_of(operations, names, self.n_hidden),
             self.mixing_weights() * self.births,
-            self.edge_mixing_weights()[:, [self.sources.index(name) for name in hidden]],
+            edges,
+            [self.sources.index(name) for name in hidden],
             self._on_hidden("left") if left else None,
             self._on_hidden("right") if right else None,
-            sum(len(names) for names in self._shared_names()) * self.n_hidden,
-            tuple(self._entry_sides()),
+            sum(map(len, names)) * self.n_hidden,
+            len(self.entries) > 0,
             self.n_hidden,
             tuple(hidden),
             (next(iter(left), None), next(iter(right), None)) if is_direct else None,
@@ -275,26 +265,30 @@ class MixedNode(SearchNode):
     def _shared_projections(self) -> list[list[Projection]]:
         return [[self.projections[name] for name in names] for names in self._shared_names()]
 
-    def _entry_sides(self) -> list[str]:
-        return [
-            side
-            for slot, side in enumerate(SLOTS)
-            if side in self.entries and INPUT in self.open_sources(slot)
-        ]
-
-    def _edges_of_input(self) -> tuple[Tensor, Tensor]:
-        if INPUT not in self.sources:
-            zero = self.edge_logits.new_zeros(())
-            return zero, zero
-        weights = self.edge_mixing_weights()[:, self.sources.index(INPUT)]
-        return weights[0], weights[1]
-
-    def _on_input(self, piece: Projection, edges: tuple[Tensor, Tensor]) -> Tensor:
-        weight = piece.bias.new_zeros(self.n_inputs, self.n_hidden)
-        for side, edge in zip(SLOTS, edges, strict=True):
-            if f"input_{side}" in piece.weights:
-                weight = weight + edge * piece.weights[f"input_{side}"]
-        return weight
+    def _on_input(self, edges: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weights on x and the biases of projections and entries, edges mixed in."""
+        weights = [self.births.new_zeros(self.n_inputs, 0)]
+        biases = [self.births.new_zeros(0)]
+        place = self.sources.index(INPUT) if INPUT in self.sources else 0
+        on_x = dict(zip(("input_left", "input_right"), edges[:, place], strict=True))
+        zero = self.births.new_zeros(self.n_inputs, self.n_hidden)
+        for pieces in self._shared_projections():
+            parts = [
+                [on_x[term] * piece.weights[term] for term in on_x if term in piece.weights]
+                for piece in pieces
+            ]
+            weights.append(
+                side_by_side([sum(part[1:], start=(part or [zero])[0]) for part in parts])
+            )
+            biases.append(side_by_side([piece.bias for piece in pieces]))
+        for side, (term, edge) in zip(SLOTS, on_x.items(), strict=True):
+            if side in self.entries:
+                weights.append(edge * self.entries[side].weights[term])
+                biases.append(edge * self.entries[side].bias)
+            elif self.entries:
+                weights.append(zero)
+                biases.append(zero[0])
+        return torch.cat(weights, dim=1), torch.cat(biases)
 
     def _on_hidden(self, side: str) -> Tensor | None:
         if not any(side in p.weights for pieces in self._shared_projections() for p in pieces):

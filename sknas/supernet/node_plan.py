@@ -10,15 +10,27 @@ import torch
 from torch import Tensor
 
 from sknas.genotype import STATE
-from sknas.ops import Op, get_op
+from sknas.ops import Op
 
 __all__ = ["SLOTS", "Columns", "NodePlan", "Plan"]
 
 SLOTS = ("left", "right")
 
 
+@dataclass(frozen=True)
 class Plan(ABC):
-    """Interface: what a node computes once a forward pass, and from it a value at each step."""
+    """Interface: what a node computes once a forward pass, and from it a value at each step.
+
+    Attributes
+    ----------
+    input_weight : Tensor of shape (n_inputs, n_columns)
+        Weights on the cell's input x; no columns where the node reads none.
+    input_bias : Tensor of shape (n_columns,)
+        Biases of what comes from x.
+    """
+
+    input_weight: Tensor
+    input_bias: Tensor
 
     @abstractmethod
     def value(self, values: Mapping[str, Tensor], entering: Tensor) -> Tensor:
@@ -29,7 +41,7 @@ class Plan(ABC):
         values : mapping of str to Tensor of shape (batch, hidden)
             The sources' values.
         entering : Tensor of shape (batch, n_columns)
-            The part that comes from x, for every projection and entry.
+            What comes from x by the input weights.
 
         Returns
         -------
@@ -91,7 +103,7 @@ class Columns:
         return self.shared(projected).unflatten(-1, (-1, self.n_pieces))
 
     def of(self, projected: Tensor) -> Tensor:
-        """Return the operation's part of all projections.
+        """Return the operation's part of all projections, a view.
 
         Parameters
         ----------
@@ -105,25 +117,7 @@ class Columns:
         """
         if self.n_own == self.n_pieces:
             return self.shared(projected)
-        return self.by_unit(projected)[..., : self.n_own].flatten(-2)
-
-    def add_to(self, projected: Tensor, part: Tensor, factor: float) -> None:
-        """Add an operation's part to all projections, in place.
-
-        Parameters
-        ----------
-        projected : Tensor of shape (..., n_columns)
-            All projections, or what belongs to them.
-        part : Tensor of shape (..., hidden * n_own)
-            What is added.
-        factor : float
-            Its factor.
-        """
-        if self.n_own == self.n_pieces:
-            self.shared(projected).add_(part, alpha=factor)
-        else:
-            own = self.by_unit(projected)[..., : self.n_own]
-            own.add_(part.unflatten(-1, (-1, self.n_own)), alpha=factor)
+        return projected[..., self.start : self.stop : self.n_pieces]
 
 
 @dataclass(frozen=True)
@@ -138,19 +132,22 @@ class NodePlan(Plan):
         Where each finds its projection.
     gates : Tensor of shape (n_candidates,)
         Mixing weight times birth scalar.
-    edges : Tensor of shape (2, n_hidden_sources)
-        Weights of the sources that change with time, for the left and the right operand.
+    edges : Tensor of shape (2, n_sources)
+        Weights of the sources, for the left and the right operand.
+    places : list of int
+        The columns of the sources that change with time.
     left_weight, right_weight : Tensor of shape (hidden, n_projected) or None
         The projections' weights on each operand; None where it has no hidden source, or nothing
         projects it.
     n_projected : int
         Columns of all projections, which come first in what enters from x.
-    entry_sides : tuple of {"left", "right"}
-        The operands that x enters by weights of its own.
+    has_entries : bool
+        Whether operands that are read as they are have parts that come from x, for the left and
+        the right one, behind those of the projections.
     n_hidden : int
         Width of the state.
     sources : tuple of str
-        Names of the hidden sources, in the order of `edges`.
+        Names of these sources, in the order of `places`.
     direct : tuple of (str or None, str or None), or None
         The operands themselves where each comes from at most one source, so that nothing mixes.
     skip : float
@@ -161,46 +158,37 @@ class NodePlan(Plan):
     columns: tuple[Columns, ...]
     gates: Tensor
     edges: Tensor
+    places: list[int]
     left_weight: Tensor | None
     right_weight: Tensor | None
     n_projected: int
-    entry_sides: tuple[str, ...]
+    has_entries: bool
     n_hidden: int
     sources: tuple[str, ...]
     direct: tuple[str | None, str | None] | None
     skip: float
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether there are several candidates, or several sources of an operand."""
+        return len(self.operations) > 1 or self.direct is None
+
+    @property
     def shared(self) -> list[Columns]:
         """For each shared projection the columns of one operation that reads it."""
         return list({columns.start: columns for columns in self.columns if columns.stop}.values())
 
-    def parts_of(self, entering: Tensor) -> tuple[Tensor, ...]:
-        """Return the parts of what comes from x.
-
-        Parameters
-        ----------
-        entering : Tensor of shape (..., n_columns)
-            What comes from x, or the gradient of it.
-
-        Returns
-        -------
-        tuple of Tensor of shape (..., n_projected) and (..., hidden)
-            That for the projections, and that for each of `entry_sides`.
-        """
-        return entering.split([self.n_projected, *(self.n_hidden for _ in self.entry_sides)], dim=-1)
-
     def value(self, values: Mapping[str, Tensor], entering: Tensor) -> Tensor:
         """Return the gated sum of the candidates, and the skip; see `Plan`."""
         left, right = self._operands(values)
-        projected, *pieces = self.parts_of(entering)
+        projected = entering[:, : self.n_projected]
         if self.left_weight is not None:
             projected = torch.addmm(projected, left, self.left_weight)
         if self.right_weight is not None:
             projected = torch.addmm(projected, right, self.right_weight)
-        # x enters operands that are read as they are by weights of its own.
-        for side, piece in zip(self.entry_sides, pieces, strict=True):
-            left, right = (left + piece, right) if side == "left" else (left, right + piece)
+        if self.has_entries:
+            from_x = entering[:, self.n_projected :].chunk(2, dim=1)
+            left, right = left + from_x[0], right + from_x[1]
         outputs = [
             op.combine(left, right, columns.of(projected))
             for op, columns in zip(self.operations, self.columns, strict=True)
@@ -214,7 +202,9 @@ class NodePlan(Plan):
             left, right = (zero if name is None else values[name] for name in self.direct)
             return left, right
         stacked = torch.stack([values[name] for name in self.sources])  # (sources, batch, hidden)
-        left, right = torch.tensordot(self.edges, stacked, dims=1)  # (batch, hidden) each
+        left, right = torch.tensordot(
+            self.edges[:, self.places], stacked, dims=1
+        )  # (batch, hidden) each
         return left, right
 
 

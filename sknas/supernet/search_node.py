@@ -163,18 +163,6 @@ class SearchNode(nn.Module):
         """Return, for each of them, the difference that means what one does at the start."""
 
     @abstractmethod
-    def input_weights(self) -> tuple[Tensor, Tensor]:
-        """Return the weights and biases on the cell's input x; no columns where nothing reads it.
-
-        Returns
-        -------
-        weight : Tensor of shape (n_inputs, n_columns)
-            Weights.
-        bias : Tensor of shape (n_columns,)
-            Biases.
-        """
-
-    @abstractmethod
     def plan(self) -> Plan:
         """Compute what stays the same over the time steps.
 

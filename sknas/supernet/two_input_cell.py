@@ -8,7 +8,6 @@ mappings are preserved; the operand choice, the carry and the output weights are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -186,14 +185,16 @@ class TwoInputCell(RecurrentCell[CellStep]):
         CellPlan
             What gives the next state at each step.
         """
-        weights, biases = map(list, zip(*(node.input_weights() for node in self.nodes), strict=True))
+        plans = {node.name: node.plan() for node in self.nodes}
+        weights = [plan.input_weight for plan in plans.values()]
+        biases = [plan.input_bias for plan in plans.values()]
         if self.carry is not None:
             weights.append(self.carry.weights["input_left"])
             biases.append(self.carry.bias)
         widths = [weight.shape[1] for weight in weights]
         outputs = [node for node in self.nodes if node.is_output]
         return CellPlan(
-            {node.name: node.plan() for node in self.nodes},
+            plans,
             inputs,
             torch.cat(weights, dim=1),
             torch.cat(biases),

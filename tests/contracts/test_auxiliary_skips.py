@@ -273,16 +273,12 @@ def gate_of_first(skip, n_steps=200):
     DropEdge(NodePlace(0, 0, 1), "left", "x").apply(net)
     optimizer = torch.optim.SGD([node.alphas], lr=1.0)
     for _ in range(n_steps):
-        value = node.plan().value({"h": operand}, _entering(node, x))
+        plan = node.plan()
+        value = plan.value({"h": operand}, x @ plan.input_weight + plan.input_bias)
         loss = (value - operand).square().mean()
         (node.alphas.grad,) = torch.autograd.grad(loss, [node.alphas])
         optimizer.step()
     return float(node.gates()[1].detach())
-
-
-def _entering(node, x):
-    weight, bias = node.input_weights()
-    return x @ weight + bias
 
 
 @every_skip

@@ -77,8 +77,8 @@ def build_cell(genotype, relaxation=RELAXATIONS[0]):
 
 
 def fast_value(node, values, x):
-    weight, bias = node.input_weights()
-    return node.plan().value(values, x @ weight + bias)
+    plan = node.plan()
+    return plan.value(values, x @ plan.input_weight + plan.input_bias)
 
 
 def source_values():
