@@ -161,8 +161,9 @@ def by_hand(cell: TwoInputCell, inputs: Tensor) -> Tensor:
     state = torch.zeros(inputs.shape[1], N_HIDDEN)
     first, *others = cell.nodes
     for x in inputs:
-        weight, bias = first.input_weights()
-        values = {"h": state, "s0": first.step({"h": state}, x @ weight + bias, first.plan())}
+        plan = first.plan()
+        entering = x @ plan.input_weight + plan.input_bias
+        values = {"h": state, "s0": plan.value({"h": state}, entering)}
         state = first.output_weight * values["s0"]
         for node in others:
             values[node.name] = node_value(node, values)

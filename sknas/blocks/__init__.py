@@ -4,8 +4,8 @@ from sknas.blocks.branch import BranchStack
 from sknas.blocks.embedding import CodeEmbedding
 from sknas.blocks.linear_seed import LinearSeed
 from sknas.blocks.objective import REGRESSION_LOSSES, CrossEntropy, Objective
-from sknas.blocks.projection import Projection
-from sknas.blocks.recurrence import RecurrentCell
+from sknas.blocks.projection import Projection, apart, side_by_side
+from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND, RecurrentCell, recur
 from sknas.blocks.segments import Segments
 from sknas.blocks.shape import NetworkShape
 from sknas.blocks.trunk import Trunk
@@ -13,7 +13,9 @@ from sknas.blocks.window_data import Batch, WindowData
 from sknas.blocks.window_norm import WINDOW_NORMS, WindowNorm
 
 __all__ = [
+    "MEMORY_BOUND",
     "REGRESSION_LOSSES",
+    "STATE_BOUND",
     "WINDOW_NORMS",
     "Batch",
     "BranchStack",
@@ -28,4 +30,7 @@ __all__ = [
     "Trunk",
     "WindowData",
     "WindowNorm",
+    "apart",
+    "recur",
+    "side_by_side",
 ]

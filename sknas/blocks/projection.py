@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from sknas.blocks.initialization import uniform_parameter, zero_parameter
 
-__all__ = ["Projection"]
+__all__ = ["Projection", "apart", "side_by_side"]
 
 INPUT_TERMS = ("input_left", "input_right")
 HIDDEN_TERMS = ("left", "right")
@@ -61,3 +61,37 @@ class Projection(nn.Module):
                 )
             )
         self.bias = zero_parameter(n_columns, dtype=dtype)
+
+
+def side_by_side(pieces: Sequence[Tensor]) -> Tensor:
+    """Return pieces of a projection as one, the columns of each unit as neighbours.
+
+    Parameters
+    ----------
+    pieces : sequence of Tensor of shape (..., n_hidden)
+        Weights or biases, one a piece.
+
+    Returns
+    -------
+    Tensor of shape (..., n_hidden * n_pieces)
+        All columns.
+    """
+    return torch.stack(list(pieces), dim=-1).flatten(-2) if len(pieces) > 1 else pieces[0]
+
+
+def apart(columns: Tensor, n_pieces: int) -> tuple[Tensor, ...]:
+    """Return the pieces that `side_by_side` has put together.
+
+    Parameters
+    ----------
+    columns : Tensor of shape (..., n_hidden * n_pieces)
+        Weights or biases.
+    n_pieces : int
+        Number of pieces.
+
+    Returns
+    -------
+    tuple of Tensor of shape (..., n_hidden)
+        One a piece.
+    """
+    return columns.unflatten(-1, (-1, n_pieces)).unbind(-1)

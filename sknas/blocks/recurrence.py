@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from sknas.genotype import MEMORY, STATE
 
-__all__ = ["MEMORY_BOUND", "STATE_BOUND", "RecurrentCell"]
+__all__ = ["MEMORY_BOUND", "STATE_BOUND", "RecurrentCell", "recur"]
 
 # A state enters the next step within these bounds. |h| < 1 in a GRU and an LSTM, and |c_t| <= t in
 # an LSTM, so both are exact over a thousand steps, while no genotype can diverge.
@@ -19,6 +20,7 @@ STATE_BOUND = 4.0
 MEMORY_BOUND = 1e3
 
 Prepared = TypeVar("Prepared")
+Update = Callable[[dict[str, Tensor]], tuple[Tensor, Tensor | None]]
 
 
 class RecurrentCell(nn.Module, Generic[Prepared]):
@@ -86,17 +88,42 @@ class RecurrentCell(nn.Module, Generic[Prepared]):
             The state after each step.
         """
         state = inputs.new_zeros(inputs.shape[1], self.n_hidden)
-        memory: Tensor | None = state if self.has_memory else None
-        states = []
-        for t, prepared in enumerate(self.prepare(inputs)):
-            values = {STATE: state.clamp(-STATE_BOUND, STATE_BOUND)}
-            if memory is not None:
-                values[MEMORY] = memory.clamp(-MEMORY_BOUND, MEMORY_BOUND)
-            new_state, new_memory = self.update(values, prepared)
-            if present is not None:
-                new_state = torch.where(present[t], new_state, state)
-                if memory is not None and new_memory is not None:
-                    new_memory = torch.where(present[t], new_memory, memory)
-            state, memory = new_state, new_memory
-            states.append(state)
-        return torch.stack(states)  # (n_steps, batch, n_hidden)
+        updates = [partial(self.update, prepared=prepared) for prepared in self.prepare(inputs)]
+        return recur(updates, state, present, has_memory=self.has_memory)
+
+
+def recur(
+    updates: Sequence[Update], state: Tensor, present: Tensor | None = None, *, has_memory: bool
+) -> Tensor:
+    """Carry a bounded state over time steps.
+
+    Parameters
+    ----------
+    updates : sequence of callable
+        For each step, what makes the next state and memory of the present ones, by name.
+    state : Tensor of shape (batch, n_hidden)
+        The first state, and the first memory.
+    present : Tensor of shape (n_steps, batch, 1) or None, default=None
+        Steps that count; the state passes over the others unchanged.
+    has_memory : bool
+        Whether there is a second state.
+
+    Returns
+    -------
+    Tensor of shape (n_steps, batch, n_hidden)
+        The state after each step.
+    """
+    memory: Tensor | None = state if has_memory else None
+    states = []
+    for t, update in enumerate(updates):
+        values = {STATE: state.clamp(-STATE_BOUND, STATE_BOUND)}
+        if memory is not None:
+            values[MEMORY] = memory.clamp(-MEMORY_BOUND, MEMORY_BOUND)
+        new_state, new_memory = update(values)
+        if present is not None:
+            new_state = torch.where(present[t], new_state, state)
+            if memory is not None and new_memory is not None:
+                new_memory = torch.where(present[t], new_memory, memory)
+        state, memory = new_state, new_memory
+        states.append(state)
+    return torch.stack(states)  # (n_steps, batch, n_hidden)

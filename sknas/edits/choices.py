@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sknas.edits.base import Edit
 from sknas.edits.dag import DropEdgeOp
 from sknas.edits.removals import DropEdge, DropOp
@@ -12,9 +10,7 @@ from sknas.supernet import DagNode, MixedNode, NodePlace, SearchNode
 __all__ = ["closed_candidates", "removals_by_choice"]
 
 
-def removals_by_choice(
-    place: NodePlace, node: SearchNode[Any]
-) -> dict[str, list[tuple[Edit, float]]]:
+def removals_by_choice(place: NodePlace, node: SearchNode) -> dict[str, list[tuple[Edit, float]]]:
     """Return the removals of a node, by the open choice that they make.
 
     Parameters
@@ -49,7 +45,7 @@ def removals_by_choice(
     return {name: choice for name, choice in choices.items() if len(choice) > 1}
 
 
-def closed_candidates(place: NodePlace, node: SearchNode[Any]) -> list[Edit]:
+def closed_candidates(place: NodePlace, node: SearchNode) -> list[Edit]:
     """Bring a node's alphas back into their range, and say which candidates that closes for good.
 
     Parameters

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Generator
@@ -58,9 +57,7 @@ class DropOp(Edit):
         if len(kept) == 1:
             node.skip = None
             change.rescale(births, node.relaxation.weights(node.alphas, node.progress).detach())
-        if self.operation in node.projections:
-            change.remove(node.projections[self.operation].parameters())
-            del node.projections[self.operation]
+        _drop_unread_projections(node, change)
         _drop_unread_entries(node, change)
         drop_unread_nodes(cell, change, spared=undecided(cell))
         return change
@@ -178,7 +175,7 @@ class DropNode(Edit):
 
 
 def drop_unread_nodes(
-    cell: TwoInputCell, change: ParameterChange, spared: Collection[SearchNode[Any]] = ()
+    cell: TwoInputCell, change: ParameterChange, spared: Collection[SearchNode] = ()
 ) -> None:
     """Remove, last first, the nodes that neither state nor memory depends on.
 
@@ -201,7 +198,7 @@ def drop_unread_nodes(
             _remove(cell, node, change)
 
 
-def undecided(cell: TwoInputCell) -> list[SearchNode[Any]]:
+def undecided(cell: TwoInputCell) -> list[SearchNode]:
     """Return the nodes about which a round of pruning may have more to say.
 
     Parameters
@@ -217,7 +214,7 @@ def undecided(cell: TwoInputCell) -> list[SearchNode[Any]]:
     return [node for node in cell.nodes if not node.is_settled]
 
 
-def _remove(cell: TwoInputCell, node: SearchNode[Any], change: ParameterChange) -> None:
+def _remove(cell: TwoInputCell, node: SearchNode, change: ParameterChange) -> None:
     change.remove(node.parameters())
     del cell.nodes[[n.index for n in cell.nodes].index(node.index)]
     for other in cell.nodes:
@@ -248,12 +245,19 @@ def _forget_source(node: MixedNode, name: str, change: ParameterChange) -> None:
             node.is_open[slot] = node.is_open[1 - slot]
 
 
-def _read_sources(node: SearchNode[Any], slot: int) -> list[str]:
+def _read_sources(node: SearchNode, slot: int) -> list[str]:
     """Return the sources of an operand; none where a settled node ignores it for the other one."""
     op = get_op(node.operations[0])
     reads = (op.projects_left or op.reads_left, op.projects_right or op.reads_right)[slot]
     is_ignored = node.is_settled and not reads and node.open_sources(1 - slot)
     return [] if is_ignored else node.open_sources(slot)
+
+
+def _drop_unread_projections(node: MixedNode, change: ParameterChange) -> None:
+    read = {piece for name in node.operations for piece in get_op(name).projection_names}
+    for piece in [name for name in node.projections if name not in read]:
+        change.remove(node.projections[piece].parameters())
+        del node.projections[piece]
 
 
 def _drop_unread_weights(node: MixedNode, change: ParameterChange) -> None:

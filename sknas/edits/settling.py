@@ -66,7 +66,7 @@ def _settle(cell: TwoInputCell, node: DagNode, change: ParameterChange) -> None:
     )
     settled.progress = node.progress
     settled.is_output = node.is_output
-    settled.projections[operation] = node.projection
+    settled.projections = node.projections
     settled.output_weight = node.output_weight
     settled.births = change.select(node.births, torch.tensor([node.sources.index(source)]))
     change.rescale(node.births, node.gates().detach())

@@ -14,7 +14,7 @@ from sknas.blocks.projection import INPUT_TERMS
 from sknas.edits.base import ParameterChange
 from sknas.edits.geometry import projections, reads_units, set_width
 from sknas.genotype import INPUT, STATE
-from sknas.supernet import DagNode, MixedNode, Supernet, TwoInputCell
+from sknas.supernet import Supernet, TwoInputCell
 
 __all__ = ["Fans", "Reader", "Units", "widen_branch"]
 
@@ -211,14 +211,11 @@ def _widen_projection(
 def _reads(cell: TwoInputCell) -> Iterator[tuple[Projection, str, tuple[str, ...]]]:
     """Iterate over (projection, term, sources) of the cell's weights on its own units."""
     for node in cell.nodes:
-        if isinstance(node, DagNode):
-            yield node.projection, "left", tuple(node.open_sources(0))
-        elif isinstance(node, MixedNode):
-            for projection in node.projections.values():
-                for slot, term in enumerate(("left", "right")):
-                    if term in projection.weights:
-                        names = (name for name in node.open_sources(slot) if name != INPUT)
-                        yield projection, term, tuple(names)
+        for projection in node.projections.values():
+            for slot, term in enumerate(("left", "right")):
+                if term in projection.weights:
+                    names = (name for name in node.open_sources(slot) if name != INPUT)
+                    yield projection, term, tuple(names)
     if cell.carry is not None:
         yield cell.carry, "right", (STATE,)
 

@@ -1,7 +1,7 @@
 """What a two-input operation is, and the registry that genotypes name operations by.
 
 An operation holds no weights. It says which operands it wants projected; the node that uses it owns
-the projections and computes those of all its operations in one product.
+the projections, and its operations share them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
+import torch
 from torch import Tensor
 
 __all__ = ["Op", "get_op", "register_op", "registered_ops"]
 
 
 class Op(ABC):
-    """A two-input operation, (batch, hidden) x 2 -> (batch, hidden).
+    """A two-input operation, (batch, hidden) x 2 -> (batch, hidden), on each unit for itself.
 
     Attributes
     ----------
@@ -30,6 +31,12 @@ class Op(ABC):
         Whether a zero projection makes the operation return its left operand exactly.
     n_projections : int
         Pieces of its projection, each as wide as the state.
+    activation : str or None
+        Name of the operation whose value `blend` reads in place of the projection, so that a node
+        computes it once for all that read it; None where there is no such.
+    coefficients : tuple of float or None
+        Factors of the left and the right operand where the operation is such a sum and nothing
+        else, so that a node can make one sum for all such operations; None where it is not.
     """
 
     projects_left: ClassVar[bool] = False
@@ -40,11 +47,26 @@ class Op(ABC):
     needs_right: ClassVar[bool] = False
     is_modulation: ClassVar[bool] = False
     n_projections: ClassVar[int] = 1
+    activation: ClassVar[str | None] = None
+    coefficients: ClassVar[tuple[float, float] | None] = None
 
     @property
     def has_projection(self) -> bool:
         """Whether the operation has weights at all."""
         return self.projects_left or self.projects_right
+
+    @property
+    def projection_names(self) -> tuple[str, ...]:
+        """Names of the pieces of a node's projection that the operation reads.
+
+        The operations of a node that project the same operands share the pieces, so that those of
+        an operation with fewer of them are the first ones of the others'.
+        """
+        if not self.has_projection:
+            return ()
+        side = "left" if self.projects_left else "right"
+        side = "both" if self.projects_left and self.projects_right else side
+        return tuple(f"{side}_{piece}" for piece in range(self.n_projections))
 
     @abstractmethod
     def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
@@ -63,6 +85,56 @@ class Op(ABC):
         Tensor of shape (batch, hidden)
             The operation's value.
         """
+
+    def blend(self, left: Tensor, right: Tensor, activated: Tensor) -> Tensor:
+        """Return what `combine` does, of the value of the operation that `activation` names.
+
+        Parameters
+        ----------
+        left, right : Tensor of shape (batch, hidden)
+            The operands.
+        activated : Tensor of shape (batch, hidden)
+            The value of that operation.
+
+        Returns
+        -------
+        Tensor of shape (batch, hidden)
+            The operation's value.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no activation.")
+
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add the derivatives of each unit's value to others; by default autograd finds them.
+
+        The value of a unit depends on that unit's entries alone, so that they are as many numbers
+        as there are entries.
+
+        Parameters
+        ----------
+        left, right, projected : Tensor
+            As given to `combine` or `blend`, or with further axes before theirs.
+        value : Tensor of shape (..., batch, hidden)
+            What it returned.
+        factor : float
+            What the derivatives are multiplied by.
+        totals : tuple of Tensor
+            What those by left, right and projected are added to, shaped like these.
+        """
+        del value
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            inputs = [x.detach().clone().requires_grad_() for x in (left, right, projected)]
+            found = torch.autograd.grad(self.combine(*inputs).sum(), inputs, allow_unused=True)
+        for total, slope in zip(totals, found, strict=True):
+            if slope is not None:
+                total.add_(slope, alpha=factor)
 
 
 _REGISTRY: dict[str, Op] = {}

@@ -15,6 +15,7 @@ class First(Op):
     """The identity mapping, a: what keeps a chain of nodes open."""
 
     reads_left = needs_left = True
+    coefficients = (1.0, 0.0)
 
     def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
         """Return the left operand."""
@@ -27,6 +28,7 @@ class Second(Op):
     """The right operand, b."""
 
     reads_right = needs_right = True
+    coefficients = (0.0, 1.0)
 
     def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
         """Return the right operand."""
@@ -39,6 +41,7 @@ class Add(Op):
     """The sum a + b."""
 
     reads_left = reads_right = True
+    coefficients = (1.0, 1.0)
 
     def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
         """Return the sum of the operands."""
@@ -69,3 +72,17 @@ class Hadamard(Op):
         """Return the elementwise product of the operands."""
         del projected
         return left * right
+
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add the other operand for each."""
+        del projected, value
+        totals[0].add_(right, alpha=factor)
+        totals[1].add_(left, alpha=factor)

@@ -21,6 +21,19 @@ class LinTanh(Op):
         del left, right
         return torch.tanh(projected)
 
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add ``1 - v^2``."""
+        del left, right, projected
+        totals[2].add_(factor).addcmul_(value, value, value=-factor)
+
 
 @register_op("lin_sigmoid")
 class LinSigmoid(Op):
@@ -32,6 +45,19 @@ class LinSigmoid(Op):
         """Return the sigmoid of the projection."""
         del left, right
         return torch.sigmoid(projected)
+
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add ``v (1 - v)``."""
+        del left, right, projected
+        totals[2].add_(value, alpha=factor).addcmul_(value, value, value=-factor)
 
 
 @register_op("lin_relu")
@@ -45,6 +71,19 @@ class LinRelu(Op):
         del left, right
         return torch.relu(projected)
 
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add one where the value is positive."""
+        del left, right, projected
+        totals[2].add_(value.sign(), alpha=factor)
+
 
 @register_op("lin_identity")
 class LinIdentity(Op):
@@ -56,3 +95,16 @@ class LinIdentity(Op):
         """Return the projection."""
         del left, right
         return projected
+
+    def add_slopes(
+        self,
+        left: Tensor,
+        right: Tensor,
+        projected: Tensor,
+        value: Tensor,
+        factor: float,
+        totals: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        """Add one."""
+        del left, right, projected, value
+        totals[2].add_(factor)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, nn
 
-from sknas.blocks import Projection, Trunk
+from sknas.blocks import Trunk, side_by_side
 from sknas.derived import DerivedCell, DerivedNetwork, NetworkSpec
 from sknas.search.discretization import discretize, live_nodes
 from sknas.supernet import Supernet, TwoInputCell
@@ -80,7 +80,10 @@ def _inherit_cell(supernet_cell: TwoInputCell, cell: DerivedCell) -> None:
     for old, new in zip(nodes, cell.nodes, strict=True):
         new.scale.copy_(old.births[0])
         if new.projection is not None:
-            _inherit_projection(old.projections[old.operations[0]], new.projection)
+            pieces = [old.projections[name] for name in new.op.projection_names]
+            for term, weight in new.projection.weights.items():
+                weight.copy_(side_by_side([piece.weights[term] for piece in pieces]))
+            new.projection.bias.copy_(side_by_side([piece.bias for piece in pieces]))
         for side, entry in new.entries.items():
             source = old.entries[side]
             entry.weights[f"input_{side}"].copy_(source.weights[f"input_{side}"])
@@ -89,10 +92,4 @@ def _inherit_cell(supernet_cell: TwoInputCell, cell: DerivedCell) -> None:
     for weight, node in zip(cell.output_weights, outputs, strict=True):
         weight.copy_(node.output_weight)
     if cell.carry is not None and supernet_cell.carry is not None:
-        _inherit_projection(supernet_cell.carry, cell.carry)
-
-
-def _inherit_projection(old: Projection, new: Projection) -> None:
-    for term, weight in new.weights.items():
-        weight.copy_(old.weights[term])
-    new.bias.copy_(old.bias)
+        copy_parameters(supernet_cell.carry, cell.carry)

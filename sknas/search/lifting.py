@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
+from sknas.blocks import Projection, apart
 from sknas.derived import DerivedCell, DerivedNetwork
 from sknas.supernet import MixedNode, Mixing, Supernet, TwoInputCell
 
@@ -68,9 +69,17 @@ def _lift_cell(cell: DerivedCell, supernet_cell: TwoInputCell) -> None:
         old = cell.nodes[new.index]
         new.births.fill_(old.scale)
         if old.projection is not None:
-            new.projections[new.operations[0]].load_state_dict(old.projection.state_dict())
+            _lift_projection(old.projection, [new.projections[n] for n in old.op.projection_names])
         new.entries.load_state_dict(old.entries.state_dict())
         if new.is_output:
             new.output_weight.copy_(output_weights[new.index])
     if cell.carry is not None and supernet_cell.carry is not None:
         supernet_cell.carry.load_state_dict(cell.carry.state_dict())
+
+
+def _lift_projection(projection: Projection, pieces: list[Projection]) -> None:
+    for term, weight in projection.weights.items():
+        for piece, part in zip(pieces, apart(weight, len(pieces)), strict=True):
+            piece.weights[term].copy_(part)
+    for piece, part in zip(pieces, apart(projection.bias, len(pieces)), strict=True):
+        piece.bias.copy_(part)

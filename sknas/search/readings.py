@@ -123,7 +123,8 @@ def _draw(projection: Projection, generator: Generator) -> None:
 
 def _make_identities(node: MixedNode) -> None:
     """Zero the projections of modulations, as they are born."""
-    for name, projection in node.projections.items():
-        if get_op(name).is_modulation:
-            for weight in projection.parameters():
-                weight.zero_()
+    for op in map(get_op, node.operations):
+        if op.is_modulation:
+            for name in op.projection_names:
+                for weight in node.projections[name].parameters():
+                    weight.zero_()

@@ -9,16 +9,18 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sknas.blocks import Projection
+from sknas.blocks.modules import ModuleDict
 from sknas.ops import Highway, get_op
 from sknas.supernet.mixing import Mixing
+from sknas.supernet.node_plan import Plan
 from sknas.supernet.search_node import SearchNode
 
 __all__ = ["DagNode", "DagPlan"]
 
 
 @dataclass(frozen=True)
-class DagPlan:
-    """What a node computes once a forward pass, before the loop over time.
+class DagPlan(Plan):
+    """The mean of a node's mixed edges; see `DagNode`.
 
     Attributes
     ----------
@@ -46,8 +48,25 @@ class DagPlan:
     operations: tuple[Highway, ...]
     skip: float
 
+    def value(self, values: Mapping[str, Tensor], entering: Tensor) -> Tensor:
+        """Return the mean of the mixed edges.
 
-class DagNode(SearchNode[DagPlan]):
+        With m the gates of one edge and M their sum, ``sum_k m_k (s + sigma (phi_k - s))`` is
+        ``M s + sigma (sum_k m_k phi_k - M s)``: one product for all edges, one gate an edge. An
+        auxiliary skip adds its weight times the mean of the open edges' sources.
+        """
+        del entering
+        stacked = torch.stack([values[name] for name in self.sources])  # (edges, batch, hidden)
+        projected = torch.addmm(self.bias, stacked.flatten(0, 1), self.weight)
+        gate, proposal = projected.unflatten(0, stacked.shape[:2]).chunk(2, dim=-1)
+        mixed = torch.zeros_like(stacked)
+        for operation, weight in zip(self.operations, self.gates, strict=True):
+            mixed = torch.addcmul(mixed, weight, operation.activate(proposal))
+        value = torch.lerp(self.totals * stacked, mixed, torch.sigmoid(gate)).sum(dim=0)
+        return torch.add(value, stacked.mean(dim=0), alpha=self.skip) if self.skip else value
+
+
+class DagNode(SearchNode):
     """A mixed edge from each earlier node: ``mean_j r_j sum_k p_jk highway_k(s_j)``.
 
     ``highway_k(s_j) = s_j + sigmoid(c_j) * (phi_k(e_j) - s_j)`` with ``[c_j, e_j] = s_j W + b``;
@@ -113,8 +132,11 @@ class DagNode(SearchNode[DagPlan]):
         self.births = nn.Parameter(torch.ones(len(self.sources), dtype=dtype))
         self.output_weight = nn.Parameter(torch.ones((), dtype=dtype))
         self.register_buffer("is_open", torch.ones(shape[0] - 1, shape[1], dtype=torch.bool))
-        self.projection = Projection(
-            ("left",), n_inputs, n_hidden, generator=generator, dtype=dtype, n_pieces=2
+        self.projections: ModuleDict[Projection] = ModuleDict(
+            {
+                name: Projection(("left",), n_inputs, n_hidden, generator=generator, dtype=dtype)
+                for name in get_op(operations[0]).projection_names
+            }
         )
 
     # -- what the node is ---------------------------------------------------------------------
@@ -186,7 +208,7 @@ class DagNode(SearchNode[DagPlan]):
     @property
     def n_candidate_params(self) -> int:
         """Number of weights of the projection."""
-        return sum(p.numel() for p in self.projection.parameters())
+        return sum(p.numel() for p in self.projections.parameters())
 
     def strengths(self) -> Tensor:
         """Return the size of the weights of the open pairs, birth scalars included.
@@ -210,42 +232,23 @@ class DagNode(SearchNode[DagPlan]):
 
     # -- what the node computes ---------------------------------------------------------------
 
-    def input_weights(self) -> tuple[Tensor | None, Tensor | None]:
-        """Return nothing: the cell's input enters through the cell's first node alone."""
-        return None, None
-
     def plan(self) -> DagPlan:
-        """Compute weights of edges and operations, and order the projection's columns by piece."""
+        """Compute the weights of edges and operations."""
         edges = self.is_open.any(dim=0).nonzero().flatten()
         rows = self.is_open.any(dim=1).nonzero().flatten()
         gates = (self.mixing_weights() * self.births)[rows][:, edges] / len(edges)
-        weight, bias = self.projection.weights["left"], self.projection.bias
+        pieces = self.projections.values()
         return DagPlan(
+            self.births.new_zeros(self.n_inputs, 0),  # x enters by the cell's first node alone
+            self.births.new_zeros(0),
             tuple(self.open_sources(0)),
             gates[:, :, None, None],
             gates.sum(dim=0)[:, None, None],
-            weight.unflatten(1, (-1, 2)).swapaxes(1, 2).flatten(1),  # (hidden, gates | proposals)
-            bias.unflatten(0, (-1, 2)).swapaxes(0, 1).flatten(),
+            torch.cat([piece.weights["left"] for piece in pieces], dim=1),
+            torch.cat([piece.bias for piece in pieces]),
             tuple(_highway(self.operations[row]) for row in rows.tolist()),
             self.skip_weight,
         )
-
-    def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: DagPlan) -> Tensor:
-        """Return the mean of the mixed edges.
-
-        With m the gates of one edge and M their sum, ``sum_k m_k (s + sigma (phi_k - s))`` is
-        ``M s + sigma (sum_k m_k phi_k - M s)``: one product for all edges, one gate an edge. An
-        auxiliary skip adds its weight times the mean of the open edges' sources.
-        """
-        del entering
-        stacked = torch.stack([values[name] for name in plan.sources])  # (edges, batch, hidden)
-        projected = torch.addmm(plan.bias, stacked.flatten(0, 1), plan.weight)
-        gate, proposal = projected.unflatten(0, stacked.shape[:2]).chunk(2, dim=-1)
-        mixed = torch.zeros_like(stacked)
-        for operation, weight in zip(plan.operations, plan.gates, strict=True):
-            mixed = torch.addcmul(mixed, weight, operation.activate(proposal))
-        value = torch.lerp(plan.totals * stacked, mixed, torch.sigmoid(gate)).sum(dim=0)
-        return torch.add(value, stacked.mean(dim=0), alpha=plan.skip) if plan.skip else value
 
 
 def _highway(name: str) -> Highway:

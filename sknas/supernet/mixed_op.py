@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor, nn
 
-from sknas.blocks import Projection
+from sknas.blocks import Projection, side_by_side
 from sknas.blocks.modules import ModuleDict
 from sknas.genotype import INPUT
 from sknas.ops import get_op
 from sknas.supernet.edge_choice import edge_weights
 from sknas.supernet.mixing import Mixing
-from sknas.supernet.node_plan import SLOTS, NodePlan
+from sknas.supernet.node_plan import SLOTS, NodePlan, columns_of
 from sknas.supernet.search_node import SearchNode
 
 __all__ = ["MixedNode"]
@@ -21,7 +21,7 @@ __all__ = ["MixedNode"]
 _CHAIN_BIAS = 1.0
 
 
-class MixedNode(SearchNode[NodePlan]):
+class MixedNode(SearchNode):
     """Candidates o on operands a and b: ``s = sum_o g_o r_o o(a, b)``.
 
     The gates g come from the alphas by the relaxation; the birth scalars r are free weights, so
@@ -29,6 +29,10 @@ class MixedNode(SearchNode[NodePlan]):
     ``a = sum_i p_i u_i`` over the sources u, with edge logits of their own. The cell's input x
     enters every consumer through that consumer's own weights, which are mixed before the product.
     Where there is an auxiliary skip, its weight times the left operand is added.
+
+    Candidates that project the same operands share the projection, as all operations of a node do
+    in DARTS (Liu et al. 2019, arXiv:1806.09055). One that wants fewer pieces of it than others
+    reads the first ones; see `Op.projection_names`.
 
     Parameters
     ----------
@@ -137,11 +141,10 @@ class MixedNode(SearchNode[NodePlan]):
         return self.relaxation.weights(self.alphas, progress)
 
     def candidate_sizes(self) -> Tensor:
-        """Return the weights of each operation's projection, and of the entries that it reads."""
+        """Return the weights of the projection and of the entries that each operation reads."""
         sizes = []
-        for name in self.operations:
-            op = get_op(name)
-            size = _n_weights(self.projections[name]) if name in self.projections else 0
+        for op in map(get_op, self.operations):
+            size = sum(_n_weights(self.projections[name]) for name in op.projection_names)
             for side, reads in zip(SLOTS, (op.reads_left, op.reads_right), strict=True):
                 size += _n_weights(self.entries[side]) if reads and side in self.entries else 0
             sizes.append(size)
@@ -200,17 +203,17 @@ class MixedNode(SearchNode[NodePlan]):
             if sides[side]:
                 terms += [f"input_{side}"] if INPUT in names else []
                 terms += [side] if set(names) - {INPUT} else []
-        if op.has_projection:
-            self.projections[operation] = Projection(
-                terms,
-                self.n_inputs,
-                self.n_hidden,
-                generator=generator,
-                dtype=dtype,
-                is_zero=op.is_modulation,
-                n_pieces=op.n_projections,
-            )
-            new += self.projections[operation].parameters()
+        for name in op.projection_names:
+            if name not in self.projections:
+                self.projections[name] = Projection(
+                    terms,
+                    self.n_inputs,
+                    self.n_hidden,
+                    generator=generator,
+                    dtype=dtype,
+                    is_zero=op.is_modulation,
+                )
+                new += self.projections[name].parameters()
         reads = {"left": op.reads_left, "right": op.reads_right}
         for slot, side in enumerate(SLOTS):
             if reads[side] and INPUT in self.open_sources(slot) and side not in self.entries:
@@ -226,93 +229,76 @@ class MixedNode(SearchNode[NodePlan]):
 
     # -- what the node computes ---------------------------------------------------------------
 
-    def input_weights(self) -> tuple[Tensor | None, Tensor | None]:
-        """Return the weights on x of all projections and entries side by side, edges mixed in.
-
-        Returns
-        -------
-        weight : Tensor of shape (n_inputs, n_pieces * hidden) or None
-            Weights.
-        bias : Tensor of shape (n_pieces * hidden,) or None
-            Biases.
-        """
-        edges = self._edges_of_input()
-        weights: list[Tensor] = []
-        biases: list[Tensor] = []
-        for projection in self._ordered_projections():
-            weights.append(self._weight_on_input(projection, edges))
-            biases.append(projection.bias)
-        for side in self._entry_sides():
-            edge, entry = edges[SLOTS.index(side)], self.entries[side]
-            weights.append(edge * entry.weights[f"input_{side}"])
-            biases.append(edge * entry.bias)
-        return (torch.cat(weights, dim=1), torch.cat(biases)) if weights else (None, None)
-
     def plan(self) -> NodePlan:
-        """Compute what stays the same over the time steps.
-
-        Returns
-        -------
-        NodePlan
-            Gates, edges and the fused weights.
-        """
+        """Compute gates, edges and the projections' weights side by side."""
+        edges = self.edge_mixing_weights()
         hidden = [name for name in self.sources if name != INPUT]
-        columns = [self.sources.index(name) for name in hidden]
         left, right = ([n for n in self.open_sources(slot) if n != INPUT] for slot in (0, 1))
-        sides = tuple(slot for slot, names in enumerate((left, right)) if names)
-        weight = None
-        projections = self._ordered_projections()
-        if projections and sides:
-            columns_of = [self._weight_on_hidden(item, sides) for item in projections]
-            weight = torch.cat(columns_of, dim=1)
         is_direct = all(len(self.open_sources(slot)) <= 1 for slot in (0, 1))
-        direct = (next(iter(left), None), next(iter(right), None)) if is_direct else None
+        operations = tuple(get_op(name) for name in self.operations)
+        names = self._shared_names()
         return NodePlan(
-            tuple(self.operations),
+            *self._on_input(edges),
+            operations,
+            columns_of(operations, names, self.n_hidden),
             self.mixing_weights() * self.births,
-            self.edge_mixing_weights()[:, columns],
-            weight,
-            sum(projection.n_pieces for projection in projections) * self.n_hidden,
+            edges,
+            [self.sources.index(name) for name in hidden],
+            self._on_hidden("left") if left else None,
+            self._on_hidden("right") if right else None,
+            sum(map(len, names)) * self.n_hidden,
+            len(self.entries) > 0,
             self.n_hidden,
-            tuple(self._entry_sides()),
-            sides,
             tuple(hidden),
-            direct,
+            (next(iter(left), None), next(iter(right), None)) if is_direct else None,
             self.skip_weight,
         )
 
-    def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: NodePlan) -> Tensor:
-        """Return the gated sum of the candidates, and the skip; see `NodePlan.value`."""
-        return plan.value(values, entering)
+    def _shared_names(self) -> list[tuple[str, ...]]:
+        """Return the names of each shared projection's pieces: those of its widest operation."""
+        widest: dict[str, tuple[str, ...]] = {}
+        for names in (get_op(name).projection_names for name in self.operations):
+            if names and len(names) > len(widest.get(names[0], ())):
+                widest[names[0]] = names
+        return list(widest.values())
 
-    def _ordered_projections(self) -> list[Projection]:
-        return [self.projections[name] for name in self.operations if name in self.projections]
+    def _shared_projections(self) -> list[list[Projection]]:
+        return [[self.projections[name] for name in names] for names in self._shared_names()]
 
-    def _entry_sides(self) -> list[str]:
-        return [
-            side
-            for slot, side in enumerate(SLOTS)
-            if side in self.entries and INPUT in self.open_sources(slot)
+    def _on_input(self, edges: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weights on x and the biases of projections and entries, edges mixed in."""
+        weights = [self.births.new_zeros(self.n_inputs, 0)]
+        biases = [self.births.new_zeros(0)]
+        place = self.sources.index(INPUT) if INPUT in self.sources else 0
+        on_x = dict(zip(("input_left", "input_right"), edges[:, place], strict=True))
+        zero = self.births.new_zeros(self.n_inputs, self.n_hidden)
+        for pieces in self._shared_projections():
+            parts = [
+                [on_x[term] * piece.weights[term] for term in on_x if term in piece.weights]
+                for piece in pieces
+            ]
+            weights.append(
+                side_by_side([sum(part[1:], start=(part or [zero])[0]) for part in parts])
+            )
+            biases.append(side_by_side([piece.bias for piece in pieces]))
+        for side, (term, edge) in zip(SLOTS, on_x.items(), strict=True):
+            if side in self.entries:
+                weights.append(edge * self.entries[side].weights[term])
+                biases.append(edge * self.entries[side].bias)
+            elif self.entries:
+                weights.append(zero)
+                biases.append(zero[0])
+        return torch.cat(weights, dim=1), torch.cat(biases)
+
+    def _on_hidden(self, side: str) -> Tensor | None:
+        if not any(side in p.weights for pieces in self._shared_projections() for p in pieces):
+            return None
+        zero = self.births.new_zeros(self.n_hidden, self.n_hidden)
+        columns = [
+            side_by_side([piece.weights.get(side, zero) for piece in pieces])
+            for pieces in self._shared_projections()
         ]
-
-    def _edges_of_input(self) -> tuple[Tensor, Tensor]:
-        if INPUT not in self.sources:
-            zero = self.edge_logits.new_zeros(())
-            return zero, zero
-        weights = self.edge_mixing_weights()[:, self.sources.index(INPUT)]
-        return weights[0], weights[1]
-
-    def _weight_on_input(self, projection: Projection, on_input: tuple[Tensor, Tensor]) -> Tensor:
-        weight = projection.bias.new_zeros(self.n_inputs, len(projection.bias))
-        for side, edge in zip(SLOTS, on_input, strict=True):
-            if f"input_{side}" in projection.weights:
-                weight = weight + edge * projection.weights[f"input_{side}"]
-        return weight
-
-    def _weight_on_hidden(self, projection: Projection, sides: tuple[int, ...]) -> Tensor:
-        zero = projection.bias.new_zeros(self.n_hidden, len(projection.bias))
-        names = [SLOTS[slot] for slot in sides]
-        return torch.cat([projection.weights.get(name, zero) for name in names])
+        return torch.cat(columns, dim=1) if len(columns) > 1 else columns[0]
 
 
 def _n_weights(module: nn.Module) -> int:

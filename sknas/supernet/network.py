@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -120,13 +119,13 @@ class Supernet(nn.Module):
             for depth, cell in enumerate(branch.layers):
                 yield b, depth, cell
 
-    def nodes(self) -> Iterator[tuple[NodePlace, SearchNode[Any]]]:
+    def nodes(self) -> Iterator[tuple[NodePlace, SearchNode]]:
         """Iterate over every node with its place."""
         for b, depth, cell in self.cells():
             for node in cell.nodes:
                 yield NodePlace(b, depth, node.index), node
 
-    def node(self, place: NodePlace) -> SearchNode[Any]:
+    def node(self, place: NodePlace) -> SearchNode:
         """Return the node at a place.
 
         Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,106 +10,231 @@ import torch
 from torch import Tensor
 
 from sknas.genotype import STATE
-from sknas.ops import get_op
+from sknas.ops import Op
 
-__all__ = ["SLOTS", "NodePlan"]
+__all__ = ["SLOTS", "Columns", "NodePlan", "Plan"]
 
 SLOTS = ("left", "right")
 
 
 @dataclass(frozen=True)
-class NodePlan:
-    """What a node computes once a forward pass, before the loop over time, and then at each step.
+class Plan(ABC):
+    """Interface: what a node computes once a forward pass, and from it a value at each step.
 
     Attributes
     ----------
-    operations : tuple of str
-        The candidates.
-    gates : Tensor of shape (n_candidates,)
-        Mixing weight times birth scalar.
-    edges : Tensor of shape (2, n_hidden_sources)
-        Weights of the sources that change with time, for the left and the right operand.
-    hidden_weight : Tensor of shape (n_sides * hidden, n_pieces * hidden) or None
-        All candidates' weights on the operands side by side; None where nothing is projected.
-    n_projected : int
-        Columns of all candidates' projections, which come first in what enters from x.
-    n_hidden : int
-        Width of the state.
-    entry_sides : tuple of {"left", "right"}
-        The operands that x enters by weights of its own.
-    sides : tuple of int
-        The operands (0 left, 1 right) that have a hidden source at all.
-    sources : tuple of str
-        Names of the hidden sources, in the order of `edges`.
-    direct : tuple of (str or None, str or None), or None
-        The operands themselves where each comes from at most one source, so that nothing mixes.
-    skip : float
-        Weight of the auxiliary skip.
+    input_weight : Tensor of shape (n_inputs, n_columns)
+        Weights on the cell's input x; no columns where the node reads none.
+    input_bias : Tensor of shape (n_columns,)
+        Biases of what comes from x.
     """
 
-    operations: tuple[str, ...]
-    gates: Tensor
-    edges: Tensor
-    hidden_weight: Tensor | None
-    n_projected: int
-    n_hidden: int
-    entry_sides: tuple[str, ...]
-    sides: tuple[int, ...]
-    sources: tuple[str, ...]
-    direct: tuple[str | None, str | None] | None
-    skip: float
+    input_weight: Tensor
+    input_bias: Tensor
 
-    def value(self, values: Mapping[str, Tensor], entering: Tensor | None) -> Tensor:
+    @abstractmethod
+    def value(self, values: Mapping[str, Tensor], entering: Tensor) -> Tensor:
         """Return the node's value at one time step.
 
         Parameters
         ----------
         values : mapping of str to Tensor of shape (batch, hidden)
             The sources' values.
-        entering : Tensor of shape (batch, n_pieces * hidden) or None
-            The part that comes from x, for every projection and entry.
+        entering : Tensor of shape (batch, n_columns)
+            What comes from x by the input weights.
 
         Returns
         -------
         Tensor of shape (batch, hidden)
-            The gated sum of the candidates, and the skip.
+            The value.
         """
-        operands = self._operands(values)
-        value = self._mixture(operands, entering)
-        return torch.add(value, operands[0], alpha=self.skip) if self.skip else value
 
-    def _operands(self, values: Mapping[str, Tensor]) -> list[Tensor]:
+
+@dataclass(frozen=True)
+class Columns:
+    """Where an operation's projection stands among those that the node makes at once.
+
+    Operations that project the same operands share it. The pieces of one unit are neighbours, and
+    an operation that wants fewer of them than others reads the first ones.
+
+    Attributes
+    ----------
+    start, stop : int
+        Columns of the shared projection; none for an operation that wants none.
+    n_pieces : int
+        Its pieces.
+    n_own : int
+        Those that the operation wants.
+    """
+
+    start: int
+    stop: int
+    n_pieces: int
+    n_own: int
+
+    def shared(self, projected: Tensor) -> Tensor:
+        """Return the projection that the operation shares, a view.
+
+        Parameters
+        ----------
+        projected : Tensor of shape (..., n_columns)
+            All projections, or what belongs to them.
+
+        Returns
+        -------
+        Tensor of shape (..., hidden * n_pieces)
+            The columns of one.
+        """
+        return projected[..., self.start : self.stop]
+
+    def by_unit(self, projected: Tensor) -> Tensor:
+        """Return the shared projection with an axis for its pieces.
+
+        Parameters
+        ----------
+        projected : Tensor of shape (..., n_columns)
+            All projections, or what belongs to them.
+
+        Returns
+        -------
+        Tensor of shape (..., hidden, n_pieces)
+            A view.
+        """
+        return self.shared(projected).unflatten(-1, (-1, self.n_pieces))
+
+    def of(self, projected: Tensor) -> Tensor:
+        """Return the operation's part of all projections, a view.
+
+        Parameters
+        ----------
+        projected : Tensor of shape (..., n_columns)
+            All projections.
+
+        Returns
+        -------
+        Tensor of shape (..., hidden * n_own)
+            What `Op.combine` reads.
+        """
+        if self.n_own == self.n_pieces:
+            return self.shared(projected)
+        return projected[..., self.start : self.stop : self.n_pieces]
+
+
+@dataclass(frozen=True)
+class NodePlan(Plan):
+    """The gated sum of a node's candidates; see `MixedNode`.
+
+    Attributes
+    ----------
+    operations : tuple of Op
+        The candidates.
+    columns : tuple of Columns
+        Where each finds its projection.
+    gates : Tensor of shape (n_candidates,)
+        Mixing weight times birth scalar.
+    edges : Tensor of shape (2, n_sources)
+        Weights of the sources, for the left and the right operand.
+    places : list of int
+        The columns of the sources that change with time.
+    left_weight, right_weight : Tensor of shape (hidden, n_projected) or None
+        The projections' weights on each operand; None where it has no hidden source, or nothing
+        projects it.
+    n_projected : int
+        Columns of all projections, which come first in what enters from x.
+    has_entries : bool
+        Whether operands that are read as they are have parts that come from x, for the left and
+        the right one, behind those of the projections.
+    n_hidden : int
+        Width of the state.
+    sources : tuple of str
+        Names of these sources, in the order of `places`.
+    direct : tuple of (str or None, str or None), or None
+        The operands themselves where each comes from at most one source, so that nothing mixes.
+    skip : float
+        Weight of the auxiliary skip.
+    """
+
+    operations: tuple[Op, ...]
+    columns: tuple[Columns, ...]
+    gates: Tensor
+    edges: Tensor
+    places: list[int]
+    left_weight: Tensor | None
+    right_weight: Tensor | None
+    n_projected: int
+    has_entries: bool
+    n_hidden: int
+    sources: tuple[str, ...]
+    direct: tuple[str | None, str | None] | None
+    skip: float
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether there are several candidates, or several sources of an operand."""
+        return len(self.operations) > 1 or self.direct is None
+
+    @property
+    def shared(self) -> list[Columns]:
+        """For each shared projection the columns of one operation that reads it."""
+        return list({columns.start: columns for columns in self.columns if columns.stop}.values())
+
+    def value(self, values: Mapping[str, Tensor], entering: Tensor) -> Tensor:
+        """Return the gated sum of the candidates, and the skip; see `Plan`."""
+        left, right = self._operands(values)
+        projected = entering[:, : self.n_projected]
+        if self.left_weight is not None:
+            projected = torch.addmm(projected, left, self.left_weight)
+        if self.right_weight is not None:
+            projected = torch.addmm(projected, right, self.right_weight)
+        if self.has_entries:
+            from_x = entering[:, self.n_projected :].chunk(2, dim=1)
+            left, right = left + from_x[0], right + from_x[1]
+        outputs = [
+            op.combine(left, right, columns.of(projected))
+            for op, columns in zip(self.operations, self.columns, strict=True)
+        ]
+        value = torch.tensordot(self.gates, torch.stack(outputs), dims=1)  # (batch, hidden)
+        return torch.add(value, left, alpha=self.skip) if self.skip else value
+
+    def _operands(self, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         if self.direct is not None:
             zero = torch.zeros_like(values[STATE])
-            return [zero if name is None else values[name] for name in self.direct]
+            left, right = (zero if name is None else values[name] for name in self.direct)
+            return left, right
         stacked = torch.stack([values[name] for name in self.sources])  # (sources, batch, hidden)
-        mixed = torch.tensordot(self.edges, stacked, dims=1)  # (2, batch, hidden)
-        return [mixed[0], mixed[1]]
+        left, right = torch.tensordot(
+            self.edges[:, self.places], stacked, dims=1
+        )  # (batch, hidden) each
+        return left, right
 
-    def _mixture(self, operands: list[Tensor], entering: Tensor | None) -> Tensor:
-        """Return the gated sum of the candidates; what enters is added to the operands."""
-        if entering is None:
-            return self._combine(operands, operands[0])
-        projected = entering[:, : self.n_projected]
-        if self.hidden_weight is not None:
-            hidden = torch.cat([operands[slot] for slot in self.sides], dim=1)
-            projected = torch.addmm(projected, hidden, self.hidden_weight)
-        pieces = entering[:, self.n_projected :].split(self.n_hidden, dim=1)
-        for side, piece in zip(self.entry_sides, pieces, strict=False):
-            operands[SLOTS.index(side)] = operands[SLOTS.index(side)] + piece
-        return self._combine(operands, projected)
 
-    def _combine(self, operands: Sequence[Tensor], projected: Tensor) -> Tensor:
-        left, right = operands
-        outputs, column = [], 0
-        for name in self.operations:
-            op = get_op(name)
-            own = projected
-            if op.has_projection:
-                width = op.n_projections * self.n_hidden
-                own = projected[:, column : column + width]
-                column += width
-            outputs.append(op.combine(left, right, own))
-        if len(outputs) == 1:
-            return self.gates * outputs[0]
-        return torch.tensordot(self.gates, torch.stack(outputs), dims=1)  # (batch, hidden)
+def columns_of(
+    operations: Sequence[Op], groups: Sequence[Sequence[str]], n_hidden: int
+) -> tuple[Columns, ...]:
+    """Return where each operation finds its projection.
+
+    Parameters
+    ----------
+    operations : sequence of Op
+        The operations.
+    groups : sequence of sequence of str
+        Names of the pieces of each shared projection, in the order of its columns.
+    n_hidden : int
+        Columns of a piece.
+
+    Returns
+    -------
+    tuple of Columns
+        For each operation.
+    """
+    places, start = {}, 0
+    for names in groups:
+        stop = start + len(names) * n_hidden
+        places[names[0]] = (start, stop, len(names))
+        start = stop
+    return tuple(
+        Columns(*places[op.projection_names[0]], op.n_projections)
+        if op.has_projection
+        else Columns(0, 0, 1, 1)
+        for op in operations
+    )

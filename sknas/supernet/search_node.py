@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Generic, TypeVar
 
 from torch import Generator, Tensor, nn
 
+from sknas.blocks import Projection
+from sknas.blocks.modules import ModuleDict
 from sknas.supernet.auxiliary_skip import AuxiliarySkip
 from sknas.supernet.mixing import Mixing
+from sknas.supernet.node_plan import Plan
 from sknas.supernet.relaxation import Relaxation
 
 __all__ = ["SearchNode"]
 
-PlanT = TypeVar("PlanT")
 
-
-class SearchNode(nn.Module, Generic[PlanT]):
-    """Interface of a node: what it decides, what it reads, and its value at one step.
+class SearchNode(nn.Module):
+    """Interface of a node: what it decides, what it reads, and how it gets its value.
 
     Attributes
     ----------
@@ -37,6 +36,8 @@ class SearchNode(nn.Module, Generic[PlanT]):
         Whether the cell's output reads the node.
     output_weight : nn.Parameter of shape ()
         What the output weighs it with.
+    projections : ModuleDict of str to Projection
+        The projections of its operands by the names that operations give to them.
     sampler : torch.Generator or None
         Source of the gates' noise in training; None where gates are free of it.
     skip : AuxiliarySkip or None, default=None
@@ -51,6 +52,7 @@ class SearchNode(nn.Module, Generic[PlanT]):
     progress: float
     is_output: bool
     output_weight: nn.Parameter
+    projections: ModuleDict[Projection]
     sampler: Generator | None
     skip: AuxiliarySkip | None = None
 
@@ -161,42 +163,11 @@ class SearchNode(nn.Module, Generic[PlanT]):
         """Return, for each of them, the difference that means what one does at the start."""
 
     @abstractmethod
-    def input_weights(self) -> tuple[Tensor | None, Tensor | None]:
-        """Return the weights and biases on the cell's input x, None where the node reads none.
-
-        Returns
-        -------
-        weight : Tensor of shape (n_inputs, n_pieces * hidden) or None
-            Weights.
-        bias : Tensor of shape (n_pieces * hidden,) or None
-            Biases.
-        """
-
-    @abstractmethod
-    def plan(self) -> PlanT:
+    def plan(self) -> Plan:
         """Compute what stays the same over the time steps.
 
         Returns
         -------
-        object
-            What `step` needs.
-        """
-
-    @abstractmethod
-    def step(self, values: Mapping[str, Tensor], entering: Tensor | None, plan: PlanT) -> Tensor:
-        """Return the node's value at one time step.
-
-        Parameters
-        ----------
-        values : mapping of str to Tensor of shape (batch, hidden)
-            The sources' values.
-        entering : Tensor of shape (batch, n_pieces * hidden) or None
-            The part that comes from x.
-        plan : object
-            What `plan` computed.
-
-        Returns
-        -------
-        Tensor of shape (batch, hidden)
-            The value.
+        Plan
+            What gives the node's value at each of them.
         """

@@ -8,8 +8,6 @@ mappings are preserved; the operand choice, the carry and the output weights are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -18,26 +16,17 @@ from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleList
 from sknas.genotype import INPUT, MEMORY, STATE, Cell, Node
 from sknas.ops import get_op
+from sknas.supernet.cell_plan import CellPlan, CellStep
 from sknas.supernet.dag_node import DagNode
 from sknas.supernet.mixed_op import MixedNode
 from sknas.supernet.mixing import Mixing
+from sknas.supernet.scan import scan
 from sknas.supernet.search_node import SearchNode
 
 __all__ = ["TwoInputCell"]
 
 
-@dataclass(frozen=True)
-class _Step:
-    """What one time step needs: every node's plan and its part of the projected input.
-
-    The last piece belongs to the carry.
-    """
-
-    plans: list[Any]
-    pieces: list[Tensor | None]
-
-
-class TwoInputCell(RecurrentCell[_Step]):
+class TwoInputCell(RecurrentCell[CellStep]):
     """Nodes in order; ``v = sum_j w_j s_j``; ``h' = h + sigmoid(z(x, h)) * (v - h)``.
 
     Parameters
@@ -71,7 +60,7 @@ class TwoInputCell(RecurrentCell[_Step]):
         self.memory_node = genotype.memory
         self.dtype = dtype
         self.next_index = 0
-        self.nodes: ModuleList[SearchNode[Any]] = ModuleList()
+        self.nodes: ModuleList[SearchNode] = ModuleList()
         for index, spec in _live_nodes(genotype):
             self.next_index = index
             right = () if spec.right is None else (spec.right,)
@@ -155,7 +144,7 @@ class TwoInputCell(RecurrentCell[_Step]):
         self._append(node)
         return node
 
-    def node(self, index: int) -> SearchNode[Any]:
+    def node(self, index: int) -> SearchNode:
         """Return the node of that index.
 
         Parameters
@@ -183,53 +172,56 @@ class TwoInputCell(RecurrentCell[_Step]):
         """Whether a second state is carried."""
         return self.memory_node is not None
 
-    def prepare(self, inputs: Tensor) -> list[_Step]:
+    def plan(self, inputs: Tensor) -> CellPlan:
+        """Plan every node, and project the whole sequence once.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_steps, batch, n_inputs)
+            The sequence.
+
+        Returns
+        -------
+        CellPlan
+            What gives the next state at each step.
+        """
+        plans = {node.name: node.plan() for node in self.nodes}
+        weights = [plan.input_weight for plan in plans.values()]
+        biases = [plan.input_bias for plan in plans.values()]
+        if self.carry is not None:
+            weights.append(self.carry.weights["input_left"])
+            biases.append(self.carry.bias)
+        widths = [weight.shape[1] for weight in weights]
+        outputs = [node for node in self.nodes if node.is_output]
+        return CellPlan(
+            plans,
+            inputs,
+            torch.cat(weights, dim=1),
+            torch.cat(biases),
+            (*widths, 0) if self.carry is None else tuple(widths),
+            tuple(node.name for node in outputs),
+            torch.stack([node.output_weight for node in outputs]),
+            None if self.memory_node is None else f"s{self.memory_node}",
+            None if self.carry is None else self.carry.weights["right"],
+        )
+
+    def forward(self, inputs: Tensor, present: Tensor | None = None) -> Tensor:
+        """Run over a sequence, from a zero state; see `RecurrentCell` and `scan`."""
+        return scan(self.plan(inputs), inputs.new_zeros(inputs.shape[1], self.n_hidden), present)
+
+    def prepare(self, inputs: Tensor) -> list[CellStep]:
         """Plan every node, and project the whole sequence once; see `RecurrentCell`."""
-        plans = [node.plan() for node in self.nodes]
-        pieces = self._enter(inputs)
-        return [
-            _Step(plans, [None if piece is None else piece[t] for piece in pieces])
-            for t in range(len(inputs))
-        ]
+        return self.plan(inputs).steps()
 
-    def update(self, values: dict[str, Tensor], prepared: _Step) -> tuple[Tensor, Tensor | None]:
+    def update(self, values: dict[str, Tensor], prepared: CellStep) -> tuple[Tensor, Tensor | None]:
         """Evaluate the nodes in order and carry the state; see `RecurrentCell`."""
-        proposal: Tensor | None = None
-        for node, plan, entering in zip(self.nodes, prepared.plans, prepared.pieces, strict=False):
-            value = values[node.name] = node.step(values, entering, plan)
-            if node.is_output:
-                term = node.output_weight * value
-                proposal = term if proposal is None else proposal + term
-        if proposal is None:
-            raise RuntimeError("internal error: a cell lost its last output.")
-        memory = None if self.memory_node is None else values[f"s{self.memory_node}"]
-        entering = prepared.pieces[-1]
-        if self.carry is None or entering is None:
-            return proposal, memory
-        gate = torch.sigmoid(torch.addmm(entering, values[STATE], self.carry.weights["right"]))
-        return torch.lerp(values[STATE], proposal, gate), memory
+        return prepared.update(values)
 
-    def _append(self, node: SearchNode[Any]) -> None:
+    def _append(self, node: SearchNode) -> None:
         if node.n_candidates > 1:
             node.skip = self.mixing.auxiliary_skip
         self.next_index += 1
         self.nodes.append(node)
-
-    def _enter(self, inputs: Tensor) -> list[tuple[Tensor, ...] | None]:
-        """Project the whole sequence once: for each node, and for the carry, its pieces by step."""
-        parts = [node.input_weights() for node in self.nodes]
-        if self.carry is not None:
-            parts.append((self.carry.weights["input_left"], self.carry.bias))
-        else:
-            parts.append((None, None))
-        weights = [weight for weight, _ in parts if weight is not None]
-        if not weights:
-            return [None] * len(parts)
-        biases = torch.cat([bias for _, bias in parts if bias is not None])
-        flat = torch.addmm(biases, inputs.flatten(0, 1), torch.cat(weights, dim=1))
-        flat = flat.view(*inputs.shape[:2], -1)  # (n_steps, batch, all pieces)
-        pieces = iter(flat.split([weight.shape[1] for weight in weights], dim=-1))
-        return [None if weight is None else next(pieces).unbind(0) for weight, _ in parts]
 
 
 def _live_nodes(genotype: Cell) -> list[tuple[int, Node]]:

@@ -136,11 +136,11 @@ def test_a_node_of_the_graph_adds_the_weight_times_the_mean_of_its_open_sources(
     for _, node in net.nodes():
         if isinstance(node, DagNode):
             assert 0 < node.skip_weight < 1
-            found = node.step(values, None, node.plan())
+            found = node.plan().value(values, values["h"])
             torch.testing.assert_close(found, dag_value(node, values), rtol=1e-11, atol=1e-11)
             mean = torch.stack([values[name] for name in node.open_sources(0)]).mean(dim=0)
             weight, node.skip = node.skip_weight, None
-            plain = node.step(values, None, node.plan())
+            plain = node.plan().value(values, values["h"])
             torch.testing.assert_close(found - plain, weight * mean)
 
 
@@ -273,16 +273,12 @@ def gate_of_first(skip, n_steps=200):
     DropEdge(NodePlace(0, 0, 1), "left", "x").apply(net)
     optimizer = torch.optim.SGD([node.alphas], lr=1.0)
     for _ in range(n_steps):
-        value = node.step({"h": operand}, _entering(node, x), node.plan())
+        plan = node.plan()
+        value = plan.value({"h": operand}, x @ plan.input_weight + plan.input_bias)
         loss = (value - operand).square().mean()
         (node.alphas.grad,) = torch.autograd.grad(loss, [node.alphas])
         optimizer.step()
     return float(node.gates()[1].detach())
-
-
-def _entering(node, x):
-    weight, bias = node.input_weights()
-    return None if weight is None else x @ weight + bias
 
 
 @every_skip

@@ -265,7 +265,7 @@ def test_the_hadamard_branch_learns_through_its_own_weights_at_once():
     AddHadamard(place).apply(net)
     node = list(net.nodes())[-1][1]
     net(past).square().sum().backward()
-    weights = node.projections["modulate"].weights
+    weights = node.projections["right_0"].weights
     assert all(not weight.any() for weight in weights.values())
     assert all(weight.grad.any() for weight in weights.values())
 

@@ -44,6 +44,53 @@ def test_the_gradient_is_the_one_of_finite_differences(name):
 
 
 @every_op
+def test_the_slopes_are_the_derivatives_of_each_units_value(name):
+    op, inputs = get_op(name), [x.requires_grad_() for x in operands(name)]
+    value = op.combine(*inputs)
+    # A sum over units has a unit's own derivatives only where no unit reads another one.
+    wanted = torch.autograd.grad(
+        value.sum(), inputs, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    third = inputs[2] if op.activation is None else get_op(op.activation).combine(*inputs)
+    totals = [normal(*x.shape, seed=7) for x in inputs]
+    before = [total.clone() for total in totals]
+    with torch.inference_mode():
+        op.add_slopes(*inputs[:2], third, value, 0.7, tuple(totals))
+    for total, old, slope in zip(totals, before, wanted, strict=True):
+        torch.testing.assert_close(total, old + 0.7 * slope)
+
+
+@every_op
+def test_a_unit_depends_on_its_own_entries_alone(name):
+    op, inputs = get_op(name), operands(name)
+    before = op.combine(*inputs)
+    changed = [x.clone() for x in inputs]
+    for x in changed:
+        x[:, -op.n_projections if x is changed[2] else -1 :] += 1.0
+    after = op.combine(*changed)
+    assert torch.equal(after[:, :-1], before[:, :-1])
+    assert (after[:, -1] != before[:, -1]).all()
+
+
+@pytest.mark.parametrize("name", [n for n in registered_ops() if get_op(n).coefficients])
+def test_a_sum_has_the_coefficients_that_it_says(name):
+    left, right, projected = operands(name)
+    of_left, of_right = get_op(name).coefficients
+    assert torch.equal(
+        get_op(name).combine(left, right, projected), of_left * left + of_right * right
+    )
+
+
+@pytest.mark.parametrize("name", [n for n in registered_ops() if get_op(n).activation])
+def test_a_blend_of_an_activation_is_what_the_operation_combines(name):
+    op, (left, right, projected) = get_op(name), operands(name)
+    base = get_op(op.activation)
+    assert base.projection_names == op.projection_names
+    activated = base.combine(left, right, projected)
+    assert torch.equal(op.blend(left, right, activated), op.combine(left, right, projected))
+
+
+@every_op
 @pytest.mark.parametrize("scale", [0.0, 1e-30, 1e4])
 def test_value_and_gradient_are_finite_far_from_one(name, scale):
     inputs = [x.requires_grad_() for x in operands(name, torch.float32, scale)]

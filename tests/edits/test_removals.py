@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 import torch
 
+from sknas.blocks import REGRESSION_LOSSES
 from sknas.edits import AddHadamard, AddNode, AddOp, DropEdge, DropNode, DropOp, DropOutput
 from sknas.genotype import Cell, Node
 from sknas.ops import get_op, registered_ops
+from sknas.search.bilevel import weight_step
 from sknas.search.discretization import discretize
 from sknas.supernet import NodePlace, SoftmaxRelaxation
 from tests.tiny import (
     CELLS,
     RELAXATIONS,
+    batch,
     branch,
     choices,
     generator,
+    learner,
     perturb,
     set_progress,
     supernet,
@@ -63,11 +67,72 @@ def test_a_node_pruned_to_one_choice_is_settled_and_has_no_weights_without_use(o
         projects = op.projects_left if side == "left" else op.projects_right
         reads = op.reads_left if side == "left" else op.reads_right
         node = net.node(MIXED)
-        weights = node.projections[operation].weights if op.has_projection else {}
+        assert list(node.projections) == list(op.projection_names)
+        weights = next(iter(node.projections.values())).weights if op.has_projection else {}
         assert (f"input_{side}" in weights) == (projects and source == "x")
         assert (side in weights) == (projects and source != "x")
         assert (side in node.entries) == (reads and source == "x")
     assert not unused
+
+
+def shared_by(node, operations):
+    """Return the names of the pieces that any of some operations reads."""
+    return {piece for name in operations for piece in get_op(name).projection_names}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_removal_frees_the_pieces_that_no_other_candidate_reads(seed):
+    net, place = network(), MIXED
+    node, rng = net.node(place), np.random.RandomState(seed)
+    for name in rng.permutation(registered_ops())[1:]:
+        before = dict(node.projections.items())
+        change = DropOp(place, name).apply(net)
+        kept = shared_by(node, node.operations)
+        assert set(node.projections) == kept
+        assert all(node.projections[piece] is before[piece] for piece in kept)
+        freed = {id(p) for piece in set(before) - kept for p in before[piece].parameters()}
+        assert freed <= {id(p) for p in change.removed}
+        node_size = sum(p.numel() for piece in kept for p in before[piece].parameters())
+        entries = sum(p.numel() for p in node.entries.parameters())
+        assert node.n_candidate_params == node_size + entries
+
+
+@pytest.mark.parametrize("first", ["lin_tanh", "highway_relu", "modulate", "add"])
+@pytest.mark.parametrize("second", ["gate", "lin_relu", "highway_tanh", "hadamard"])
+def test_a_candidate_that_joins_brings_only_the_pieces_that_are_not_there(first, second):
+    net, past = network(operations=(first,)), windows()
+    drop_all_but(net, first, "s0", "h")
+    node, output = net.node(MIXED), net(past)
+    pieces = dict(node.projections.items())
+    change = AddOp(MIXED, second).apply(net)
+    torch.testing.assert_close(net(past), output, rtol=0, atol=1e-12)
+    brought = shared_by(node, [second]) - set(pieces)
+    added = {id(p) for piece in brought for p in node.projections[piece].parameters()}
+    assert added <= {id(p) for p in change.added}
+    assert set(node.projections) == set(pieces) | brought
+    assert all(node.projections[piece] is pieces[piece] for piece in pieces)
+    (gradient,) = torch.autograd.grad(net(past).square().sum(), node.births)
+    assert gradient[1] != 0
+    DropOp(MIXED, second).apply(net)
+    assert dict(node.projections.items()) == pieces
+
+
+def test_optimizers_keep_the_state_of_a_projection_whoever_comes_and_goes():
+    net = network(operations=("lin_tanh", "gate", "highway_tanh"))
+    node, one = net.node(MIXED), learner(net)
+    for step in range(3):
+        weight_step(one, batch(seed=step), REGRESSION_LOSSES["mse"](), np.inf)
+    weight = node.projections["both_0"].weights["left"]
+    before = {key: value.clone() for key, value in one.weight_optimizer.state[weight].items()}
+    for edit in (
+        DropOp(MIXED, "lin_tanh"),
+        DropOp(MIXED, "highway_tanh"),
+        AddOp(MIXED, "lin_relu"),
+    ):
+        one.apply(edit)
+        after = one.weight_optimizer.state[weight]
+        assert node.projections["both_0"].weights["left"] is weight
+        assert all(torch.equal(after[key], value) for key, value in before.items())
 
 
 @pytest.mark.parametrize("operation", registered_ops())

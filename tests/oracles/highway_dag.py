@@ -70,6 +70,15 @@ def mixing_weights(node, edge):
     return dict(zip(open_, weights, strict=False))
 
 
+def projected(node, s, x=None):
+    """Return c and e of each unit side by side, of the source and, at the first node, x."""
+    pieces = []
+    for piece in (node.projections[f"both_{i}"] for i in (0, 1)):
+        from_x = 0.0 if x is None else x @ piece.weights["input_right"]
+        pieces.append(from_x + s @ piece.weights["left"] + piece.bias)
+    return torch.stack(pieces, dim=-1).flatten(1)
+
+
 def node_value(node, values):
     """Return the mean over the open edges of their mixed operations, times birth scalars.
 
@@ -80,8 +89,7 @@ def node_value(node, values):
     for edge in edges:
         s = values[node.sources[edge]]
         for name, weight in mixing_weights(node, edge).items():
-            projected = s @ node.projection.weights["left"] + node.projection.bias
-            value = highway(s, projected, name.removeprefix("highway_"))
+            value = highway(s, projected(node, s), name.removeprefix("highway_"))
             total = total + weight * node.births[edge] * value / len(edges)
         total = total + node.skip_weight * s / len(edges)
     return total

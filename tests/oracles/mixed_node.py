@@ -70,9 +70,9 @@ def operand(node, slot, values, x):
     return total
 
 
-def projected(node, operation, slots, values, x):
-    """Return ``a W_a + b W_b + bias`` of one operation, source by source."""
-    projection = node.projections[operation]
+def projected(node, slots, values, x, piece=0):
+    """Return ``a W_a + b W_b + bias``, source by source: one piece for all that read both."""
+    projection = node.projections[f"{'both' if len(slots) > 1 else 'right'}_{piece}"]
     total = projection.bias.expand(len(values["h"]), -1)
     for slot in slots:
         side = ("left", "right")[slot]
@@ -92,15 +92,15 @@ def apply_operation(node, name, values, x):
         return operand(node, 1, values, x)
 
     if name in PROJECTING:
-        return PROJECTING[name](projected(node, name, (0, 1), values, x))
+        return PROJECTING[name](projected(node, (0, 1), values, x))
     if name == "gate":
-        sigma = 1 / (1 + torch.exp(-projected(node, name, (0, 1), values, x)))
+        sigma = 1 / (1 + torch.exp(-projected(node, (0, 1), values, x)))
         return a() + sigma * (b() - a())
     if name == "modulate":
-        return a() * 2 / (1 + torch.exp(-projected(node, name, (1,), values, x)))
+        return a() * 2 / (1 + torch.exp(-projected(node, (1,), values, x)))
     if name in HIGHWAY:
-        both = projected(node, name, (0, 1), values, x)  # c and e of each unit side by side
-        return a() + (HIGHWAY[name](both[:, 1::2]) - a()) / (1 + torch.exp(-both[:, 0::2]))
+        c, e = (projected(node, (0, 1), values, x, piece) for piece in (0, 1))
+        return a() + (HIGHWAY[name](e) - a()) / (1 + torch.exp(-c))
     return {
         "first": lambda: a(),
         "second": lambda: b(),

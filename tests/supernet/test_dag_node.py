@@ -39,7 +39,7 @@ from sknas.supernet import (
     SoftmaxRelaxation,
 )
 from sknas.supernet.sampling import sampling
-from tests.oracles.highway_dag import highway, node_value
+from tests.oracles.highway_dag import highway, node_value, projected
 from tests.tiny import (
     batch,
     branch,
@@ -97,18 +97,16 @@ def slow_states(cell, inputs, state_bound=4.0):
     states = []
     for x in inputs:
         h = h.clamp(-state_bound, state_bound)
-        first = cell.nodes[0].projections["highway_tanh"]
-        projected = x @ first.weights["input_right"] + h @ first.weights["left"] + first.bias
-        values = {"s0": cell.nodes[0].births * highway(h, projected, "tanh")}
+        first = cell.nodes[0]
+        values = {"s0": first.births * highway(h, projected(first, h, x), "tanh")}
         h = 0.0
         for node in list(cell.nodes)[1:]:
             if isinstance(node, DagNode):
                 values[node.name] = node_value(node, values)
             else:
                 (name,), (source,) = node.operations, node.open_sources(0)
-                projection = node.projections[name]
-                projected = values[source] @ projection.weights["left"] + projection.bias
-                value = highway(values[source], projected, name.removeprefix("highway_"))
+                s = values[source]
+                value = highway(s, projected(node, s), name.removeprefix("highway_"))
                 values[node.name] = node.births * value
             h = h + node.output_weight * values[node.name]
         states.append(h)
@@ -171,7 +169,7 @@ def test_the_last_pair_settles_the_node_without_changing_the_function(relaxation
     assert net.is_settled
     torch.testing.assert_close(net(past), before, rtol=0, atol=1e-12)
     # The same weights go on, with their optimizer state; only the alphas are gone.
-    assert settled.projections["highway_relu"] is node.projection
+    assert settled.projections is node.projections
     assert settled.output_weight is node.output_weight
     assert [r.old is node.births for r in change.replaced] == [True]
     assert [id(p) for p in change.removed] == [id(node.alphas)]
@@ -184,12 +182,12 @@ def test_optimizers_and_averages_follow_a_node_that_settles(relaxation):
     for step in range(3):
         weight_step(one, batch(seed=step), REGRESSION_LOSSES["mse"](), math.inf)
         arch_step(one, batch(seed=step + 9), REGRESSION_LOSSES["mse"]())
-    kept = [node.births, node.projection.weights["left"], node.output_weight]
+    kept = [node.births, node.projections["both_1"].weights["left"], node.output_weight]
     before = [copy.deepcopy(one.weight_optimizer.state[p]) for p in kept]
     average = one.average.averages[node.births].clone()
     one.apply(DropEdgeOp(place, "s0", "highway_tanh"), generator())
     settled = net.node(place)
-    after = [settled.births, settled.projections["highway_tanh"].weights["left"]]
+    after = [settled.births, settled.projections["both_1"].weights["left"]]
     for old, parameter in zip(before, [*after, settled.output_weight], strict=True):
         state, last = one.weight_optimizer.state[parameter], slice(-parameter.numel(), None)
         assert state["step"] == old["step"]
