@@ -30,7 +30,7 @@ __all__ = [
     "resolve_refit",
 ]
 
-SEARCH_STEPS = 3000
+SEARCH_STEPS = 1000
 TRAIN_STEPS = 2000
 FRESH_STEPS = 3000
 MIN_EPOCH_STEPS = 40
@@ -199,18 +199,19 @@ def _dropout(problem: Problem, settings: Settings) -> float:
 def resolve_refit(problem: Problem, settings: Settings) -> str:
     """Return whether to go on from searched weights, begin anew, or both.
 
-    On much data the search has trained its weights on all of it, and a second training that begins
-    anew ends where the first does; on little, chance decides between them.
+    On little data chance decides between searched weights and new ones, and a training costs
+    little. On much, searched weights are those of the epoch that validated best by chance, and a
+    training that begins anew ends at the mean of its best epochs.
     """
     if settings.refit != "auto":
         return settings.refit
-    return "both" if _n_sequences(problem) < SMALL_DATA else "inherit"
+    return "both" if _n_sequences(problem) < SMALL_DATA else "scratch"
 
 
 def _hidden_size(problem: Problem, settings: Settings) -> int:
     if settings.hidden_size != "auto":
         return int(settings.hidden_size)
-    return 64 if _n_sequences(problem) < SMALL_DATA else 128
+    return 64
 
 
 def _n_sequences(problem: Problem) -> int:

@@ -219,7 +219,7 @@ _SHARED = """\
     refit : {"auto", "inherit", "scratch", "both"}, default="auto"
         Whether the derived network goes on from the searched weights, is trained anew, or both,
         and validation chooses. ``"auto"`` is both where fewer than 5000 sequences are trained on,
-        else it inherits. A warm start with ``"both"`` only inherits.
+        else it is trained anew. A warm start with ``"both"`` only inherits.
     refit_full : bool, default=False
         Train on over all samples at the end, those that validated and those in gaps between splits
         included, for as long as validation found best.
