@@ -37,6 +37,7 @@ MIN_EPOCH_STEPS = 40
 MAX_EPOCH_STEPS = 100
 PATIENCE_STEPS = 400
 MAX_NORM = 1.0
+N_UNITS = 64
 SMALL_DATA = 5000
 SMALL_DATA_DROPOUT = 0.3
 FEW_SEPARATE = 250  # forecasts that share no step; with fewer, weights decay at the full rate
@@ -127,7 +128,7 @@ def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> Sear
         settings.operations,
         settings.max_nodes,
         settings.max_params,
-        _hidden_size(problem, settings),
+        N_UNITS if settings.hidden_size == "auto" else int(settings.hidden_size),
         settings.n_layers + 1,
         tuple(n for n in lengths if 1 <= n <= shape.lookback),
         problem.channel_mode,
@@ -206,12 +207,6 @@ def resolve_refit(problem: Problem, settings: Settings) -> str:
     if settings.refit != "auto":
         return settings.refit
     return "both" if _n_sequences(problem) < SMALL_DATA else "scratch"
-
-
-def _hidden_size(problem: Problem, settings: Settings) -> int:
-    if settings.hidden_size != "auto":
-        return int(settings.hidden_size)
-    return 64
 
 
 def _n_sequences(problem: Problem) -> int:

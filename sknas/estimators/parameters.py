@@ -111,8 +111,7 @@ _SHARED = """\
     max_nodes : int, default=12
         Largest number of nodes over all cells; 0 is the linear seed alone. ``"dag"`` needs 2.
     hidden_size : int or "auto", default="auto"
-        Width of the states of a new branch; ``"auto"`` is 64 where fewer than 5000 sequences are
-        trained on, else 128.
+        Width of the states of a new branch; ``"auto"`` is 64.
     n_layers : int, default=1
         Growth may give a branch up to this many layers and one more, each as a move; a search
         starts with one. With a named `genotype` every branch has just this many.
