@@ -181,9 +181,19 @@ def test_the_way_back_can_be_walked_twice():
     assert (other[0] - first[0]).abs().max() > 1e-3
 
 
-def test_states_without_gradients_are_the_same():
-    cell, inputs = mixed_cell(2), normal(N_STEPS, BATCH, N_INPUTS, seed=3)
+@pytest.mark.parametrize("has_gaps", [False, True])
+@pytest.mark.parametrize("start", START)
+def test_states_without_gradients_are_the_same(start, has_gaps):
+    cell, inputs = mixed_cell(2, start=start), normal(N_STEPS, BATCH, N_INPUTS, seed=3)
+    present = normal(N_STEPS, BATCH, 1, seed=5) > -0.3 if has_gaps else None
     with torch.no_grad():
-        alone = cell(inputs)
-    assert torch.equal(alone, cell(inputs))
+        alone = cell(inputs, present)
+    assert torch.equal(alone, cell(inputs, present))
     assert not alone.is_inference()
+
+
+@pytest.mark.parametrize("batch", [0, 1])
+def test_batches_of_one_sequence_and_of_none_are_computed(batch):
+    states = mixed_cell(2)(normal(N_STEPS, batch, N_INPUTS, seed=3))
+    assert states.shape == (N_STEPS, batch, N_HIDDEN)
+    states.sum().backward()
