@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sknas.genotype import Cell, Node
-from sknas.ops import DAG_OPERATIONS, DEFAULT_OPERATIONS, registered_ops
+from sknas.ops import DAG_OPERATIONS, DEFAULT_OPERATIONS, Op, get_op, registered_ops
 from sknas.supernet import (
     GumbelRelaxation,
     LinearSkip,
@@ -15,6 +15,7 @@ from sknas.supernet import (
     SoftmaxRelaxation,
     TwoInputCell,
 )
+from sknas.supernet.node_plan import columns_of
 from sknas.supernet.sampling import sampling
 from sknas.supernet.scan import recorded
 from tests.oracles.mixed_node import cell_states
@@ -197,3 +198,20 @@ def test_batches_of_one_sequence_and_of_none_are_computed(batch):
     states = mixed_cell(2)(normal(N_STEPS, batch, N_INPUTS, seed=3))
     assert states.shape == (N_STEPS, batch, N_HIDDEN)
     states.sum().backward()
+
+
+def test_operations_that_share_want_one_piece_or_all():
+    class Three(Op):
+        projects_left = projects_right = True
+        n_projections = 3
+
+        def combine(self, left, right, projected):
+            return projected[:, ::3]
+
+    names, pair = Three().projection_names, get_op("highway_tanh")
+    (one, all_) = columns_of([get_op("lin_tanh"), Three()], [names], N_HIDDEN)
+    projected = normal(BATCH, 3 * N_HIDDEN, seed=1)
+    assert torch.equal(one.of(projected), projected[:, ::3])
+    assert torch.equal(all_.of(projected), projected)
+    with pytest.raises(ValueError, match=r"one of its pieces or all 3; got HighwayTanh"):
+        columns_of([pair, Three()], [names], N_HIDDEN)
