@@ -30,7 +30,8 @@ class Op(ABC):
     is_modulation : bool
         Whether a zero projection makes the operation return its left operand exactly.
     n_projections : int
-        Pieces of its projection, each as wide as the state.
+        Pieces of its projection, each as wide as the state. Those of one node that project the
+        same operands want one piece, or the same number.
     activation : str or None
         Name of the operation whose value `blend` reads in place of the projection, so that a node
         computes it once for all that read it; None where there is no such.

@@ -12,7 +12,7 @@ from torch import Tensor
 from sknas.genotype import STATE
 from sknas.ops import Op
 
-__all__ = ["SLOTS", "Columns", "NodePlan", "Plan"]
+__all__ = ["SLOTS", "Columns", "NodePlan", "Plan", "columns_of"]
 
 SLOTS = ("left", "right")
 
@@ -226,12 +226,24 @@ def columns_of(
     -------
     tuple of Columns
         For each operation.
+
+    Raises
+    ------
+    ValueError
+        If an operation wants several pieces, but not all, of what it shares.
     """
     places, start = {}, 0
     for names in groups:
         stop = start + len(names) * n_hidden
         places[names[0]] = (start, stop, len(names))
         start = stop
+    for op in operations:
+        n_pieces = places[op.projection_names[0]][2] if op.has_projection else 1
+        if op.n_projections not in (1, n_pieces):
+            raise ValueError(
+                "operations that share a projection must read one of its pieces or all "
+                f"{n_pieces}; got {type(op).__name__}, which reads {op.n_projections}."
+            )
     return tuple(
         Columns(*places[op.projection_names[0]], op.n_projections)
         if op.has_projection

@@ -30,7 +30,8 @@ def n_rows_of(plan: NodePlan, candidates: Candidates) -> int:
     int
         Rows.
     """
-    return (4 if plan.has_entries else 2) + candidates.n_values
+    n_operands = 4 if plan.has_entries else 2
+    return plan.n_projected // plan.n_hidden + n_operands + candidates.n_values
 
 
 class NodeScan:
@@ -50,7 +51,7 @@ class NodeScan:
     candidates : Candidates
         The node's.
     scratch : Tensor of shape (n_steps, n_scratch_rows, hidden, batch)
-        Room for operands and values of candidates, which the way back reads; see `n_rows_of`.
+        Room for projections, operands and values of candidates; see `n_rows_of`.
     """
 
     def __init__(
@@ -70,9 +71,11 @@ class NodeScan:
         zero = plan.edges.new_zeros(plan.n_hidden, plan.n_projected)
         sides = (plan.left_weight, plan.right_weight)
         self.weight = torch.cat([zero if side is None else side for side in sides])
-        self.projected = stack.new_empty(len(stack), plan.n_projected, stack.shape[3])
-        # Operands before x enters them, then after it, if it does, and values of candidates.
-        mixed, self.terms = scratch[:, :2], scratch[:, 2 if plan.has_entries else 0 :]
+        # Projections, operands before x enters them, then after it, if it does, and candidates.
+        n_pieces = plan.n_projected // plan.n_hidden
+        projected, mixed, self.terms = scratch.tensor_split((n_pieces, n_pieces + 2), dim=1)
+        self.terms = self.terms if plan.has_entries else scratch[:, n_pieces:]
+        self.projected = projected.flatten(1, 2)
         # By time steps: matrices with a row a value, and with a row a unit.
         self.sources = stack[:, : self.row].flatten(2)
         self.rows = self.terms.flatten(2)

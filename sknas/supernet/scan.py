@@ -123,7 +123,8 @@ class _Scan(Function):
         ctx.save_for_backward(*tensors)  # type: ignore[arg-type]  # torch takes None as well
         ctx.arguments = plan, start, present
         with torch.inference_mode():
-            ctx.loop = _Loop(plan, start, present)
+            n_kept = len(plan.inputs) if any(ctx.needs_input_grad) else 1
+            ctx.loop = _Loop(plan, start, present, n_kept)
             states = ctx.loop.run()
         return torch.stack(states).mT.contiguous()
 
@@ -152,10 +153,22 @@ class _Scan(Function):
 
 
 class _Loop:
-    """The loop over time, on one stack of values, each with a row a unit."""
+    """The loop over time, on one stack of values, each with a row a unit.
 
-    def __init__(self, plan: CellPlan, start: Tensor, present: Tensor | None) -> None:
-        self.plan, self.start = plan, start.mT.contiguous()
+    Parameters
+    ----------
+    plan : CellPlan
+        The cell.
+    start : Tensor of shape (batch, n_hidden)
+        The first state, and the first memory.
+    present : Tensor of shape (n_steps, batch, 1) or None
+        Steps that count.
+    n_kept : int
+        Time steps whose values are kept for the way back: all, or one where there is none.
+    """
+
+    def __init__(self, plan: CellPlan, start: Tensor, present: Tensor | None, n_kept: int) -> None:
+        self.plan, self.start, self.n_kept = plan, start.mT.contiguous(), n_kept
         self.present = None if present is None else present.mT
         self.names = [STATE, *([] if plan.memory is None else [MEMORY])]
         nodes = [node for node in plan.nodes.values() if isinstance(node, NodePlan)]
@@ -163,7 +176,8 @@ class _Loop:
         mixed = [Candidates(node) for node in nodes]
         n_rows = [n_values, *map(n_rows_of, nodes, mixed), 2]
         # One allocation, since that of many is given back to the system after each pass.
-        room = start.new_empty(len(plan.inputs), sum(n_rows), *self.start.shape)
+        room = start.new_empty(n_kept, sum(n_rows), *self.start.shape)
+        room = room.expand(len(plan.inputs), *room.shape[1:])
         self.stack, *scratch, carried = room.split(n_rows, dim=1)
         self.nodes: list[NodeScan] = []
         for name, node, own, part in zip(plan.nodes, nodes, mixed, scratch, strict=True):
@@ -177,7 +191,7 @@ class _Loop:
         self.rows = self.stack.flatten(2)  # (n_values, hidden * batch) a step
         self.proposals, self.gates = carried.unbind(1)
         self.states, self.memories = [self.start], [self.start]
-        n_steps = max(1, _CACHED // start.numel())
+        n_steps = max(1, _CACHED // max(1, start.numel()))
         starts = range(0, len(plan.inputs), n_steps)
         self.stretches = [slice(t, min(t + n_steps, len(plan.inputs))) for t in starts]
 
@@ -208,9 +222,12 @@ class _Loop:
         if plan.carry is not None:
             gate = torch.addmm(to_carry, plan.carry.t(), state, out=self.gates[t])
             new_state = torch.lerp(state, new_state, gate.sigmoid_())
+        elif self.n_kept == 1:
+            new_state = new_state.clone()
         self.states.append(self._merged(t, new_state, self.states[t]))
         if plan.memory is not None:
             memory = values[self.names.index(plan.memory)]
+            memory = memory.clone() if self.n_kept == 1 else memory
             self.memories.append(self._merged(t, memory, self.memories[t]))
 
     def _merged(self, t: int, new: Tensor, old: Tensor) -> Tensor:
@@ -310,5 +327,5 @@ class _WayBack:
 
 def _has_met(states: list[Tensor], bound: float) -> list[bool]:
     """Return for each of some states whether it goes beyond a bound anywhere."""
-    found: list[bool] = (torch.stack(states).abs().amax(dim=(1, 2)) > bound).tolist()
+    found: list[bool] = (torch.stack(states).abs() > bound).flatten(1).any(dim=1).tolist()
     return found

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sknas.genotype import Cell, Node
-from sknas.ops import DAG_OPERATIONS, DEFAULT_OPERATIONS, registered_ops
+from sknas.ops import DAG_OPERATIONS, DEFAULT_OPERATIONS, Op, get_op, registered_ops
 from sknas.supernet import (
     GumbelRelaxation,
     LinearSkip,
@@ -15,6 +15,7 @@ from sknas.supernet import (
     SoftmaxRelaxation,
     TwoInputCell,
 )
+from sknas.supernet.node_plan import columns_of
 from sknas.supernet.sampling import sampling
 from sknas.supernet.scan import recorded
 from tests.oracles.mixed_node import cell_states
@@ -181,9 +182,36 @@ def test_the_way_back_can_be_walked_twice():
     assert (other[0] - first[0]).abs().max() > 1e-3
 
 
-def test_states_without_gradients_are_the_same():
-    cell, inputs = mixed_cell(2), normal(N_STEPS, BATCH, N_INPUTS, seed=3)
+@pytest.mark.parametrize("has_gaps", [False, True])
+@pytest.mark.parametrize("start", START)
+def test_states_without_gradients_are_the_same(start, has_gaps):
+    cell, inputs = mixed_cell(2, start=start), normal(N_STEPS, BATCH, N_INPUTS, seed=3)
+    present = normal(N_STEPS, BATCH, 1, seed=5) > -0.3 if has_gaps else None
     with torch.no_grad():
-        alone = cell(inputs)
-    assert torch.equal(alone, cell(inputs))
+        alone = cell(inputs, present)
+    assert torch.equal(alone, cell(inputs, present))
     assert not alone.is_inference()
+
+
+@pytest.mark.parametrize("batch", [0, 1])
+def test_batches_of_one_sequence_and_of_none_are_computed(batch):
+    states = mixed_cell(2)(normal(N_STEPS, batch, N_INPUTS, seed=3))
+    assert states.shape == (N_STEPS, batch, N_HIDDEN)
+    states.sum().backward()
+
+
+def test_operations_that_share_want_one_piece_or_all():
+    class Three(Op):
+        projects_left = projects_right = True
+        n_projections = 3
+
+        def combine(self, left, right, projected):
+            return projected[:, ::3]
+
+    names, pair = Three().projection_names, get_op("highway_tanh")
+    (one, all_) = columns_of([get_op("lin_tanh"), Three()], [names], N_HIDDEN)
+    projected = normal(BATCH, 3 * N_HIDDEN, seed=1)
+    assert torch.equal(one.of(projected), projected[:, ::3])
+    assert torch.equal(all_.of(projected), projected)
+    with pytest.raises(ValueError, match=r"one of its pieces or all 3; got HighwayTanh"):
+        columns_of([pair, Three()], [names], N_HIDDEN)
