@@ -88,11 +88,11 @@ class Segments(nn.Module):
         if self.n_missing:
             oldest = normed[..., :1].expand(*normed.shape[:-1], self.n_missing)
             normed = torch.cat([oldest, normed], dim=-1)
-        pieces = normed.unflatten(-1, (self.n_steps, self.segment_length))
-        if self.is_independent:
-            folded = pieces.permute(3, 0, 1, 2, 4)  # (n_steps, batch, targets, 1 + covs, len)
-            return folded.flatten(3).flatten(1, 2).contiguous()  # (n_steps, batch*targets, values)
-        return pieces.permute(2, 0, 1, 3).flatten(2).contiguous()  # (n_steps, batch, channels*len)
+        n_read = normed.shape[-2]
+        # A row is a target's channel with the covariates, or a window with all channels.
+        pieces = normed.reshape(-1, n_read, self.n_steps, self.segment_length)
+        pieces = pieces.permute(2, 0, 1, 3)  # (n_steps, rows, n_read, segment_length)
+        return pieces.reshape(self.n_steps, -1, n_read * self.segment_length)
 
     def presence(self, present: Tensor) -> Tensor:
         """Say which segments hold at least one step that is there.

@@ -13,7 +13,7 @@ from sknas.blocks.linear_seed import LinearSeed
 from sknas.blocks.modules import ModuleList
 from sknas.blocks.window_norm import WindowNorm
 
-__all__ = ["Trunk"]
+__all__ = ["Trunk", "in_order"]
 
 
 class Trunk(nn.Module, Generic[CellT]):
@@ -55,8 +55,7 @@ class Trunk(nn.Module, Generic[CellT]):
         Returns
         -------
         Tensor of shape (batch, targets, n_outputs)
-            Standardised predictions, or logits. Quantiles are put in order, which never takes one
-            further from the truth (Chernozhukov, Fernandez-Val and Galichon 2010).
+            Standardised predictions, or logits. Quantiles are in order.
         """
         normed, stats, present = self.window_norm(past)
         if self.embedding is not None:
@@ -64,8 +63,26 @@ class Trunk(nn.Module, Generic[CellT]):
         output = self.seed(normed)
         for branch in self.branches:
             output = output + branch(normed, present)
-        output = self.window_norm.undo(output, stats)
-        n_quantiles = self.seed.shape.n_quantiles
-        if n_quantiles > 1:
-            output = output.unflatten(2, (n_quantiles, -1)).sort(dim=2).values.flatten(2)
+        return in_order(self.window_norm.undo(output, stats), self.seed.shape.n_quantiles)
+
+
+def in_order(output: Tensor, n_quantiles: int) -> Tensor:
+    """Put the quantiles of each target and step in order.
+
+    That never takes one further from the truth (Chernozhukov, Fernandez-Val and Galichon 2010).
+
+    Parameters
+    ----------
+    output : Tensor of shape (batch, targets, n_quantiles * horizon)
+        All steps of the first quantile, then those of the next.
+    n_quantiles : int
+        How many there are.
+
+    Returns
+    -------
+    Tensor of the same shape
+        Ascending quantiles.
+    """
+    if n_quantiles == 1:
         return output
+    return output.unflatten(2, (n_quantiles, -1)).sort(dim=2).values.flatten(2)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sknas.blocks.carrying import carried_forward
+from sknas.blocks.channels import of_channels
 from sknas.blocks.shape import NetworkShape
 
 __all__ = ["WINDOW_NORMS", "WindowNorm", "WindowStats"]
@@ -50,9 +51,7 @@ class WindowNorm(nn.Module):
         self.has_padding = shape.has_padding
         self.has_missing = shape.has_missing
         self.n_covariates = shape.n_covariates
-        self.target_channels = (
-            None if shape.target_channels is None else list(shape.target_channels)
-        )
+        self.target_channels = shape.target_channels
 
     def forward(self, past: Tensor) -> tuple[Tensor, WindowStats, Tensor | None]:
         """Normalise windows.
@@ -121,7 +120,7 @@ class WindowNorm(nn.Module):
         if self.target_channels is None:
             return output
         if stats.scale is not None:
-            output = output * stats.scale[:, self.target_channels]
+            output = output * of_channels(stats.scale, self.target_channels)
         if stats.center is not None:
-            output = output + stats.center[:, self.target_channels]
+            output = output + of_channels(stats.center, self.target_channels)
         return output

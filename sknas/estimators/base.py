@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -13,13 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sknas.blocks import NetworkShape, Objective
-from sknas.blocks.window_data import outputs
 from sknas.estimators._checks import check_codes, is_three_deep
 from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._settings import Settings
 from sknas.estimators.searched import SearchedNetwork
-from sknas.training import torch_runtime
+from sknas.training import prediction_runtime, torch_runtime
 
 __all__ = ["BaseGrowingDARTS"]
 
@@ -245,9 +243,5 @@ class BaseGrowingDARTS(SearchedNetwork):
         checked = self._check_input(X, reset=False)
         rows = self._x_scaler.transform(checked)
         past = self._layout.past(rows, self._context(X))
-        with torch_runtime(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            windows = torch.from_numpy(past)
-            result = outputs(self.module_, windows, torch.arange(len(windows)), reduce=reduce)
-        array: NDArray[Any] = result.numpy()
-        return array
+        with prediction_runtime():
+            return self._frozen.outputs(past, reduce)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, column_or_1d, compute_class_weight
-from sklearn.utils.extmath import softmax
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
 from torch import Tensor
@@ -371,8 +370,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of `classes_`.
         """
-        probabilities: NDArray[np.float64] = softmax(self._outputs(X)[:, :, 0])
-        return probabilities
+        return self._outputs(X, _probabilities)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class.
@@ -399,6 +397,10 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
 
 def _most_probable(logits: Tensor) -> Tensor:
     return logits[:, :, 0].argmax(dim=1)
+
+
+def _probabilities(logits: Tensor) -> Tensor:
+    return logits[:, :, 0].softmax(dim=1)
 
 
 def _balanced(weights: NDArray[np.float64], codes: NDArray[Any]) -> NDArray[np.float64]:

@@ -294,7 +294,8 @@ ATTRIBUTES = """\
     module_ : torch.nn.Module
         The derived network, in double precision, on the CPU. It maps standardised windows
         (batch, channels, lookback), or numbered codes (batch, 1, lookback), to standardised
-        outputs (batch, targets, horizon), or logits.
+        outputs (batch, targets, horizon), or logits. Predictions are made by a copy of it, which
+        changes of its weights do not reach.
     search_history_ : pandas.DataFrame
         A row an epoch, over search and training.
     growth_events_ : list of GrowthEvent

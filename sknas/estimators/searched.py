@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from torch import Generator
 
 from sknas._validation import validate_parameters
-from sknas.derived import DerivedNetwork
+from sknas.derived import DerivedNetwork, FrozenNetwork
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._progress import ProgressBar
 from sknas.estimators._resolution import resolve
@@ -160,7 +160,7 @@ class SearchedNetwork(BaseEstimator):
         return network.to(problem.data.past.device, problem.dtype)
 
     def _keep_network(self, outcome: Outcome) -> None:
-        self.module_ = outcome.network.double().cpu().eval().requires_grad_(requires_grad=False)
+        self._set_module(outcome.network.double().cpu())
         self.genotype_ = outcome.network.spec.genotype
         self.n_params_ = outcome.network.n_params
         self._memory = outcome.memory
@@ -172,11 +172,15 @@ class SearchedNetwork(BaseEstimator):
         self.search_history_ = history.assign(epoch=np.arange(1, len(history) + 1))
         self.n_iter_ = len(history)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "module_")
+
     # -- persistence ----------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
         """Return numpy arrays and plain Python: the network's weights, not the module."""
         state = dict(super().__getstate__())
+        state.pop("_frozen", None)
         module = state.pop("module_", None)
         if module is not None:
             weights = {name: value.numpy() for name, value in module.state_dict().items()}
@@ -192,7 +196,12 @@ class SearchedNetwork(BaseEstimator):
             spec, weights = network
             module = DerivedNetwork(spec, generator=Generator().manual_seed(0), dtype=torch.float64)
             module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
-            self.module_ = module.eval().requires_grad_(requires_grad=False)
+            self._set_module(module)
+
+    def _set_module(self, network: DerivedNetwork) -> None:
+        """Keep a network, and what predicts in its place."""
+        self.module_ = network.eval().requires_grad_(requires_grad=False)
+        self._frozen = FrozenNetwork(self.module_)
 
 
 def _with_gains(problem: Problem, *, has_gains: bool) -> Problem:

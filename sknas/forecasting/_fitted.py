@@ -166,7 +166,7 @@ class FittedForecaster(SearchedNetwork):
         scales = self._scales_of(context if around is None else around)
         past = scales.standardise(context.values, context.row_series)
         windows = last_rows(past, context.starts, self.lookback_, np.nan)
-        outputs = roll_out(self.module_, shape, windows, ahead, int(n_steps))
+        outputs = roll_out(self._frozen, shape, windows, ahead, int(n_steps))
         made = Outputs(outputs, shape.quantiles, shape.horizon)
         return Forecasts(made, movement(windows), context, scales)
 
@@ -295,7 +295,7 @@ class FittedForecaster(SearchedNetwork):
         n_needed = n_steps if n_needed is None else n_needed
         n_ahead = -(-n_steps // shape.horizon) * shape.horizon
         return forecast_origins(
-            self.module_,
+            self._frozen,
             shape,
             scales,
             panel,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor
 
 from sknas.blocks import NetworkShape
 from sknas.forecasting._calibration import Calibration, movement
@@ -171,7 +171,7 @@ class RollingForecasts:
 
 
 def forecast_origins(
-    network: nn.Module,
+    network: Callable[[Tensor], Tensor],
     shape: NetworkShape,
     scales: PanelScales,
     panel: Panel,
@@ -190,7 +190,7 @@ def forecast_origins(
 
     Parameters
     ----------
-    network : nn.Module
+    network : callable
         What forecasts.
     shape : NetworkShape
         Its sizes.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor
 
 from sknas.blocks import NetworkShape
 from sknas.blocks.carrying import carried_forward
 from sknas.forecasting._known import window_of_known
-from sknas.training import torch_runtime
+from sknas.training import prediction_runtime
 
 __all__ = ["roll_out"]
 
@@ -21,7 +22,11 @@ _N_BATCH = 512
 
 
 def roll_out(
-    network: nn.Module, shape: NetworkShape, past: Array, known: Array, n_steps: int
+    network: Callable[[Tensor], Tensor],
+    shape: NetworkShape,
+    past: Array,
+    known: Array,
+    n_steps: int,
 ) -> NDArray[np.float64]:
     """Forecast a number of steps, block by block.
 
@@ -30,7 +35,7 @@ def roll_out(
 
     Parameters
     ----------
-    network : nn.Module
+    network : callable
         Maps windows (batch, channels, lookback) to outputs (batch, targets, n_outputs).
     shape : NetworkShape
         Sizes of the network.
@@ -54,11 +59,15 @@ def roll_out(
 
 
 def _roll_out_some(
-    network: nn.Module, shape: NetworkShape, past: Array, known: Array, n_steps: int
+    network: Callable[[Tensor], Tensor],
+    shape: NetworkShape,
+    past: Array,
+    known: Array,
+    n_steps: int,
 ) -> NDArray[np.float64]:
     lookback, horizon = shape.lookback, shape.horizon
     history, blocks = past.astype(np.float64), []
-    if not shape.has_missing:  # what a short series lacks in front
+    if not shape.has_missing and np.isnan(history).any():  # what a short series lacks in front
         filled = carried_forward(torch.from_numpy(history.swapaxes(1, 2)))
         history = filled.numpy().swapaxes(1, 2)
     for begin in range(0, n_steps, horizon):
@@ -67,7 +76,7 @@ def _roll_out_some(
             around = known[:, begin : begin + lookback + horizon]
             covariates = window_of_known(around, lookback, horizon)
             window = np.concatenate([window, covariates], axis=1)
-        with torch_runtime(), torch.no_grad():
+        with prediction_runtime():
             output = network(torch.from_numpy(np.ascontiguousarray(window)))
         quantiles = output.unflatten(2, (shape.n_quantiles, horizon)).numpy()
         block = quantiles.transpose(0, 2, 3, 1)  # (n, quantiles, horizon, targets)

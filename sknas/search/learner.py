@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
-import torch
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
+from sknas._torch import Adam, AdamW
 from sknas.edits import Edit, ParameterChange, carry_optimizer, closed_candidates
 from sknas.search.arch_regularizers import ArchPenalty, ArchRegularizer
 from sknas.search.averaging import WeightAverage
@@ -94,12 +94,12 @@ class Learner:
         weights = supernet.weight_parameters()
         return cls(
             supernet,
-            torch.optim.AdamW(
+            AdamW(
                 decay_groups(weights, rates.weight_decay),
                 lr=rates.weight,
                 fused=True,
             ),
-            torch.optim.Adam(
+            Adam(
                 [{"params": supernet.arch_parameters()}],
                 lr=rates.arch,
                 betas=(0.5, 0.999),

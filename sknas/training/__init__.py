@@ -14,7 +14,7 @@ from sknas.training.phases import (
 )
 from sknas.training.problem import Problem, Schedule
 from sknas.training.reseeding import move_seed
-from sknas.training.runtime import torch_runtime
+from sknas.training.runtime import prediction_runtime, torch_runtime
 from sknas.training.seeding import seed_learns
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "move_seed",
     "narrow",
     "plant_seed",
+    "prediction_runtime",
     "run_search",
     "samples_per_step",
     "seed_learns",

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from skorch import NeuralNet
 
+from sknas._torch import Adam
 from sknas.blocks import Batch, Objective
 from sknas.derived import DerivedNetwork
 from sknas.schedules import ExponentialSchedule
@@ -70,7 +71,7 @@ class GateNet(_QuietNet):
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> GateNet:
         """Start Adam over the scores alone."""
         del args, kwargs
-        self.optimizer_ = torch.optim.Adam(self.module_.scores.parameters(), lr=LEARNING_RATE)
+        self.optimizer_ = Adam(self.module_.scores.parameters(), lr=LEARNING_RATE)
         return self
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import torch
 from skorch import NeuralNet
 from torch import Generator, Tensor, nn
 
+from sknas._torch import AdamW
 from sknas.blocks import Batch, Objective, WindowData
 from sknas.blocks.dropout import dropping
 from sknas.blocks.window_data import epoch_batches
@@ -341,7 +342,7 @@ class DerivedNet(_QuietNet):
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> DerivedNet:
         """Start AdamW over all weights, the seed's among them."""
         del args, kwargs
-        self.optimizer_ = torch.optim.AdamW(
+        self.optimizer_ = AdamW(
             decay_groups(self.average.averages, self.weight_decay),
             lr=self.learning_rate,
             fused=True,

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sknas._torch import LBFGS
 from sknas.blocks import Trunk, WindowData
 from sknas.blocks.window_data import outputs
 from sknas.training.problem import Problem
@@ -105,7 +106,9 @@ def _descend(
     penalty: float,
 ) -> list[Tensor]:
     moving = [part.clone().requires_grad_() for part in start]
-    optimizer = torch.optim.LBFGS(moving, max_iter=_MAX_ITERATIONS, line_search_fn="strong_wolfe")
+    optimizer: torch.optim.LBFGS = LBFGS(
+        moving, max_iter=_MAX_ITERATIONS, line_search_fn="strong_wolfe"
+    )
 
     def closure() -> Tensor:
         optimizer.zero_grad()

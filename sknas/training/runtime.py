@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-__all__ = ["PhaseOverError", "TimeIsUpError", "torch_runtime"]
+__all__ = ["PhaseOverError", "TimeIsUpError", "prediction_runtime", "torch_runtime"]
 
 
 class PhaseOverError(Exception):
@@ -59,9 +60,26 @@ class _Threads:
 _THREADS = _Threads()
 
 
+# The least number that is not denormal; a half of it is zero where denormals are flushed.
+_LEAST_NORMAL = sys.float_info.min
+
+
+class _SteadyArithmetic:
+    """Context of one thread and no denormal numbers; the caller's settings come back at its end."""
+
+    def __enter__(self) -> None:
+        self.flushes_already = _LEAST_NORMAL * 0.5 == 0.0
+        _THREADS.borrow()
+        torch.set_flush_denormal(True)
+
+    def __exit__(self, *error: object) -> None:
+        torch.set_flush_denormal(self.flushes_already)
+        _THREADS.give_back()
+
+
 @contextmanager
 def torch_runtime() -> Iterator[None]:
-    """Run with one thread and without denormal numbers.
+    """Train with one thread and without denormal numbers.
 
     One thread is faster at the sizes met here, and arithmetic must not depend on how many there
     happen to be. Gradients that vanish over time turn denormal, which halves the speed of a step.
@@ -71,12 +89,18 @@ def torch_runtime() -> Iterator[None]:
     None
         For as long as the settings are borrowed.
     """
-    flushes_already = float(torch.tensor(1e-40, dtype=torch.float32) * 0.5) == 0.0
-    _THREADS.borrow()
-    torch.set_flush_denormal(True)
-    try:
-        with torch.inference_mode(mode=False), torch.enable_grad():
-            yield
-    finally:
-        torch.set_flush_denormal(flushes_already)
-        _THREADS.give_back()
+    with _SteadyArithmetic(), torch.inference_mode(mode=False), torch.enable_grad():
+        yield
+
+
+@contextmanager
+def prediction_runtime() -> Iterator[None]:
+    """Predict as `torch_runtime` trains, but record nothing that a gradient would need.
+
+    Yields
+    ------
+    None
+        For as long as the settings are borrowed.
+    """
+    with _SteadyArithmetic(), torch.inference_mode():
+        yield

@@ -92,7 +92,7 @@ class Scaler:
             raise ValueError(
                 f"values must have {n_channels} channels on axis {axis}; got shape {values.shape}."
             )
-        shape = np.ones(values.ndim, dtype=int)
+        shape = [1] * values.ndim
         shape[axis] = n_channels
         return self.center.reshape(shape), self.scale.reshape(shape)
 

@@ -40,8 +40,6 @@ def settings_of_the_process():
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads, denormals flushed"])
 def unusual_settings(request):
     """Change settings that a fit borrows, and put the usual ones back at the end."""
-    # The first optimizer of a process lets torch import sympy, which adds a filter of its own.
-    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0).step()
     threads, flushes = torch.get_num_threads(), flushes_denormals()
     torch.set_num_threads(request.param)
     torch.set_flush_denormal(request.param == 2)

@@ -62,6 +62,7 @@ def test_the_mean_predicts_what_its_members_do_on_average():
     for own in range(3):
         for place, branch in enumerate(branches):
             branch.heads[0].data = 3.0 * heads[place] if place == own else 0.0 * heads[place]
+        model._set_module(model.module_)
         alone.append(model.predict(X))
     assert_allclose(np.mean(alone, axis=0), found, atol=1e-6)
     assert np.ptp(alone, axis=0).max() > 0.01

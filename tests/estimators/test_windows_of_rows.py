@@ -63,7 +63,7 @@ def test_rows_with_a_lookback_are_predicted_as_their_windows_are(channel_mode):
     windows = looped_windows(frame.to_numpy(), LOOKBACK).swapaxes(1, 2)
     twin = regressor(**GRU).fit(windows, y)
     # The twin is given the network that was trained on rows, and reads whole windows.
-    twin.module_, twin._x_scaler, twin._y_scaler = model.module_, model._x_scaler, model._y_scaler
+    twin._frozen, twin._x_scaler, twin._y_scaler = model._frozen, model._x_scaler, model._y_scaler
     assert_allclose(twin.predict(windows), model.predict(frame.to_numpy()), rtol=0, atol=1e-12)
 
 
