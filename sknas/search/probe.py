@@ -175,14 +175,15 @@ def measure_removals(
     """
     loss = probe.loss(supernet, _N_COST_SAMPLES) if is_measured else math.nan
 
-    n_params = supernet.n_params
+    n_params, n_held = supernet.n_params, supernet.n_held_params
 
     def effect(edit: Edit) -> tuple[float, float]:
         """Return what the removal costs, and what it saves."""
         if not is_measured:
             return math.nan, 0.0
         without = _without(edit, supernet)
-        saving = size_penalty * (n_params - without.n_params) / n_params
+        # One candidate stays in the end: of two, the cheaper one, whatever they share until then.
+        saving = size_penalty * (n_held - without.n_held_params) / n_params
         return probe.loss(without, _N_COST_SAMPLES) - loss, saving
 
     removals = []

@@ -210,6 +210,11 @@ class DagNode(SearchNode):
         """Number of weights of the projection."""
         return sum(p.numel() for p in self.projections.parameters())
 
+    @property
+    def n_held_params(self) -> int:
+        """Number of weights: whatever pair is left holds all of them."""
+        return self.n_candidate_params
+
     def strengths(self) -> Tensor:
         """Return the size of the weights of the open pairs, birth scalars included.
 

@@ -155,6 +155,11 @@ class MixedNode(SearchNode):
         """Number of weights of all projections and entries."""
         return _n_weights(self.projections) + _n_weights(self.entries)
 
+    @property
+    def n_held_params(self) -> int:
+        """Number of weights, those that operations share counted for each."""
+        return int(self.candidate_sizes().sum())
+
     def arch_parameters(self) -> list[nn.Parameter]:
         """Return alphas and edge logits."""
         return [self.alphas, self.edge_logits]

@@ -222,6 +222,12 @@ class Supernet(nn.Module):
         arch = {id(p) for p in self.arch_parameters()}
         return sum(p.numel() for p in self.parameters() if id(p) not in arch)
 
+    @property
+    def n_held_params(self) -> int:
+        """Number of weights, those that operations of a node share counted for each of them."""
+        shared = sum(n.n_held_params - n.n_candidate_params for _, n in self.nodes())
+        return self.n_params + shared
+
     @torch.no_grad()
     def expected_params(self) -> float:
         """Return the number of weights, those of undecided candidates times their gates."""

@@ -135,6 +135,11 @@ class SearchNode(nn.Module):
     def n_candidate_params(self) -> int:
         """Number of weights that the node holds for its candidates."""
 
+    @property
+    @abstractmethod
+    def n_held_params(self) -> int:
+        """That number with what candidates that project alike share counted for each of them."""
+
     @abstractmethod
     def open_sources(self, slot: int) -> list[str]:
         """Return the sources open to an operand.

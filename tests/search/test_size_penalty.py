@@ -13,7 +13,7 @@ from sknas.search.bilevel import VirtualStep, arch_step
 from sknas.search.probe import Probe, measure_removals
 from sknas.supernet import NodePlace
 from tests import tiny
-from tests.tiny import RELAXATIONS, batch, branch, set_progress, supernet
+from tests.tiny import RELAXATIONS, batch, branch, choices, set_progress, supernet
 
 OBJECTIVE = REGRESSION_LOSSES["mse"]()
 PENALTY = 3.0
@@ -173,7 +173,7 @@ def test_a_copy_of_a_learner_pays_the_same_price():
 
 
 @every_network
-def test_a_removal_saves_what_the_weights_cost_that_go_with_it(make):
+def test_a_removal_saves_what_the_weights_cost_that_the_candidate_holds(make):
     net = make()
     probe = Probe(WindowData(*batch()), torch.arange(12), OBJECTIVE)
     free = measure_removals(net, probe, is_measured=True)
@@ -181,7 +181,12 @@ def test_a_removal_saves_what_the_weights_cost_that_go_with_it(make):
     for removal, same in zip(free, priced, strict=True):
         without = copy.deepcopy(net)
         removal.edit.apply(without)
-        n_gone = net.n_params - without.n_params
+        n_gone = net.n_held_params - without.n_held_params
+        if isinstance(removal.edit, DropOp):
+            node = net.node(removal.edit.place)
+            sizes = node.candidate_sizes().tolist()
+            own = sizes[node.operations.index(removal.edit.operation)]
+            assert n_gone == own + 1  # and the birth scalar
         assert removal.saving == 0.0
         assert same.saving == pytest.approx(PENALTY * n_gone / net.n_params)
         assert (same.edit, same.cost, same.strength) == (
@@ -190,6 +195,15 @@ def test_a_removal_saves_what_the_weights_cost_that_go_with_it(make):
             removal.strength,
         )
     assert (max(removal.saving for removal in priced) > 0.1) == (make is two_input)
+
+
+@every_network
+def test_what_a_settled_network_holds_is_what_it_has(make):
+    net = make()
+    assert net.n_held_params >= net.n_params
+    while not net.is_settled:
+        choices(net)[0][0].apply(net)
+    assert net.n_held_params == net.n_params
 
 
 def test_of_candidates_that_are_missed_alike_the_dearest_goes_and_effect_may_outweigh_it():
