@@ -10,6 +10,9 @@ from torch import Generator, Tensor, nn
 
 from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleDict, ModuleList
+from sknas.derived.packing import ScanWeights, pack_weights
+from sknas.derived.plan import CellPlan, plan_cell
+from sknas.derived.scan import scan
 from sknas.genotype import INPUT, STATE, Cell, Node
 from sknas.ops import get_op
 
@@ -89,7 +92,9 @@ class DerivedCell(RecurrentCell[_Step]):
     """The fixed cell of a genotype.
 
     All products with the input are made at once, before the loop over time; inside it, all
-    products with the state are one.
+    products with the state are one. The loop is that of `scan`, whose gradient cannot be
+    differentiated again; where torch traces the module, to compile or export it, and where an
+    operation does not say its derivative, it is that of `RecurrentCell`, which computes the same.
 
     Parameters
     ----------
@@ -116,6 +121,7 @@ class DerivedCell(RecurrentCell[_Step]):
         self.genotype = genotype
         self.n_inputs, self.n_hidden = n_inputs, n_hidden
         self.has_memory = genotype.memory is not None
+        self.plan = plan_cell(genotype)
         self.nodes = ModuleList(
             DerivedNode(node, n_inputs, n_hidden, generator=generator, dtype=dtype)
             for node in genotype.nodes
@@ -128,6 +134,14 @@ class DerivedCell(RecurrentCell[_Step]):
             self.carry = Projection(
                 ("input_left", "right"), n_inputs, n_hidden, generator=generator, dtype=dtype
             )
+
+    def forward(self, inputs: Tensor, present: Tensor | None = None) -> Tensor:
+        """Run over a sequence, from a zero state; see `RecurrentCell`."""
+        is_traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        if self.plan is None or is_traced or torch.compiler.is_compiling():
+            return super().forward(inputs, present)
+        weights = self._scan_weights(self.plan)
+        return scan(self.plan, weights, inputs, self.n_hidden, present)
 
     def prepare(self, inputs: Tensor) -> list[_Step]:
         """Project the whole sequence once; see `RecurrentCell`."""
@@ -205,6 +219,12 @@ class DerivedCell(RecurrentCell[_Step]):
             if side in SIDES and node.operands[side] != STATE:
                 projected = projected + operands[SIDES.index(side)] @ weight
         return node.scale * node.op.combine(left, right, projected)
+
+    def _scan_weights(self, plan: CellPlan) -> ScanWeights:
+        projections = dict(self._projections())
+        return pack_weights(
+            plan, projections, [node.scale for node in self.nodes], self.output_weights
+        )
 
     def _projections(self) -> Iterator[tuple[str, Projection]]:
         for index, node in enumerate(self.nodes):

@@ -1,7 +1,15 @@
 """Two-input candidate operations, (batch, hidden) x 2 -> (batch, hidden)."""
 
 from sknas.ops import elementwise, gated, highway, linear
-from sknas.ops.base import Op, get_op, register_op, registered_ops
+from sknas.ops.activations import IDENTITY, RELU, SIGMOID, TANH, Activation
+from sknas.ops.base import (
+    Op,
+    OpGradients,
+    UnitwiseOp,
+    get_op,
+    register_op,
+    registered_ops,
+)
 from sknas.ops.highway import Highway
 
 DEFAULT_OPERATIONS = (
@@ -21,8 +29,15 @@ DAG_OPERATIONS = ("highway_tanh", "highway_relu", "highway_sigmoid", "highway_id
 __all__ = [
     "DAG_OPERATIONS",
     "DEFAULT_OPERATIONS",
+    "IDENTITY",
+    "RELU",
+    "SIGMOID",
+    "TANH",
+    "Activation",
     "Highway",
     "Op",
+    "OpGradients",
+    "UnitwiseOp",
     "elementwise",
     "gated",
     "get_op",

@@ -7,13 +7,15 @@ the projections, and its operations share them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-__all__ = ["Op", "get_op", "register_op", "registered_ops"]
+from sknas.ops.activations import Activation
+
+__all__ = ["Op", "OpGradients", "UnitwiseOp", "get_op", "register_op", "registered_ops"]
 
 
 class Op(ABC):
@@ -136,6 +138,95 @@ class Op(ABC):
         for total, slope in zip(totals, found, strict=True):
             if slope is not None:
                 total.add_(slope, alpha=factor)
+
+
+class OpGradients(NamedTuple):
+    """The gradient by all that a unitwise operation mixes.
+
+    Attributes
+    ----------
+    left, right : Tensor or None
+        By the operands; None for one that the operation does not read.
+    pieces : tuple of Tensor
+        By the activated pieces of its projection.
+    """
+
+    left: Tensor | None = None
+    right: Tensor | None = None
+    pieces: tuple[Tensor, ...] = ()
+
+
+class UnitwiseOp(Op):
+    """An operation that treats each number by itself, and says its derivative.
+
+    Its value is a mix of the operands with activated pieces of its projection. A fixed cell that is
+    made of such operations alone has a fast loop over time; one with any other operation is
+    computed, and differentiated, by torch's own means.
+
+    Attributes
+    ----------
+    activations : tuple of Activation
+        Of each piece of its projection.
+    is_linear_left, is_linear_right : bool
+        Whether the value is proportional to the operand, all else being what it is.
+    """
+
+    activations: ClassVar[tuple[Activation, ...]] = ()
+    is_linear_left: ClassVar[bool] = False
+    is_linear_right: ClassVar[bool] = False
+
+    def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
+        """Mix the operands with the activated pieces; see `Op`."""
+        if len(self.activations) > 1:
+            pieces = projected.unflatten(-1, (-1, len(self.activations))).unbind(-1)
+        else:
+            pieces = (projected,)
+        activated = zip(self.activations, pieces, strict=False)  # no activation, no piece
+        return self.mix(left, right, [activation(piece) for activation, piece in activated])
+
+    @abstractmethod
+    def mix(
+        self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
+    ) -> Tensor:
+        """Return the node's value.
+
+        Parameters
+        ----------
+        left, right : Tensor of any shape
+            The operands; only what the operation reads is meaningful.
+        pieces : sequence of Tensor of the same shape
+            The activated pieces of its projection.
+        out : Tensor of the same shape or None, default=None
+            Where to write a value that is not one of the arguments itself.
+
+        Returns
+        -------
+        Tensor of the same shape
+            The operation's value: `out`, a new tensor where that is None, or an argument.
+        """
+
+    @abstractmethod
+    def backward(
+        self, grad: Tensor, left: Tensor, right: Tensor, pieces: Sequence[Tensor], value: Tensor
+    ) -> OpGradients:
+        """Return the gradient by all that `mix` reads.
+
+        Parameters
+        ----------
+        grad : Tensor of any shape
+            Gradient by the value.
+        left, right : Tensor of the same shape
+            The operands, as `mix` got them.
+        pieces : sequence of Tensor of the same shape
+            The activated pieces, as `mix` got them.
+        value : Tensor of the same shape
+            What `mix` returned.
+
+        Returns
+        -------
+        OpGradients
+            Its tensors may be `grad` itself; they are not changed.
+        """
 
 
 _REGISTRY: dict[str, Op] = {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from sknas.ops.base import Op, register_op
+from sknas.ops.activations import IDENTITY, RELU, SIGMOID, TANH
+from sknas.ops.base import OpGradients, UnitwiseOp, register_op
 
 __all__ = [
     "Highway",
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 
-class Highway(Op):
+class Highway(UnitwiseOp):
     """Interface: a convex step from the left operand towards an activation phi of a projection.
 
     ``a + sigmoid(c) * (phi(e) - a)`` with ``[c, e] = a W_a + b W_b + bias``, the update of DARTS's
@@ -31,7 +32,6 @@ class Highway(Op):
     reads_left = True
     n_projections: ClassVar[int] = 2
 
-    @abstractmethod
     def activate(self, projected: Tensor) -> Tensor:
         """Return phi of the projection's second piece.
 
@@ -45,45 +45,50 @@ class Highway(Op):
         Tensor
             The activation, of the same shape.
         """
+        return self.activations[1](projected)
 
-    def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
+    def mix(
+        self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
+    ) -> Tensor:
         """Return the gated step from the left operand towards the activation."""
         del right
-        gate, proposal = projected.unflatten(-1, (-1, 2)).unbind(-1)
-        return torch.lerp(left, self.activate(proposal), torch.sigmoid(gate))
+        gate, proposal = pieces
+        return torch.lerp(left, proposal, gate, out=out)
+
+    def backward(
+        self, grad: Tensor, left: Tensor, right: Tensor, pieces: Sequence[Tensor], value: Tensor
+    ) -> OpGradients:
+        """Return the gradient; see `UnitwiseOp`."""
+        del right, value
+        gate, proposal = pieces
+        to_proposal = grad * gate
+        to_gate = grad * (proposal - left)
+        return OpGradients(left=grad - to_proposal, pieces=(to_gate, to_proposal))
 
 
 @register_op("highway_tanh")
 class HighwayTanh(Highway):
     """The highway step towards tanh(e)."""
 
-    def activate(self, projected: Tensor) -> Tensor:
-        """Return the hyperbolic tangent."""
-        return torch.tanh(projected)
+    activations = (SIGMOID, TANH)
 
 
 @register_op("highway_relu")
 class HighwayRelu(Highway):
     """The highway step towards max(0, e)."""
 
-    def activate(self, projected: Tensor) -> Tensor:
-        """Return the rectified piece."""
-        return torch.relu(projected)
+    activations = (SIGMOID, RELU)
 
 
 @register_op("highway_sigmoid")
 class HighwaySigmoid(Highway):
     """The highway step towards sigmoid(e)."""
 
-    def activate(self, projected: Tensor) -> Tensor:
-        """Return the logistic function."""
-        return torch.sigmoid(projected)
+    activations = (SIGMOID, SIGMOID)
 
 
 @register_op("highway_identity")
 class HighwayIdentity(Highway):
     """The highway step towards e itself."""
 
-    def activate(self, projected: Tensor) -> Tensor:
-        """Return the piece as it is."""
-        return projected
+    activations = (SIGMOID, IDENTITY)

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from sknas.ops.base import Op, register_op
+from sknas.ops.activations import IDENTITY, RELU, SIGMOID, TANH
+from sknas.ops.base import OpGradients, UnitwiseOp, register_op
 
-__all__ = ["LinIdentity", "LinRelu", "LinSigmoid", "LinTanh"]
+__all__ = ["LinIdentity", "LinRelu", "LinSigmoid", "LinTanh", "Linear"]
 
 
-@register_op("lin_tanh")
-class LinTanh(Op):
-    """The recurrent network's own update, tanh(a W_a + b W_b + bias)."""
+class Linear(UnitwiseOp):
+    """Interface: an activation of the projection, and nothing else."""
 
     projects_left = projects_right = True
 
-    def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
-        """Return tanh of the projection."""
-        del left, right
-        return torch.tanh(projected)
+    def mix(
+        self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
+    ) -> Tensor:
+        """Return the activated projection."""
+        del left, right, out
+        return pieces[0]
+
+    def backward(
+        self, grad: Tensor, left: Tensor, right: Tensor, pieces: Sequence[Tensor], value: Tensor
+    ) -> OpGradients:
+        """Return the gradient; see `UnitwiseOp`."""
+        del left, right, pieces, value
+        return OpGradients(pieces=(grad,))
+
+
+@register_op("lin_tanh")
+class LinTanh(Linear):
+    """The recurrent network's own update, tanh(a W_a + b W_b + bias)."""
+
+    activations = (TANH,)
 
     def add_slopes(
         self,
@@ -36,15 +53,10 @@ class LinTanh(Op):
 
 
 @register_op("lin_sigmoid")
-class LinSigmoid(Op):
+class LinSigmoid(Linear):
     """A gate's value, sigmoid(a W_a + b W_b + bias)."""
 
-    projects_left = projects_right = True
-
-    def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
-        """Return the sigmoid of the projection."""
-        del left, right
-        return torch.sigmoid(projected)
+    activations = (SIGMOID,)
 
     def add_slopes(
         self,
@@ -61,15 +73,10 @@ class LinSigmoid(Op):
 
 
 @register_op("lin_relu")
-class LinRelu(Op):
+class LinRelu(Linear):
     """The rectified update, max(0, a W_a + b W_b + bias)."""
 
-    projects_left = projects_right = True
-
-    def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
-        """Return the rectified projection."""
-        del left, right
-        return torch.relu(projected)
+    activations = (RELU,)
 
     def add_slopes(
         self,
@@ -86,15 +93,10 @@ class LinRelu(Op):
 
 
 @register_op("lin_identity")
-class LinIdentity(Op):
+class LinIdentity(Linear):
     """The plain affine map a W_a + b W_b + bias."""
 
-    projects_left = projects_right = True
-
-    def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
-        """Return the projection."""
-        del left, right
-        return projected
+    activations = (IDENTITY,)
 
     def add_slopes(
         self,

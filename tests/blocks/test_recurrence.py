@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND
+from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND, RecurrentCell
 from sknas.derived import DerivedCell
 from sknas.genotype import NAMED_CELLS, Cell, Node
 from tests.tiny import generator, normal, perturb
@@ -60,6 +60,6 @@ def test_a_state_enters_a_step_within_its_bounds():
 
     cell.update = record
     with torch.no_grad():
-        cell(normal(N_STEPS, 5, 3, seed=0, dtype=torch.float32))
+        RecurrentCell.forward(cell, normal(N_STEPS, 5, 3, seed=0, dtype=torch.float32))
     assert max(h for h, _ in seen) == STATE_BOUND
     assert max(c for _, c in seen) == MEMORY_BOUND

@@ -8,17 +8,27 @@ import torch
 
 from sknas.edits import AddBranch, AddOp, Widen
 from sknas.genotype import Branch, Cell, Node
-from sknas.ops import DEFAULT_OPERATIONS, Op, get_op, register_op, registered_ops
+from sknas.ops import DEFAULT_OPERATIONS, Op, UnitwiseOp, get_op, register_op, registered_ops
 from sknas.supernet import Mixing, NodePlace, SigmoidRelaxation, Supernet
 from tests.tiny import SHAPE, generator, normal, perturb, windows
 
 every_op = pytest.mark.parametrize("name", registered_ops())
+every_unitwise_op = pytest.mark.parametrize(
+    "name", [name for name in registered_ops() if isinstance(get_op(name), UnitwiseOp)]
+)
 
 
 def operands(name, dtype=torch.float64, scale=1.0):
     """Draw the two operands, and a projection as wide as the operation wants it."""
     widths = (4, 4, 4 * get_op(name).n_projections)
     return [scale * normal(6, width, seed=i, dtype=dtype) for i, width in enumerate(widths)]
+
+
+def mixed(name, *, dims=(6, 4)):
+    """Draw what a unitwise operation mixes: the operands, and activated pieces."""
+    activations = get_op(name).activations
+    left, right, *pieces = [normal(*dims, seed=i) for i in range(2 + len(activations))]
+    return left, right, [phi(piece) for phi, piece in zip(activations, pieces, strict=True)]
 
 
 def network_of(name, left="x", right="h"):
@@ -115,6 +125,70 @@ def test_the_value_is_zero_without_exactly_the_operands_the_operation_says_it_ne
     zero = torch.zeros_like(left)
     assert (not op.combine(zero, right, projected).any()) == op.needs_left
     assert (not op.combine(left, zero, projected).any()) == op.needs_right
+
+
+@every_unitwise_op
+def test_a_unitwise_operation_has_an_activation_for_each_piece_of_its_projection(name):
+    op = get_op(name)
+    assert len(op.activations) == (op.n_projections if op.has_projection else 0)
+
+
+@every_unitwise_op
+@pytest.mark.parametrize("dims", [(6, 4), (4, 3, 2), (1,)])
+def test_the_derivative_it_says_is_autograds(name, dims):
+    op, (left, right, pieces) = get_op(name), mixed(name, dims=dims)
+    inputs = [x.requires_grad_() for x in (left, right, *pieces)]
+    value, grad = op.mix(left, right, pieces), normal(*dims, seed=9)
+    expected = torch.autograd.grad(value, inputs, grad, allow_unused=True)
+    with torch.no_grad():
+        found = op.backward(grad.clone(), left, right, pieces, value)
+    for ours, theirs in zip((found.left, found.right, *found.pieces), expected, strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours is not None and theirs is not None:
+            torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+@every_unitwise_op
+def test_its_derivative_leaves_what_it_is_given_as_it_is(name):
+    op, (left, right, pieces) = get_op(name), mixed(name)
+    given = [normal(6, 4, seed=9), left, right, pieces, op.mix(left, right, pieces)]
+    before = copy.deepcopy(given)
+    op.backward(*given)
+    torch.testing.assert_close(given, before, rtol=0, atol=0)
+
+
+@every_unitwise_op
+def test_its_activations_say_the_derivative_of_autograd(name):
+    for activation in get_op(name).activations:
+        x, grad = normal(6, 4, seed=0).requires_grad_(), normal(6, 4, seed=1)
+        value = activation(x)
+        (expected,) = torch.autograd.grad(value, x, grad)
+        found = torch.empty_like(grad)
+        activation.backward(grad, value.detach(), found)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+        overwritten = x.detach().clone()
+        assert activation.apply_(overwritten) is overwritten
+        assert torch.equal(overwritten, value)
+
+
+@every_unitwise_op
+def test_it_writes_where_it_is_told_or_returns_an_argument(name):
+    op, (left, right, pieces) = get_op(name), mixed(name)
+    expected, out = op.mix(left, right, pieces), torch.full((6, 4), torch.nan, dtype=left.dtype)
+    value = op.mix(left, right, pieces, out)
+    assert any(value is place for place in (out, left, right, *pieces))
+    assert torch.equal(value, expected)
+
+
+@every_unitwise_op
+def test_it_is_proportional_to_exactly_the_operands_it_says(name):
+    op, (left, right, pieces) = get_op(name), mixed(name)
+    value = op.mix(left, right, pieces)
+    for is_linear, scaled in (
+        (op.is_linear_left, op.mix(2.0 * left, right, pieces)),
+        (op.is_linear_right, op.mix(left, 2.0 * right, pieces)),
+    ):
+        assert is_linear == torch.allclose(scaled, 2.0 * value, rtol=1e-12)
 
 
 @every_op

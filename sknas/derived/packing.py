@@ -1,0 +1,105 @@
+"""The weights of a fixed cell as its fast loop multiplies by them: one matrix a product."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sknas.blocks import Projection
+from sknas.derived.plan import CellPlan, Product
+
+__all__ = ["ScanWeights", "pack_weights"]
+
+
+class ScanWeights(NamedTuple):
+    """All weights of a cell as its plan lays them out.
+
+    Attributes
+    ----------
+    scales : Tensor of shape (n_scaled,)
+        Of the nodes that are scaled.
+    outputs : Tensor of shape (n_outputs,)
+        Of the nodes in the proposal.
+    bias : Tensor of shape (n_pieces * hidden,)
+        Of all projections.
+    on_input : Tensor of shape (rows, n_inputs)
+        Of the product with the input; without rows where there is none.
+    on_sources : tuple of Tensor of shape (rows, hidden)
+        Of each further product.
+    """
+
+    scales: Tensor
+    outputs: Tensor
+    bias: Tensor
+    on_input: Tensor
+    on_sources: tuple[Tensor, ...]
+
+
+def pack_weights(
+    plan: CellPlan,
+    projections: Mapping[str, Projection],
+    scales: Sequence[Tensor],
+    output_weights: Tensor,
+) -> ScanWeights:
+    """Lay out the weights of a cell; torch records it, so that gradients find their way back.
+
+    Parameters
+    ----------
+    plan : CellPlan
+        The cell.
+    projections : mapping of str to Projection
+        Its projections by their keys.
+    scales : sequence of Tensor of shape ()
+        Of all nodes of its genotype.
+    output_weights : Tensor of shape (n_outputs,)
+        Of its outputs.
+
+    Returns
+    -------
+    ScanWeights
+        The weights as the plan lays them out.
+    """
+
+    def matrix(product: Product | None) -> Tensor:
+        if product is None:
+            return output_weights.new_empty(0, 0)
+        columns = []
+        for key, terms in product.terms:
+            first, *others = (projections[key].weights[term] for term in terms)
+            columns.append(_apart(sum(others, start=first), projections[key].n_pieces))
+        weight = torch.cat(columns, dim=1)  # (fan_in, rows)
+        return _times(weight, product.scales, scales).mT.contiguous()
+
+    bias = [_apart(projections[key].bias, projections[key].n_pieces) for key in plan.projections]
+    own = [node.scales for node in plan.nodes if node.scales is not None]
+    lacking = [missing for _, missing in plan.outputs]
+    weights = zip(output_weights.unbind(0), lacking, strict=True)
+    return ScanWeights(
+        _stack((_times(scales[i], others, scales) for i, *others in own), like=output_weights),
+        _stack(
+            (_times(weight, missing, scales) for weight, missing in weights), like=output_weights
+        ),
+        torch.cat(bias) if bias else output_weights.new_empty(0),
+        matrix(plan.on_input),
+        tuple(matrix(product) for product in plan.products),
+    )
+
+
+def _apart(weight: Tensor, n_pieces: int) -> Tensor:
+    """Return columns whose pieces of one unit are neighbours, with each piece by itself."""
+    if n_pieces == 1:
+        return weight
+    return weight.unflatten(-1, (-1, n_pieces)).mT.flatten(-2)  # (..., n_pieces * hidden)
+
+
+def _times(weight: Tensor, places: Iterable[int], scales: Sequence[Tensor]) -> Tensor:
+    return math.prod((scales[place] for place in places), start=weight)
+
+
+def _stack(tensors: Iterable[Tensor], *, like: Tensor) -> Tensor:
+    found = list(tensors)
+    return torch.stack(found) if found else like.new_empty(0)

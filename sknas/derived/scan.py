@@ -1,0 +1,94 @@
+"""A planned cell over a sequence: the loop alone, or the loop with its own way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from sknas.derived.backward_pass import BackwardPass
+from sknas.derived.forecast_pass import ForecastPass
+from sknas.derived.forward_pass import ForwardPass
+from sknas.derived.packing import ScanWeights
+from sknas.derived.plan import CellPlan
+
+__all__ = ["scan"]
+
+
+def scan(
+    plan: CellPlan, weights: ScanWeights, inputs: Tensor, n_hidden: int, present: Tensor | None
+) -> Tensor:
+    """Run a planned cell over a sequence, from a zero state.
+
+    Parameters
+    ----------
+    plan : CellPlan
+        The cell.
+    weights : ScanWeights
+        Its weights.
+    inputs : Tensor of shape (n_steps, batch, n_inputs)
+        The sequence.
+    n_hidden : int
+        Width of the state.
+    present : Tensor of shape (n_steps, batch, 1) or None
+        Steps that count; the state passes over the others unchanged.
+
+    Returns
+    -------
+    Tensor of shape (n_steps, batch, n_hidden)
+        The state after each step. It can be differentiated once.
+    """
+    tensors = (inputs, *weights[:-1], *weights.on_sources)
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+        states: Tensor = _Scan.apply(  # type: ignore[no-untyped-call]  # so it is in torch
+            plan, n_hidden, present, *tensors
+        )
+        return states
+    return ForecastPass(plan, weights, inputs, n_hidden, present).run().mT
+
+
+class _Scan(Function):
+    """The loop without a record of each call, and a way back that knows its operations."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 (torch's context takes any attribute)
+        plan: CellPlan,
+        n_hidden: int,
+        present: Tensor | None,
+        inputs: Tensor,
+        *tensors: Tensor,
+    ) -> Tensor:
+        loop = ForwardPass(plan, _as_weights(tensors), inputs, n_hidden, present)
+        ctx.plan, ctx.n_hidden, ctx.steps = plan, n_hidden, list(loop.steps())
+        ctx.save_for_backward(loop.states, present, inputs, *tensors)
+        return loop.states.mT
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401 (as above)
+        grad: Tensor,
+    ) -> tuple[Tensor | None, ...]:
+        states, present, inputs, *tensors = ctx.saved_tensors
+        weights = _as_weights(tensors)
+        # Most graphs are walked once. The steps go now, not when the loss does; a second walk
+        # computes them again.
+        steps, ctx.steps = ctx.steps, None
+        if steps is None:
+            steps = list(ForwardPass(ctx.plan, weights, inputs, ctx.n_hidden, present).steps())
+        back = BackwardPass(ctx.plan, weights, inputs, states, present)
+        needs_inputs = ctx.needs_input_grad[3]
+        back.run(grad, steps, needs_inputs=needs_inputs)
+        by_inputs = back.by_inputs if needs_inputs else None
+        by_weights = back.by_weights()
+        return None, None, None, by_inputs, *by_weights[:-1], *by_weights.on_sources
+
+
+def _as_weights(tensors: Sequence[Tensor]) -> ScanWeights:
+    scales, outputs, bias, on_input, *on_sources = tensors
+    return ScanWeights(scales, outputs, bias, on_input, tuple(on_sources))

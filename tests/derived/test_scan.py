@@ -1,0 +1,250 @@
+"""The fast loops of a fixed cell are the formulas of its genotype, in value and gradient."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from sknas.blocks import RecurrentCell
+from sknas.derived import DerivedCell, DerivedNetwork, NetworkSpec
+from sknas.genotype import Cell, Genotype, Node
+from sknas.ops import Op, registered_ops
+from sknas.ops.base import _REGISTRY
+from tests.oracles.fixed_cell import FORMULAS, fixed_states
+from tests.tiny import CELLS, SHAPE, branch, generator, normal, perturb, windows
+
+N_STEPS, N_INPUTS, N_HIDDEN = 5, 3, 4
+FEW, MANY = 5, 17  # sequences, on both sides of where the input is projected at once
+CORNERS = {
+    # Nothing depends on s0 and s2.
+    "dead": Cell(
+        (Node("lin_tanh", "x", "h"), Node("add", "x", "h"), Node("gate", "s0", "h")), (1,)
+    ),
+    "no weights": Cell((Node("add", "h", "h"),), (0,), carry=False),
+    "no input": Cell((Node("lin_sigmoid", "h", "h"),), (0,), carry=False),
+    "bias alone": Cell((Node("modulate", "h", None), Node("add", "s0", "x")), (1,), carry=False),
+    "memory projected": Cell(
+        (Node("highway_relu", "c", "h"), Node("lin_identity", "c", None), Node("add", "s0", "x")),
+        outputs=(2, 1),
+        memory=2,
+        carry=False,
+    ),
+    "memory carried": Cell((Node("first", "c", None), Node("add", "s0", "x")), (1,), memory=1),
+    "squares": Cell((Node("hadamard", "h", "x"), Node("hadamard", "s0", "s0")), (0, 1)),
+    "chain": Cell(
+        (Node("first", "x", None), Node("second", "h", "s0"), Node("first", "s1", None)), (2,)
+    ),
+}
+
+
+def random_cell(seed):
+    """Draw a cell of all operations: any operands and outputs, with or without memory and carry."""
+    rng = np.random.default_rng(seed)
+    names, has_memory = registered_ops(), bool(rng.integers(2))
+    nodes = []
+    for index in range(rng.integers(1, 8)):
+        sources = ["x", "h", *(["c"] if has_memory else []), *(f"s{i}" for i in range(index))]
+        left, right = (sources[i] for i in rng.integers(len(sources), size=2))
+        right = None if rng.random() < 0.2 else right
+        nodes.append(Node(names[rng.integers(len(names))], left, right))
+    n = len(nodes)
+    outputs = tuple(int(i) for i in rng.permutation(n)[: rng.integers(1, n + 1)])
+    memory = int(rng.integers(n)) if has_memory else None
+    return Cell(tuple(nodes), outputs, memory=memory, carry=bool(rng.integers(2)))
+
+
+RANDOM = {f"random {seed}": random_cell(seed) for seed in range(40)}
+DRAWN = {
+    f"drawn {seed}": Genotype.random(seed, operations=registered_ops()).branches[0].layers[0]
+    for seed in range(5)
+}
+ALL = {**CELLS, **CORNERS, **RANDOM, **DRAWN}
+every_cell = pytest.mark.parametrize("name", ALL)
+
+
+def build(name, *, scale=0.4, dtype=torch.float64):
+    cell = DerivedCell(ALL[name], N_INPUTS, N_HIDDEN, generator=generator(), dtype=dtype)
+    perturb(cell, scale=scale)
+    return cell
+
+
+def sequence(n_sequences=FEW, n_steps=N_STEPS, dtype=torch.float64):
+    return normal(n_steps, n_sequences, N_INPUTS, seed=9, dtype=dtype)
+
+
+def presence(n_sequences=FEW):
+    """Let sequence i begin at step i, at most at the last one; the second one has a gap as well."""
+    steps = torch.arange(N_STEPS)[:, None]
+    present = steps >= torch.arange(n_sequences).clamp(max=N_STEPS - 1)
+    present[3, 1] = False
+    return present[:, :, None]
+
+
+def gradients(states, wanted):
+    loss = (states * normal(*states.shape, seed=3, dtype=states.dtype)).sum()
+    found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
+    return [states, *found]
+
+
+def assert_same(ours, theirs, tolerance):
+    for mine, other in zip(ours, theirs, strict=True):
+        scale = max(1.0, float(other.detach().abs().max()))
+        torch.testing.assert_close(mine, other, rtol=0, atol=tolerance * scale)
+
+
+def test_every_operation_is_in_the_oracle_and_in_a_random_cell():
+    assert set(FORMULAS) == set(registered_ops())
+    assert {node.operation for cell in RANDOM.values() for node in cell.nodes} == set(FORMULAS)
+
+
+@every_cell
+@pytest.mark.parametrize("n_sequences", [FEW, MANY])
+@pytest.mark.parametrize("is_padded", [False, True])
+def test_value_and_gradients_are_those_of_the_formulas(name, n_sequences, is_padded):
+    cell, inputs = build(name), sequence(n_sequences).requires_grad_()
+    present = presence(n_sequences) if is_padded else None
+    wanted = [inputs, *cell.parameters()]
+    ours = gradients(cell(inputs, present), wanted)
+    assert_same(ours, gradients(fixed_states(cell, inputs, present), wanted), 1e-10)
+
+
+@every_cell
+def test_states_beyond_the_bounds_have_the_gradient_of_the_formulas(name, monkeypatch):
+    monkeypatch.setattr("sknas.blocks.recurrence.STATE_BOUND", 0.3)
+    monkeypatch.setattr("sknas.blocks.recurrence.MEMORY_BOUND", 0.2)
+    cell, inputs = build(name), sequence().requires_grad_()
+    wanted = [inputs, *cell.parameters()]
+    theirs = gradients(fixed_states(cell, inputs, None, 0.3, 0.2), wanted)
+    assert_same(gradients(cell(inputs), wanted), theirs, 1e-10)
+
+
+@every_cell
+def test_single_precision_is_as_close_as_it_can_be(name):
+    cell, inputs = build(name, dtype=torch.float32), sequence(dtype=torch.float32)
+    exact = copy.deepcopy(cell).double()
+    ours = gradients(cell(inputs), list(cell.parameters()))
+    assert all(value.dtype == torch.float32 for value in ours)
+    theirs = gradients(fixed_states(exact, inputs.double()), list(exact.parameters()))
+    assert_same([value.double() for value in ours], theirs, 1e-4)
+
+
+@every_cell
+@pytest.mark.parametrize("n_sequences", [1, FEW, MANY])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_without_gradients_the_states_are_the_same(name, n_sequences, mode):
+    cell, inputs = build(name), sequence(n_sequences)
+    for present in (None, torch.ones(N_STEPS, n_sequences, 1, dtype=torch.bool)):
+        expected = cell(inputs, present).detach()
+        with mode():
+            found = cell(inputs, present)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    present = presence(max(n_sequences, 2))[:, :n_sequences]
+    expected = cell(inputs, present).detach()
+    with mode():
+        torch.testing.assert_close(cell(inputs, present), expected, rtol=0, atol=1e-12)
+
+
+@every_cell
+def test_the_plain_loop_computes_the_same(name):
+    cell, inputs = build(name), sequence()
+    plain = RecurrentCell.forward(cell, inputs, presence())
+    torch.testing.assert_close(cell(inputs, presence()), plain, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "darts", "mixture", "memory projected"])
+def test_the_gradient_is_the_one_of_finite_differences(name):
+    cell, inputs = build(name), sequence(2, 3).requires_grad_()
+    names, parameters = zip(*cell.named_parameters(), strict=True)
+
+    def run(x, *values):
+        return torch.func.functional_call(cell, dict(zip(names, values, strict=True)), (x,))
+
+    assert torch.autograd.gradcheck(
+        run, (inputs, *(p.detach().requires_grad_() for p in parameters))
+    )
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "mixture"])
+def test_scales_of_zero_have_a_gradient(name):
+    cell, inputs = build(name), sequence()
+    with torch.no_grad():
+        for node in cell.nodes:
+            node.scale.zero_()
+    wanted = list(cell.parameters())
+    theirs = gradients(fixed_states(cell, inputs), wanted)
+    assert_same(gradients(cell(inputs), wanted), theirs, 1e-10)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "darts"])
+def test_stacked_cells_pass_the_gradient_down(name):
+    lower, inputs = build(name), sequence()
+    upper = DerivedCell(ALL[name], N_HIDDEN, N_HIDDEN, generator=generator(1), dtype=torch.float64)
+    wanted = [*lower.parameters(), *upper.parameters()]
+    theirs = gradients(fixed_states(upper, fixed_states(lower, inputs)), wanted)
+    assert_same(gradients(upper(lower(inputs)), wanted), theirs, 1e-10)
+
+
+def test_frozen_weights_leave_the_gradient_by_the_input():
+    cell, inputs = build("lstm").requires_grad_(False), sequence().requires_grad_()
+    theirs = gradients(fixed_states(cell, inputs), [inputs])
+    assert_same(gradients(cell(inputs), [inputs]), theirs, 1e-10)
+
+
+def test_a_graph_can_be_walked_again():
+    cell = build("lstm")
+    loss, wanted = cell(sequence()).square().sum(), list(cell.parameters())
+    first = torch.autograd.grad(loss, wanted, retain_graph=True)
+    assert_same(torch.autograd.grad(loss, wanted), first, 0.0)
+
+
+def test_a_second_derivative_is_refused_and_the_plain_loop_has_it():
+    cell, inputs = build("gru"), sequence()
+    weight = cell.output_weights
+    (slope,) = torch.autograd.grad(cell(inputs).square().sum(), weight, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()
+    plain = RecurrentCell.forward(cell, inputs).square().sum()
+    (slope,) = torch.autograd.grad(plain, weight, create_graph=True)
+    assert torch.autograd.grad(slope.sum(), weight)[0].isfinite().all()
+
+
+class Softened(Op):
+    """An operation that does not say its derivative, nor treats each unit by itself."""
+
+    projects_left = reads_right = True
+
+    def combine(self, left, right, projected):
+        return torch.softmax(projected, dim=-1) * right
+
+
+def test_an_operation_that_does_not_say_its_derivative_works(monkeypatch):
+    monkeypatch.setitem(_REGISTRY, "softened", Softened())
+    monkeypatch.setitem(FORMULAS, "softened", lambda a, b, z: torch.softmax(z, dim=-1) * b)
+    genotype = Cell((Node("softened", "h", "x"), Node("lin_tanh", "s0", "x")), (0, 1))
+    cell = DerivedCell(genotype, N_INPUTS, N_HIDDEN, generator=generator(), dtype=torch.float64)
+    perturb(cell)
+    inputs = sequence().requires_grad_()
+    wanted = [inputs, *cell.parameters()]
+    theirs = gradients(fixed_states(cell, inputs, presence()), wanted)
+    assert_same(gradients(cell(inputs, presence()), wanted), theirs, 1e-10)
+
+
+@every_cell
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda cell: pickle.loads(pickle.dumps(cell))])
+def test_a_copy_computes_the_same(name, clone):
+    cell, inputs = build(name), sequence()
+    assert torch.equal(clone(cell)(inputs), cell(inputs))
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "darts"])
+def test_torch_can_export_a_network_of_it(name):
+    genotype = Genotype((branch(name),))
+    network = DerivedNetwork(
+        NetworkSpec(genotype, SHAPE, "last", "mixed"), generator=generator(), dtype=torch.float64
+    )
+    perturb(network)
+    past = windows()
+    exported = torch.export.export(network.eval(), (past,)).module()
+    torch.testing.assert_close(exported(past), network(past), rtol=0, atol=1e-12)
