@@ -23,7 +23,7 @@ Found = dict[str, Tensor]  # gradients by sources, as far as they are known
 class _Product(NamedTuple):
     """A product: its weights, the gradient by its result, and where that by its weights adds up."""
 
-    transposed: Tensor
+    weight: Tensor
     rows: Tensor
     gradient: Tensor
 
@@ -87,7 +87,7 @@ class BackwardPass:
         self._by_scales = states.new_zeros(len(weights.scales), n_hidden, n_sequences)
         self._products = [
             _Product(
-                weight.mT.contiguous(),
+                weight,
                 self._rows[product.start * n_hidden : product.stop * n_hidden],
                 torch.zeros_like(weight),
             )
@@ -140,9 +140,9 @@ class BackwardPass:
             self._evaluate(steps[t], found)
             self._by_bias.addmv_(self._rows, self._ones)
             if self._plan.on_input is not None:
-                self._by_on_input.addmm_(self._on_input, self._inputs[t])
+                self._by_on_input.addmm_(self._inputs[t].mT, self._on_input.mT)
                 if needs_inputs:
-                    torch.mm(self._on_input.mT, self._weights.on_input, out=self.by_inputs[t])
+                    torch.mm(self._on_input.mT, self._weights.on_input.mT, out=self.by_inputs[t])
             if t == 0:  # the state before it is zero whatever the weights
                 return
             own = self._through_products(steps[t], STATE, found)
@@ -213,8 +213,8 @@ class BackwardPass:
         """Return the gradient by a source once that of the products with it is added."""
         grad = found.get(name, self._zero)
         for product in self._products_of[name]:
-            product.gradient.addmm_(product.rows, step.sources[name].mT)
-            grad = torch.addmm(grad, product.transposed, product.rows)
+            product.gradient.addmm_(step.sources[name], product.rows.mT)
+            grad = torch.addmm(grad, product.weight, product.rows)
         return grad
 
 

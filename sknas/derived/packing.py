@@ -26,9 +26,9 @@ class ScanWeights(NamedTuple):
         Of the nodes in the proposal.
     bias : Tensor of shape (n_pieces * hidden,)
         Of all projections.
-    on_input : Tensor of shape (rows, n_inputs)
-        Of the product with the input; without rows where there is none.
-    on_sources : tuple of Tensor of shape (rows, hidden)
+    on_input : Tensor of shape (n_inputs, rows)
+        Of the product with the input; without columns where there is none.
+    on_sources : tuple of Tensor of shape (hidden, rows)
         Of each further product.
     """
 
@@ -71,8 +71,7 @@ def pack_weights(
         for key, terms in product.terms:
             first, *others = (projections[key].weights[term] for term in terms)
             columns.append(_apart(sum(others, start=first), projections[key].n_pieces))
-        weight = torch.cat(columns, dim=1)  # (fan_in, rows)
-        return _times(weight, product.scales, scales).mT.contiguous()
+        return _times(torch.cat(columns, dim=1), product.scales, scales)  # (fan_in, rows)
 
     bias = [_apart(projections[key].bias, projections[key].n_pieces) for key in plan.projections]
     own = [node.scales for node in plan.nodes if node.scales is not None]

@@ -67,7 +67,7 @@ class Projector:
             # One product of all steps pays for few sequences; that of many only leaves the cache.
             if n_sequences < _FEW:
                 base, rows = self._place(plan.on_input.start, plan.on_input.stop)
-                flat = torch.addmm(base[:, 0], inputs.flatten(0, 1), weights.on_input.mT)
+                flat = torch.addmm(base[:, 0], inputs.flatten(0, 1), weights.on_input)
                 self._inputs = flat.unflatten(0, inputs.shape[:2]).mT.unbind(0)  # (rows, batch)
                 self._project = rows.copy_
 
@@ -94,9 +94,10 @@ class Projector:
 
     def _product(self, product: Product, weight: Tensor) -> Callable[[Tensor], Tensor]:
         base, rows = self._place(product.start, product.stop)
+        transposed = weight.mT.contiguous()  # (rows, fan_in)
         if product.is_first:
-            return partial(torch.addmm, base, weight, out=rows)
-        return partial(rows.addmm_, weight)
+            return partial(torch.addmm, base, transposed, out=rows)
+        return partial(rows.addmm_, transposed)
 
 
 def _leave_as_it_is(inputs: Tensor) -> Tensor:

@@ -58,7 +58,10 @@ class Activation(ABC):
         """
 
 
-# The backward kernels are those that torch's own gradient of each function runs.
+# The kernels that torch's own gradient of each function runs.
+_TANH_BACKWARD = torch.ops.aten.tanh_backward.grad_input
+_SIGMOID_BACKWARD = torch.ops.aten.sigmoid_backward.grad_input
+_RELU_BACKWARD = torch.ops.aten.threshold_backward.grad_input
 
 
 class _Identity(Activation):
@@ -81,7 +84,7 @@ class _Tanh(Activation):
         return x.tanh_()
 
     def backward(self, grad: Tensor, value: Tensor, out: Tensor) -> None:
-        torch.ops.aten.tanh_backward.grad_input(grad, value, grad_input=out)
+        _TANH_BACKWARD(grad, value, grad_input=out)
 
 
 class _Sigmoid(Activation):
@@ -92,7 +95,7 @@ class _Sigmoid(Activation):
         return x.sigmoid_()
 
     def backward(self, grad: Tensor, value: Tensor, out: Tensor) -> None:
-        torch.ops.aten.sigmoid_backward.grad_input(grad, value, grad_input=out)
+        _SIGMOID_BACKWARD(grad, value, grad_input=out)
 
 
 class _Relu(Activation):
@@ -103,7 +106,7 @@ class _Relu(Activation):
         return x.relu_()
 
     def backward(self, grad: Tensor, value: Tensor, out: Tensor) -> None:
-        torch.ops.aten.threshold_backward.grad_input(grad, value, 0, grad_input=out)
+        _RELU_BACKWARD(grad, value, 0, grad_input=out)
 
 
 IDENTITY, TANH, SIGMOID, RELU = _Identity(), _Tanh(), _Sigmoid(), _Relu()

@@ -147,6 +147,17 @@ def test_without_gradients_the_states_are_the_same(name, n_sequences, mode):
 
 
 @every_cell
+@pytest.mark.parametrize("n_sequences", [FEW, 64])
+def test_a_single_step_is_one_of_the_formulas(name, n_sequences):
+    cell, inputs = build(name), sequence(n_sequences, 1).requires_grad_()
+    wanted = [inputs, *cell.parameters()]
+    theirs = gradients(fixed_states(cell, inputs), wanted)
+    assert_same(gradients(cell(inputs), wanted), theirs, 1e-10)
+    with torch.no_grad():
+        assert_same([cell(inputs)], theirs[:1], 1e-12)
+
+
+@every_cell
 def test_the_plain_loop_computes_the_same(name):
     cell, inputs = build(name), sequence()
     plain = RecurrentCell.forward(cell, inputs, presence())
