@@ -54,6 +54,8 @@ def weight_step(
         not taken.
     """
     past, target, weight = batch
+    if not weight.any():  # a step would decay weights for samples that are to teach nothing
+        return WeightStep(0.0, 0.0)
     parameters = learner.learning_weights()
     loss = objective.estimate(learner.supernet(past), target, weight)
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)

@@ -354,6 +354,8 @@ class DerivedNet(_QuietNet):
         del fit_params
         self.check_time()
         past, target, weight = batch
+        if not weight.any():  # a step would decay weights for samples that are to teach nothing
+            return {"loss": torch.zeros(()), "y_pred": None}
         with self.dropout.applied_to(self.module_):
             loss = self.objective.estimate(self.module_(past), target, weight)
         self.optimizer_.zero_grad(set_to_none=True)
