@@ -14,6 +14,8 @@ __all__ = ["BestWeights"]
 
 State = dict[str, Tensor]
 
+_MOST_WORSE = 0.01  # share of the best loss
+
 
 class BestWeights:
     """Keeps the weights of the epoch that validated best, and the mean of all from there on.
@@ -22,7 +24,7 @@ class BestWeights:
     of validation samples would choose another epoch. The mean of the weights over the flat part is
     chosen by nobody, and usually predicts as well as any of them or better (Izmailov et al. 2018,
     arXiv:1803.05407). So it is the result, unless it is worse on validation by more than a
-    standard error of the paired differences.
+    standard error of the paired differences, or by more than a hundredth.
 
     Parameters
     ----------
@@ -77,7 +79,8 @@ class BestWeights:
             self._network.load_state_dict(self._mean)
             each = self._probe.each(self._network)
             worse = self._probe.mean(each) - self._probe.mean(self._best_each)
-            if worse <= self._probe.standard_error(self._best_each - each):
+            error = self._probe.standard_error(self._best_each - each)
+            if worse <= min(error, _MOST_WORSE * self.loss):
                 self.loss = self._probe.mean(each)
                 self.best_epoch += (self._n_in_mean - 1) // 2
                 return
