@@ -37,7 +37,6 @@ MIN_EPOCH_STEPS = 40
 MAX_EPOCH_STEPS = 100
 PATIENCE_STEPS = 400
 MAX_NORM = 1.0
-N_UNITS = 64
 SMALL_DATA = 5000
 SMALL_DATA_DROPOUT = 0.3
 FEW_SEPARATE = 250  # forecasts that share no step; with fewer, weights decay at the full rate
@@ -128,7 +127,7 @@ def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> Sear
         settings.operations,
         settings.max_nodes,
         settings.max_params,
-        N_UNITS if settings.hidden_size == "auto" else int(settings.hidden_size),
+        _n_units(problem, settings),
         settings.n_layers + 1,
         tuple(n for n in lengths if 1 <= n <= shape.lookback),
         problem.channel_mode,
@@ -200,13 +199,24 @@ def _dropout(problem: Problem, settings: Settings) -> float:
 def resolve_refit(problem: Problem, settings: Settings) -> str:
     """Return whether to go on from searched weights, begin anew, or both.
 
-    On little data chance decides between searched weights and new ones, and a training costs
-    little. On much, searched weights are those of the epoch that validated best by chance, and a
-    training that begins anew ends at the mean of its best epochs.
+    Validation chooses between searched weights and new ones where a training costs little. Where
+    many channels share a network a step costs much, and a training that begins anew ends at the mean
+    of its best epochs, as good as any.
     """
     if settings.refit != "auto":
         return settings.refit
-    return "both" if _n_sequences(problem) < SMALL_DATA else "scratch"
+    return "scratch" if _is_costly(problem) else "both"
+
+
+def _n_units(problem: Problem, settings: Settings) -> int:
+    if settings.hidden_size != "auto":
+        return int(settings.hidden_size)
+    return 64 if _n_sequences(problem) < SMALL_DATA or _is_costly(problem) else 128
+
+
+def _is_costly(problem: Problem) -> bool:
+    """Say whether data are many, and every sample is a sequence for each of its channels."""
+    return _n_sequences(problem) >= SMALL_DATA and _sequences_each(problem) > 1
 
 
 def _n_sequences(problem: Problem) -> int:

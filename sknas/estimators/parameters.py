@@ -111,7 +111,8 @@ _SHARED = """\
     max_nodes : int, default=12
         Largest number of nodes over all cells; 0 is the linear seed alone. ``"dag"`` needs 2.
     hidden_size : int or "auto", default="auto"
-        Width of the states of a new branch; ``"auto"`` is 64.
+        Width of the states of a new branch; ``"auto"`` is 64, and 128 where at least 5000 sequences
+        are trained on and a sample is one sequence, not one for each of its channels.
     n_layers : int, default=1
         Growth may give a branch up to this many layers and one more, each as a move; a search
         starts with one. With a named `genotype` every branch has just this many.
@@ -217,8 +218,8 @@ _SHARED = """\
         classification and a shuffle for tabular regression.
     refit : {"auto", "inherit", "scratch", "both"}, default="auto"
         Whether the derived network goes on from the searched weights, is trained anew, or both,
-        and validation chooses. ``"auto"`` is both where fewer than 5000 sequences are trained on,
-        else it is trained anew. A warm start with ``"both"`` only inherits.
+        and validation chooses. ``"auto"`` is both, but that it is trained anew where at least 5000
+        sequences are trained on and a sample is one for each of its channels. A warm start with ``"both"`` only inherits.
     refit_full : bool, default=False
         Train on over all samples at the end, those that validated and those in gaps between splits
         included, for as long as validation found best.
