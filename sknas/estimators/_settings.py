@@ -200,8 +200,8 @@ def resolve_refit(problem: Problem, settings: Settings) -> str:
     """Return whether to go on from searched weights, begin anew, or both.
 
     Validation chooses between searched weights and new ones where a training costs little. Where
-    many channels share a network a step costs much, and a training that begins anew ends at the mean
-    of its best epochs, as good as any.
+    many channels share a network a step costs much, and a training that begins anew ends at the
+    mean of its best epochs, as good as any.
     """
     if settings.refit != "auto":
         return settings.refit
