@@ -70,13 +70,11 @@ def mixing_weights(node, edge):
     return dict(zip(open_, weights, strict=False))
 
 
-def projected(node, s, x=None):
-    """Return c and e of each unit side by side, of the source and, at the first node, x."""
-    pieces = []
-    for piece in (node.projections[f"both_{i}"] for i in (0, 1)):
-        from_x = 0.0 if x is None else x @ piece.weights["input_right"]
-        pieces.append(from_x + s @ piece.weights["left"] + piece.bias)
-    return torch.stack(pieces, dim=-1).flatten(1)
+def side_by_side(node, term):
+    """Return the weights, or the bias, of both pieces, c and e of a unit as neighbours."""
+    pieces = [node.projections[f"both_{i}"] for i in (0, 1)]
+    parts = [piece.bias if term == "bias" else piece.weights[term] for piece in pieces]
+    return torch.stack(parts, dim=-1).flatten(-2)
 
 
 def node_value(node, values):
@@ -85,11 +83,11 @@ def node_value(node, values):
     An auxiliary skip adds its weight times each edge's source.
     """
     edges = [edge for edge in range(len(node.sources)) if node.is_open[:, edge].any()]
-    total = 0.0
+    total, matrix, bias = 0.0, side_by_side(node, "left"), side_by_side(node, "bias")
     for edge in edges:
         s = values[node.sources[edge]]
         for name, weight in mixing_weights(node, edge).items():
-            value = highway(s, projected(node, s), name.removeprefix("highway_"))
+            value = highway(s, s @ matrix + bias, name.removeprefix("highway_"))
             total = total + weight * node.births[edge] * value / len(edges)
         total = total + node.skip_weight * s / len(edges)
     return total

@@ -39,7 +39,7 @@ from sknas.supernet import (
     SoftmaxRelaxation,
 )
 from sknas.supernet.sampling import sampling
-from tests.oracles.highway_dag import highway, node_value, projected
+from tests.oracles.highway_dag import highway, node_value, side_by_side
 from tests.tiny import (
     batch,
     branch,
@@ -98,7 +98,9 @@ def slow_states(cell, inputs, state_bound=4.0):
     for x in inputs:
         h = h.clamp(-state_bound, state_bound)
         first = cell.nodes[0]
-        values = {"s0": first.births * highway(h, projected(first, h, x), "tanh")}
+        projected = h @ side_by_side(first, "left") + x @ side_by_side(first, "input_right")
+        projected = projected + side_by_side(first, "bias")
+        values = {"s0": first.births * highway(h, projected, "tanh")}
         h = 0.0
         for node in list(cell.nodes)[1:]:
             if isinstance(node, DagNode):
@@ -106,7 +108,8 @@ def slow_states(cell, inputs, state_bound=4.0):
             else:
                 (name,), (source,) = node.operations, node.open_sources(0)
                 s = values[source]
-                value = highway(s, projected(node, s), name.removeprefix("highway_"))
+                projected = s @ side_by_side(node, "left") + side_by_side(node, "bias")
+                value = highway(s, projected, name.removeprefix("highway_"))
                 values[node.name] = node.births * value
             h = h + node.output_weight * values[node.name]
         states.append(h)
