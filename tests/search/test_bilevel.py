@@ -81,6 +81,15 @@ def test_while_the_newborn_learn_alone_the_others_rest():
     assert any(changed(rest, rest_before))
 
 
+def test_a_batch_without_weight_changes_nothing():
+    one = learner(weight_decay=0.5)
+    weight_step(one, batch(), OBJECTIVE, 1.0)  # moments that would carry on by themselves
+    before = everything(one)
+    past, target, weight = batch()
+    assert weight_step(one, (past, target, torch.zeros_like(weight)), OBJECTIVE, 1.0).loss == 0.0
+    assert same(everything(one), before)
+
+
 def test_no_step_leaves_a_gradient_behind():
     one = learner()
     weight_step(one, batch(), OBJECTIVE, 1.0)

@@ -1,0 +1,115 @@
+"""What "auto" means depends on the data, and is what the same number given by hand would be."""
+
+import numpy as np
+import pytest
+import torch
+
+from sknas.search.decay import decay_groups
+from tests.small import normal, regressor
+
+N_CHANNELS, LOOKBACK = 3, 16
+LEARNS = {"genotype": "rnn", "linear_seed": False, "learning_rate": 0.02, "max_epochs": 8}
+NETWORK = {**LEARNS, "channel_mode": "independent"}
+
+
+def windows(n_rows, n_channels=N_CHANNELS, horizon=2):
+    time = np.arange(n_rows)[:, None] + np.arange(n_channels)
+    series = np.sin(2 * np.pi * time / 8) + 0.05 * normal(n_rows, n_channels)
+    both = np.lib.stride_tricks.sliding_window_view(series, LOOKBACK + horizon, axis=0)
+    both = both.swapaxes(1, 2)
+    return both[:, :LOOKBACK], both[:, LOOKBACK:]
+
+
+def fitted(data, **parameters):
+    return regressor(**{**NETWORK, **parameters}).fit(*data)
+
+
+def weights(model):
+    return [p.numpy().tobytes() for p in model.module_.parameters()]
+
+
+def last_branch(model):
+    return model.module_.trunk.branches[-1]
+
+
+def test_few_windows_decay_at_the_full_rate():
+    data = windows(120)
+    auto, full, none = (weights(fitted(data, weight_decay=decay)) for decay in ("auto", 1.0, 0.0))
+    assert auto == full
+    assert auto != none
+
+
+def test_more_windows_decay_less_and_longer_horizons_more(monkeypatch):
+    seen = []
+
+    def noted(parameters, weight_decay):
+        seen.append(weight_decay)
+        return decay_groups(parameters, weight_decay)
+
+    monkeypatch.setattr("sknas.training.nets.decay_groups", noted)
+
+    def decay(n_rows, horizon):
+        fitted(windows(n_rows, horizon=horizon), max_epochs=1, batch_size=1024)
+        return seen.pop()
+
+    assert 0 < decay(3000, 1) < decay(1500, 1) < decay(1500, 4) <= 1.0
+    # Proportional to the horizon over the number of windows: the split's gaps are a few of them.
+    assert decay(3000, 2) == pytest.approx(2 * decay(3000, 1), rel=0.02)
+
+
+def test_a_table_does_not_decay():
+    X = normal(80, 4)
+    data = X, X[:, 0]
+    auto, none, full = (
+        weights(regressor(**LEARNS, weight_decay=decay).fit(*data)) for decay in ("auto", 0.0, 1.0)
+    )
+    assert auto == none
+    assert auto != full
+
+
+def test_forecasts_read_four_segments_and_answers_to_sequences_more():
+    X, Y = windows(90)
+    forecast = fitted((X, Y))
+    answer = regressor(**LEARNS).fit(X, X[:, -1, 0])
+    assert last_branch(forecast).segment_length == LOOKBACK // 4
+    assert last_branch(answer).segment_length < LOOKBACK // 4
+
+
+def test_without_gains_channels_that_look_alike_are_forecast_alike():
+    X, Y = windows(120)
+    past = torch.from_numpy(normal(5, 1, LOOKBACK)).expand(5, N_CHANNELS, LOOKBACK)
+    shared, own = (fitted((X, Y), weight_decay=0.0, channel_gains=gains) for gains in (False, True))
+    spread = [model.module_(past).std(dim=1).max() for model in (shared, own)]
+    assert spread[0] < 1e-12
+    assert spread[1] > 1e-6
+    assert shared.n_params_ == own.n_params_ - N_CHANNELS * 4
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "channel_mode", "width", "stages"),
+    [
+        (200, "independent", 64, {"derived", "trained", "retrained"}),
+        (2200, "independent", 64, {"retrained"}),
+        (6500, "mixed", 128, {"derived", "trained", "retrained"}),
+    ],
+)
+def test_width_and_retraining_follow_the_number_and_kind_of_sequences(
+    n_rows, channel_mode, width, stages
+):
+    model = fitted(
+        windows(n_rows, horizon=1),
+        genotype=None,
+        initial_genotype="rnn",
+        max_nodes=1,
+        hidden_size="auto",
+        channel_mode=channel_mode,
+        search_epochs=2,
+        max_epochs=1,
+        batch_size=512,
+    )
+    found = set(model.search_report_.stages.index)
+    assert found & {"derived", "trained", "retrained"} == stages
+    given = fitted(windows(90), hidden_size="auto", max_epochs=1)
+    assert last_branch(given).hidden_size == 64
+    assert {branch.hidden_size for branch in model.genotype_.branches} <= {width}
+    assert max(event["n_params"] for event in model.growth_events_) > width**2
