@@ -68,7 +68,7 @@ def test_a_table_does_not_decay():
 
 
 def test_forecasts_read_four_segments_and_answers_to_sequences_more():
-    X, Y = windows(90)
+    X, Y = windows(90, horizon=1)
     forecast = fitted((X, Y))
     answer = regressor(**LEARNS).fit(X, X[:, -1, 0])
     assert last_branch(forecast).segment_length == LOOKBACK // 4
