@@ -30,7 +30,8 @@ __all__ = [
     "resolve_refit",
 ]
 
-SEARCH_STEPS = 1000
+SEARCH_STEPS = 3000
+COSTLY_SEARCH_STEPS = 1000
 TRAIN_STEPS = 2000
 FRESH_STEPS = 3000
 MIN_EPOCH_STEPS = 40
@@ -148,9 +149,10 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
     def epochs(wanted: int | str, auto_steps: int) -> int:
         return max(1, -(-auto_steps // n_steps)) if wanted == "auto" else int(wanted)
 
+    search_steps = COSTLY_SEARCH_STEPS if _is_costly(problem) else SEARCH_STEPS
     budget = math.inf if settings.time_budget is None else settings.time_budget
     return Schedule(
-        epochs(settings.search_epochs, SEARCH_STEPS),
+        epochs(settings.search_epochs, search_steps),
         epochs(settings.max_epochs, TRAIN_STEPS),
         epochs(settings.max_epochs, FRESH_STEPS),
         n_steps,

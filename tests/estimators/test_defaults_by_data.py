@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sknas.search.decay import decay_groups
+from sknas.training import Schedule
 from tests.small import normal, regressor
 
 N_CHANNELS, LOOKBACK = 3, 16
@@ -113,3 +114,18 @@ def test_width_and_retraining_follow_the_number_and_kind_of_sequences(
     assert last_branch(given).hidden_size == 64
     assert {branch.hidden_size for branch in model.genotype_.branches} <= {width}
     assert max(event["n_params"] for event in model.growth_events_) > width**2
+
+
+@pytest.mark.parametrize(("n_rows", "is_short"), [(200, False), (2200, True)])
+def test_a_search_is_short_where_a_step_is_costly(monkeypatch, n_rows, is_short):
+    made = []
+
+    def noted(*arguments):
+        made.append(Schedule(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("sknas.estimators._settings.Schedule", noted)
+    fitted(windows(n_rows, horizon=1), search_epochs="auto", batch_size=512, max_epochs=1)
+    n_steps = made[0].search_epochs * made[0].n_epoch_steps
+    assert (n_steps <= 1100) == is_short
+    assert n_steps >= 1000
