@@ -51,6 +51,21 @@ class Objective(ABC):
             Losses.
         """
 
+    def per_target(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the losses that `per_sample` is the mean of, where a sample has several targets.
+
+        Parameters
+        ----------
+        output, target : Tensor
+            As in `per_sample`.
+
+        Returns
+        -------
+        Tensor of shape (batch, targets), or (batch, 1) where targets have no loss of their own
+            Losses.
+        """
+        return self.per_sample(output, target).unsqueeze(1)
+
     def mean(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """Return the weighted mean loss of a batch.
 
@@ -113,6 +128,10 @@ class RegressionObjective(Objective):
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """Return means over targets and steps."""
         return self.each(output, target).mean(dim=(1, 2))
+
+    def per_target(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return means over steps."""
+        return self.each(output, target).mean(dim=2)
 
 
 class MeanSquared(RegressionObjective):
@@ -182,17 +201,35 @@ class Masked(Objective):
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """Return sums over the targets that are there, in units of their mean number."""
+        return self._each(output, target).mean(dim=(1, 2)) / self.share
+
+    def per_target(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return sums over the steps that are there, in units of their mean number."""
+        return self._each(output, target).mean(dim=2) / self.share
+
+    def _each(self, output: Tensor, target: Tensor) -> Tensor:
         is_known = ~target.isnan()
         each = self.objective.each(output, torch.where(is_known, target, 0.0))
-        return torch.where(is_known, each, 0.0).mean(dim=(1, 2)) / self.share
+        return torch.where(is_known, each, 0.0)
 
 
 class CrossEntropy(Objective):
-    """Negative log-likelihood of the true class under a softmax of the logits."""
+    """Negative log-likelihood of the true class under a softmax of the logits.
+
+    Parameters
+    ----------
+    smoothing : float, default=0.0
+        Share of each label that is spread evenly over all classes (Szegedy et al. 2016).
+    """
+
+    def __init__(self, smoothing: float = 0.0) -> None:
+        self.smoothing = smoothing
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """Return cross entropies."""
-        return functional.cross_entropy(output[:, :, 0], target, reduction="none")
+        return functional.cross_entropy(
+            output[:, :, 0], target, reduction="none", label_smoothing=self.smoothing
+        )
 
 
 REGRESSION_LOSSES: dict[str, type[RegressionObjective]] = {

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from sknas.blocks.objective import Objective
 
-__all__ = ["Batch", "WindowData", "epoch_batches", "losses", "outputs"]
+__all__ = ["Batch", "WindowData", "epoch_batches", "losses", "n_samples", "outputs"]
 
 _N_BATCH = 512
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -48,6 +48,24 @@ class WindowData:
             past, target and weight of those samples.
         """
         return self.past[index], self.target[index], self.weight[index]
+
+
+def n_samples(weight: Tensor) -> float:
+    """Return how many samples of equal weight some weights amount to.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (n,)
+        Sample weights, not all zero.
+
+    Returns
+    -------
+    float
+        Their sum where they are whole numbers, a sample of weight k being k of them; otherwise the
+        square of the sum over the sum of squares (Kish 1965), which has no unit.
+    """
+    counts = weight if (weight == weight.round()).all() else weight.square()
+    return float(weight.sum().square() / counts.sum())
 
 
 def epoch_batches(
@@ -131,6 +149,8 @@ def losses(
     index: Tensor,
     objective: Objective,
     batch_size: int = _N_BATCH,
+    *,
+    by_target: bool = False,
 ) -> Tensor:
     """Return each sample's loss, unweighted.
 
@@ -146,16 +166,19 @@ def losses(
         The loss.
     batch_size : int, default=512
         Samples a batch.
+    by_target : bool, default=False
+        Whether to keep the losses of a sample's targets apart.
 
     Returns
     -------
-    Tensor of shape (n,)
+    Tensor of shape (n,), or (n, targets)
         Losses.
     """
+    loss = objective.per_target if by_target else objective.per_sample
 
     def made(part: Tensor) -> Tensor:
         # A classifier's outputs are as wide as there are classes, so never of all samples at once.
-        return objective.per_sample(network(data.past[part]), data.target[part])
+        return loss(network(data.past[part]), data.target[part])
 
     return _gathered(made, index, batch_size)
 

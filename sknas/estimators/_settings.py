@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 SEARCH_STEPS = 3000
-COSTLY_SEARCH_STEPS = 1000
+SHORT_SEARCH_STEPS = 1000
 TRAIN_STEPS = 2000
 FRESH_STEPS = 3000
 MIN_EPOCH_STEPS = 40
@@ -149,7 +149,9 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
     def epochs(wanted: int | str, auto_steps: int) -> int:
         return max(1, -(-auto_steps // n_steps)) if wanted == "auto" else int(wanted)
 
-    search_steps = COSTLY_SEARCH_STEPS if _is_costly(problem) else SEARCH_STEPS
+    # Steps on all samples go as far as more steps on some of them.
+    is_short = _is_costly(problem) or n_batches == 1
+    search_steps = SHORT_SEARCH_STEPS if is_short else SEARCH_STEPS
     budget = math.inf if settings.time_budget is None else settings.time_budget
     return Schedule(
         epochs(settings.search_epochs, search_steps),

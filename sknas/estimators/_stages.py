@@ -17,11 +17,18 @@ from torch import Tensor, nn
 
 from sknas.blocks import NetworkShape
 from sknas.blocks.carrying import carried_forward
-from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork, average_networks
 from sknas.reporting import SearchReport
 from sknas.search import Move
-from sknas.training import Phase, Problem, is_clear_gain, make_probe, mean_loss, validation_losses
+from sknas.training import (
+    Phase,
+    Problem,
+    is_clear_gain,
+    is_likely_gain,
+    make_probe,
+    mean_loss,
+    validation_losses,
+)
 
 __all__ = ["Account", "Outcome", "Stage", "Stages", "ValidationLoss"]
 
@@ -224,8 +231,7 @@ class Stages:
 
     def __init__(self, problem: Problem, seed: DerivedNetwork, seconds: float) -> None:
         self.problem = problem
-        self._seed_losses = validation_losses(seed, problem)
-        loss = mean_loss(self._seed_losses, problem)
+        loss = mean_loss(validation_losses(seed, problem), problem)
         self.seed = Stage("seed", seed, loss, seed.n_params, seconds)
         naive = Stage("naive", None, _naive_loss(problem), 0, 0.0)
         self.account = Account(stages=[naive, self.seed])
@@ -304,8 +310,8 @@ class Stages:
         A gain is clear where it exceeds half a percent and two standard errors of the paired
         differences of roots of the losses, whose tails are lighter; more than two where the best
         of several networks is offered, so that chance passes no more often (Bonferroni). Where
-        samples overlap, the error is that of blocks of losses as long as a window, which
-        overstates it, so one is asked for.
+        samples overlap, validation holds few windows that do not, and half a percent has to be
+        gained at odds of two to one.
 
         Parameters
         ----------
@@ -327,16 +333,18 @@ class Stages:
             return loss + size_penalty * stage.n_params / n_most
 
         best = min(offers, key=price)
-        n_errors = _n_errors(len(offers)) if make_probe(self.problem).n_overlapping == 1 else 1.0
+        n_errors = _n_errors(len(offers))
         preferred = (self._unflattered(best, has_prices=size_penalty > 0), best)
         return next((stage for stage in preferred if self._is_clear(stage, n_errors)), self.seed)
 
     def _is_clear(self, stage: Stage, n_errors: float) -> bool:
         """Say whether a network is clearly better than the seed."""
-        losses = self._losses(stage)
-        return is_clear_gain(
-            self._seed_losses, losses, self.problem, share=0.005, n_errors=n_errors
-        )
+        problem, share = self.problem, 0.005
+        if make_probe(problem).n_overlapping > 1:
+            before, after = (self._losses(own, by_target=True) for own in (self.seed, stage))
+            return is_likely_gain(before, after, problem, share=share)
+        before, after = self._losses(self.seed), self._losses(stage)
+        return is_clear_gain(before, after, problem, share=share, n_errors=n_errors)
 
     def _unflattered(self, best: Stage, *, has_prices: bool) -> Stage:
         """Return the mean of trainings, or what was trained anew, for one not clearly better.
@@ -358,10 +366,10 @@ class Stages:
         before, after = self._losses(other), self._losses(one)
         return is_clear_gain(before, after, self.problem, share=0.0, n_errors=n_errors)
 
-    def _losses(self, stage: Stage) -> Tensor:
+    def _losses(self, stage: Stage, *, by_target: bool = False) -> Tensor:
         if stage.network is None:
             raise RuntimeError("internal error: a stage without a network was offered.")
-        return validation_losses(stage.network, self.problem)
+        return validation_losses(stage.network, self.problem, by_target=by_target)
 
 
 def _n_errors(n_offers: int) -> float:
@@ -389,12 +397,9 @@ def _naive_loss(problem: Problem) -> float:
             minlength=problem.n_classes,
         )
         shares = (counts + 1e-9).log().to(weight.dtype).log_softmax(dim=0)
-        total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
-        return float(-(shares[target] * weight).sum() / total)
-    return mean_loss(
-        losses(_LastValue(problem.shape), problem.data, problem.validation, problem.objective),
-        problem,
-    )
+        outputs = shares.expand(len(target), -1).unsqueeze(2)
+        return float(problem.judge.mean(outputs, target, weight))
+    return mean_loss(validation_losses(_LastValue(problem.shape), problem), problem)
 
 
 class _LastValue(nn.Module):

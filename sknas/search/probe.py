@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sknas.blocks import Objective, WindowData
-from sknas.blocks.window_data import losses, outputs
+from sknas.blocks.window_data import losses, n_samples, outputs
 from sknas.edits import Edit, removals_by_choice
 from sknas.search.state import Removal
 from sknas.supernet import Supernet
@@ -82,13 +82,14 @@ class Probe:
     def standard_error(self, gains: Tensor) -> float:
         """Return the standard error of the mean of paired differences of losses.
 
-        Where samples overlap it is that of the means of blocks as long as the overlap. Otherwise a
-        sample of weight k counts as k samples, and where weights are no whole numbers, the error
-        is that of a weighted mean. Of what amounts to a single sample it is infinite.
+        Where samples overlap it is that of the means of blocks as long as the overlap, those of
+        each target by themselves where losses are kept apart. Otherwise a sample of weight k counts
+        as k samples, and where weights are no whole numbers, the error is that of a weighted mean.
+        Of what amounts to a single sample it is infinite.
 
         Parameters
         ----------
-        gains : Tensor of shape (n_samples,)
+        gains : Tensor of shape (n_samples,), or (n_samples, targets) where samples overlap
             Loss of one network minus loss of another.
 
         Returns
@@ -98,19 +99,26 @@ class Probe:
         """
         weight = self.weight
         total = weight.sum()
-        mean = (gains * weight).sum() / total
-        n_blocks = max(2, len(gains) // self.n_overlapping)
-        if self.n_overlapping <= 1 or len(gains) < n_blocks:
+        if self.n_overlapping <= 1 or len(gains) < 2:
+            number = n_samples(weight)
+            if number <= 1.0:
+                return math.inf
+            mean = (gains * weight).sum() / total
             # Squared weights count each sample once, weights a sample of k as k of them.
             counts = weight if (weight == weight.round()).all() else weight.square()
-            n_samples = total.square() / counts.sum()
-            if n_samples <= 1.0:
-                return math.inf
             square = ((gains - mean).square() * counts).sum() / counts.sum()
-            return float((square / (n_samples - 1.0)).sqrt())
-        pairs = zip(gains.tensor_split(n_blocks), weight.tensor_split(n_blocks), strict=True)
-        residuals = torch.stack([((gain - mean) * w).sum() for gain, w in pairs])
-        return float((residuals.square().sum() * n_blocks / (n_blocks - 1)).sqrt() / total)
+            return float((square / (number - 1.0)).sqrt())
+        columns = gains.view(len(gains), -1)
+        weighted = (columns - weight @ columns.mean(dim=1) / total) * weight[:, None]
+        n_blocks = self.n_blocks
+        residuals = torch.stack([part.sum(dim=0) for part in weighted.tensor_split(n_blocks)])
+        square = residuals.square().sum() / (1.0 - 1.0 / residuals.numel())
+        return float(square.sqrt() / (total * columns.shape[1]))
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks of overlapping samples that count as pieces of evidence; at least two."""
+        return max(2, len(self.index) // self.n_overlapping)
 
     def loss(self, supernet: Supernet, n_samples: int | None = None) -> float:
         """Return the weighted validation loss; infinite where it is not finite.

@@ -19,8 +19,10 @@ _SHARE = 2  # the race takes at most one epoch in two
 _FINAL = 3  # so many contenders race to the end, and what was slow to learn may still win
 # A larger cell must beat a smaller one by this share of the loss, or by as much as that of one if
 # the loss is more: the error of standardised targets is near one and more is likely entropy, in
-# nats, where a hundredth is a per cent of the perplexity.
+# nats, where a hundredth is a per cent of the perplexity. Where a branch gains little in all, that
+# would be to take the smallest always, so that a share of the gain is enough, too.
 _TOLERANCE = 0.01
+_SHARE_OF_GAIN = 0.1
 
 
 def n_contenders(n_cells: int, n_epochs: int, *, is_whole_search: bool = False) -> int:
@@ -198,7 +200,8 @@ class Race:
         if len(ranked) > _FINAL:
             return ranked[: _n_survivors(len(ranked))]
         least = self.contenders[ranked[0]].best
-        limit = least + self.tolerance * min(least, 1.0)
+        gain = max(self.loss_before - least, 0.0)
+        limit = least + min(self.tolerance * min(least, 1.0), _SHARE_OF_GAIN * gain)
         close = [place for place in ranked if self.contenders[place].best <= limit]
         return [min(close, key=lambda place: self.contenders[place].n_params)]
 

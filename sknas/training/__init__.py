@@ -1,7 +1,13 @@
 """Training with skorch: the search's epochs, and the derived network's."""
 
 from sknas.training.batches import float_type, samples_per_step
-from sknas.training.judging import is_clear_gain, make_probe, mean_loss, validation_losses
+from sknas.training.judging import (
+    is_clear_gain,
+    is_likely_gain,
+    make_probe,
+    mean_loss,
+    validation_losses,
+)
 from sknas.training.narrowing import narrow
 from sknas.training.phases import (
     Phase,
@@ -24,6 +30,7 @@ __all__ = [
     "float_type",
     "grow_from",
     "is_clear_gain",
+    "is_likely_gain",
     "make_probe",
     "mean_loss",
     "move_seed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from scipy.stats import t as student_t
 from torch import Tensor, nn
 
 from sknas.blocks.window_data import losses
@@ -15,6 +16,7 @@ from sknas.training.problem import Problem, Schedule
 
 __all__ = [
     "is_clear_gain",
+    "is_likely_gain",
     "make_evidence",
     "make_probe",
     "make_watcher",
@@ -23,9 +25,10 @@ __all__ = [
 ]
 
 _N_EVIDENCE_SAMPLES = 256
+_LIKELY = 2.0 / 3.0
 
 
-def validation_losses(network: nn.Module, problem: Problem) -> Tensor:
+def validation_losses(network: nn.Module, problem: Problem, *, by_target: bool = False) -> Tensor:
     """Return each validation sample's loss.
 
     Parameters
@@ -34,13 +37,16 @@ def validation_losses(network: nn.Module, problem: Problem) -> Tensor:
         What predicts.
     problem : Problem
         Data and split.
+    by_target : bool, default=False
+        Whether to keep the losses of a sample's targets apart.
 
     Returns
     -------
-    Tensor of shape (n_validation,)
+    Tensor of shape (n_validation,), or (n_validation, targets)
         Losses, unweighted.
     """
-    return losses(network, problem.data, problem.validation, problem.objective)
+    data, index = problem.data, problem.validation
+    return losses(network, data, index, problem.judge, by_target=by_target)
 
 
 def mean_loss(each: Tensor, problem: Problem) -> float:
@@ -94,6 +100,37 @@ def is_clear_gain(
     return is_large and mean_loss(gains, problem) > n_errors * probe.standard_error(gains)
 
 
+def is_likely_gain(before: Tensor, after: Tensor, problem: Problem, *, share: float) -> bool:
+    """Say whether the losses of overlapping windows have more likely fallen than not.
+
+    A validation part that holds a long horizon only a few times can hardly make a gain clear, and
+    to be sure of it there would be to prefer, always, what was there before. So the odds must be
+    two to one. What each stretch of time, as long as windows overlap, says of each target is a
+    piece of evidence, and their mean has Student's distribution.
+
+    Parameters
+    ----------
+    before, after : Tensor of shape (n_validation, targets)
+        Losses of two networks.
+    problem : Problem
+        Data and split.
+    share : float
+        Share of the mean loss before that has to be gained, too.
+
+    Returns
+    -------
+    bool
+        Whether the second network is likely better.
+    """
+    gains = before - after
+    mean = mean_loss(gains.mean(dim=1), problem)
+    if not mean > share * mean_loss(before.mean(dim=1), problem):
+        return False
+    probe = make_probe(problem)
+    n_pieces = probe.n_blocks * gains.shape[1]
+    return bool(mean > student_t.ppf(_LIKELY, n_pieces - 1) * probe.standard_error(gains))
+
+
 def make_probe(problem: Problem, n_samples: int | None = None) -> Probe:
     """Return what judges by validation.
 
@@ -112,9 +149,7 @@ def make_probe(problem: Problem, n_samples: int | None = None) -> Probe:
     step = 1 if n_samples is None else max(1, -(-len(problem.validation) // n_samples))
     # Neighbouring windows share all but one step; tabular rows and shuffled samples share none.
     n_overlapping = problem.shape.lookback + problem.shape.horizon - 1 if problem.is_in_time else 1
-    return Probe(
-        problem.data, problem.validation[::step], problem.objective, -(-n_overlapping // step)
-    )
+    return Probe(problem.data, problem.validation[::step], problem.judge, -(-n_overlapping // step))
 
 
 def make_evidence(problem: Problem) -> Evidence:

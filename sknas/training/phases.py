@@ -168,7 +168,7 @@ def solve_seed(problem: Problem, trunk: Trunk[Any], *, is_final: bool = False) -
         )
     elif problem.n_classes:
         solution = solve_logistic_seed(
-            trunk, data, train, validation, problem.n_classes, final=final
+            trunk, data, train, validation, problem.n_classes, problem.judge, final=final
         )
     else:
         solution = solve_ridge_seed(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from sknas.blocks import NetworkShape, Objective, WindowData
+from sknas.blocks import CrossEntropy, NetworkShape, Objective, WindowData
+from sknas.blocks.window_data import n_samples
 
 __all__ = ["Problem", "Schedule"]
 
@@ -102,3 +103,16 @@ class Problem:
     generator: Generator
     n_classes: int = 0
     is_in_time: bool = True
+
+    @property
+    def judge(self) -> Objective:
+        """The loss that validation judges by: the objective, but that no class is ever certain.
+
+        A handful of samples, all of them told apart, cannot say that errors are rarer than one in
+        so many, and yet their log loss falls for as long as a network grows surer of itself. So
+        they are judged together with one sample more, any class of which is as likely: its label
+        is spread evenly over them (a prior of one pseudo-observation).
+        """
+        if not self.n_classes:
+            return self.objective
+        return CrossEntropy(1.0 / (1.0 + n_samples(self.data.weight[self.validation])))

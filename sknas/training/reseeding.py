@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sknas._torch import LBFGS
-from sknas.blocks import Trunk, WindowData
+from sknas.blocks import Objective, Trunk, WindowData
 from sknas.blocks.window_data import outputs
 from sknas.training.problem import Problem
 from sknas.training.ridge_seed import Moments, ridge_solutions, side_by_side, target_groups
@@ -88,11 +88,11 @@ def _moved_logistic(
     )
     start = [torch.from_numpy(part.copy()) for part in old]
     present = [part.clone() for part in start]
-    best, best_loss = start, float(_cross_entropy(problem, validation, start))
+    best, best_loss = start, float(_cross_entropy(problem.judge, validation, start))
     for penalty in _LOGISTIC_PENALTIES:
         # A weaker penalty goes on from where the stronger one ended.
         present = _descend(problem, train, start, present, penalty)
-        loss = float(_cross_entropy(problem, validation, present))
+        loss = float(_cross_entropy(problem.judge, validation, present))
         if loss < best_loss:
             best, best_loss = present, loss
     return best[0].numpy(), best[1].numpy()
@@ -116,7 +116,7 @@ def _descend(
             ((now - then).square().sum() for now, then in zip(moving, center, strict=True)),
             start=torch.zeros((), dtype=torch.float64),
         )
-        loss = _cross_entropy(problem, samples, moving) + penalty / 2 * distance
+        loss = _cross_entropy(problem.objective, samples, moving) + penalty / 2 * distance
         loss.backward()
         return loss
 
@@ -124,7 +124,9 @@ def _descend(
     return [part.detach() for part in moving]
 
 
-def _cross_entropy(problem: Problem, samples: tuple[Tensor, ...], weights: list[Tensor]) -> Tensor:
+def _cross_entropy(
+    objective: Objective, samples: tuple[Tensor, ...], weights: list[Tensor]
+) -> Tensor:
     features, target, weight, rest = samples
     logits = features @ weights[0] + weights[1] + rest
-    return problem.objective.mean(logits[:, :, None], target, weight)
+    return objective.mean(logits[:, :, None], target, weight)

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from sknas.blocks import LinearSeed, Trunk, WindowData
+from sknas.blocks import LinearSeed, Objective, Trunk, WindowData
 
 __all__ = ["design", "seed_learns", "solve_constant_seed", "solve_logistic_seed"]
 
@@ -87,6 +87,7 @@ def solve_logistic_seed(
     train: Tensor,
     validation: Tensor,
     n_classes: int,
+    judge: Objective,
     *,
     final: Tensor | None = None,
 ) -> tuple[FloatArray, FloatArray]:
@@ -102,6 +103,8 @@ def solve_logistic_seed(
         Samples to solve on, and samples that choose the penalty.
     n_classes : int
         Number of classes; those that the samples lack get a small constant probability.
+    judge : Objective
+        The loss that the penalty is chosen by.
     final : Tensor of int64 or None, default=None
         Samples to solve on once the penalty is chosen; None for `train`.
 
@@ -112,24 +115,33 @@ def solve_logistic_seed(
     intercept : ndarray of shape (n_classes,)
         Intercepts of the logits.
     """
-    best: tuple[float, float, LogisticRegression] | None = None
     rows = design(trunk, data, train)
+    strength = _LOGISTIC_STRENGTHS[len(_LOGISTIC_STRENGTHS) // 2]
     if len(np.unique(rows[1])) > 1:
-        for strength in _LOGISTIC_STRENGTHS:
-            model = _logistic(rows, strength)
-            loss = _log_loss(model, design(trunk, data, validation), n_classes)
-            if best is None or loss < best[0]:
-                best = (loss, strength, model)
-    if final is not None:
-        rows = design(trunk, data, final)
-    coef = np.zeros((rows[0].shape[1], n_classes))
-    intercept = np.full(n_classes, -np.log(len(rows[1]) + 1.0))
-    present = np.unique(rows[1])
+        held_out = design(trunk, data, validation)
+        solutions = [_logistic(rows, c, n_classes) for c in _LOGISTIC_STRENGTHS]
+        judged = [_loss(solution, held_out, judge) for solution in solutions]
+        best = int(np.argmin(judged))
+        if final is None:
+            return solutions[best]
+        strength = _LOGISTIC_STRENGTHS[best]
+    return _logistic(rows if final is None else design(trunk, data, final), strength, n_classes)
+
+
+def _logistic(
+    rows: tuple[FloatArray, NDArray[np.int64], FloatArray], strength: float, n_classes: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return coefficients and intercepts of the logits of all classes."""
+    x, y, w = rows
+    present = np.unique(y)
+    coef = np.zeros((x.shape[1], n_classes))
+    intercept = np.full(n_classes, -np.log(len(y) + 1.0))
     if len(present) == 1:
         intercept[present] = 0.0
         return coef, intercept
-    strength = _LOGISTIC_STRENGTHS[len(_LOGISTIC_STRENGTHS) // 2] if best is None else best[1]
-    model = best[2] if best is not None and final is None else _logistic(rows, strength)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(C=strength, max_iter=300).fit(x, y, sample_weight=w)
     if len(present) == 2:
         coef[:, present] = np.stack([-model.coef_[0], model.coef_[0]], axis=1) / 2
         intercept[present] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
@@ -139,13 +151,19 @@ def solve_logistic_seed(
     return coef, intercept
 
 
-def _logistic(
-    rows: tuple[FloatArray, NDArray[np.int64], FloatArray], strength: float
-) -> LogisticRegression:
-    x, y, w = rows
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=strength, max_iter=300).fit(x, y, sample_weight=w)
+def _loss(
+    solution: tuple[FloatArray, FloatArray],
+    rows: tuple[FloatArray, NDArray[np.int64], FloatArray],
+    judge: Objective,
+) -> float:
+    coef, intercept = solution
+    x, y, w = (torch.from_numpy(part) for part in rows)
+    loss = 0.0
+    # Logits are as wide as there are classes, so never of all rows at once.
+    for features, target, weight in zip(*(part.split(_CHUNK) for part in (x, y, w)), strict=True):
+        logits = torch.from_numpy(features.numpy() @ coef + intercept)
+        loss += float(weight @ judge.per_sample(logits.unsqueeze(2), target))
+    return loss
 
 
 def design(
@@ -170,22 +188,3 @@ def design(
     past, target, weight = data.take(index)
     normed, _, _ = trunk.window_norm(past.double())
     return trunk.seed.features(normed).numpy(), target.numpy(), weight.double().numpy()
-
-
-def _log_loss(
-    model: LogisticRegression,
-    rows: tuple[FloatArray, NDArray[np.int64], FloatArray],
-    n_classes: int,
-) -> float:
-    x, y, w = rows
-    column = np.full(n_classes, -1)
-    column[model.classes_] = np.arange(len(model.classes_))
-    loss = 0.0
-    # Probabilities are as wide as there are classes, so never of all rows at once.
-    for start in range(0, len(y), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        place = column[y[part]]
-        probability = model.predict_proba(x[part])[np.arange(len(place)), place]
-        probability = np.where(place < 0, 0.0, probability)
-        loss += float(w[part] @ -np.log(np.maximum(probability, 1e-12)))
-    return loss
