@@ -5,7 +5,7 @@ from sknas.blocks.embedding import CodeEmbedding
 from sknas.blocks.linear_seed import LinearSeed
 from sknas.blocks.objective import REGRESSION_LOSSES, CrossEntropy, Objective
 from sknas.blocks.projection import Projection, apart, side_by_side
-from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND, RecurrentCell, recur
+from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND, RecurrentCell, recur, within
 from sknas.blocks.segments import Segments
 from sknas.blocks.shape import NetworkShape
 from sknas.blocks.trunk import Trunk
@@ -33,4 +33,5 @@ __all__ = [
     "apart",
     "recur",
     "side_by_side",
+    "within",
 ]

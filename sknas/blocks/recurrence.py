@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sknas.genotype import MEMORY, STATE
 
-__all__ = ["MEMORY_BOUND", "STATE_BOUND", "RecurrentCell", "recur"]
+__all__ = ["MEMORY_BOUND", "STATE_BOUND", "RecurrentCell", "recur", "within"]
 
 # A state enters the next step within these bounds. |h| < 1 in a GRU and an LSTM, and |c_t| <= t in
 # an LSTM, so both are exact over a thousand steps, while no genotype can diverge.
@@ -127,3 +127,25 @@ def recur(
         state, memory = new_state, new_memory
         states.append(state)
     return torch.stack(states)  # (n_steps, batch, n_hidden)
+
+
+def within(states: Tensor, bound: float) -> Tensor | None:
+    """Return where states enter the next step as they are, and not as their bound.
+
+    Parameters
+    ----------
+    states : Tensor of any shape
+        States, or memories.
+    bound : float
+        What bounds them.
+
+    Returns
+    -------
+    Tensor of the same shape or None
+        One there, and zero elsewhere; None if it is one everywhere.
+    """
+    if states.numel():
+        least, largest = torch.aminmax(states)
+        if float(least) < -bound or float(largest) > bound:
+            return (states.abs() <= bound).to(states)
+    return None

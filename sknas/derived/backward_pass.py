@@ -127,11 +127,11 @@ class BackwardPass:
         needs_inputs : bool
             Whether to fill `by_inputs`.
         """
-        state_bound = _within(self._states, recurrence.STATE_BOUND)
+        state_bound = recurrence.within(self._states, recurrence.STATE_BOUND)
         memory_bound = None
         if self._plan.memory is not None:
             memories = torch.stack([step.memory for step in steps])
-            memory_bound = _within(memories, recurrence.MEMORY_BOUND)
+            memory_bound = recurrence.within(memories, recurrence.MEMORY_BOUND)
         by_states = grad.mT.contiguous().unbind(0)
         by_state, by_memory = by_states[-1], self._zero
         for t in reversed(range(len(steps))):
@@ -216,14 +216,6 @@ class BackwardPass:
             product.gradient.addmm_(step.sources[name], product.rows.mT)
             grad = torch.addmm(grad, product.weight, product.rows)
         return grad
-
-
-def _within(states: Tensor, bound: float) -> Tensor | None:
-    """Return one where a state enters the next step as it is, else zero; None if all of it does."""
-    least, largest = torch.aminmax(states)
-    if -bound <= float(least) and float(largest) <= bound:
-        return None
-    return (states.abs() <= bound).to(states)
 
 
 def _add(found: Found, name: str, grad: Tensor) -> None:

@@ -102,7 +102,7 @@ class ForecastPass:
         for node in plan.nodes:
             pieces = [self._projector.pieces[place] for place in node.pieces]
             for activation, piece in zip(node.op.activations, pieces, strict=True):
-                self._calls.append(partial(activation.apply_, piece))
+                self._calls.append(partial(activation, piece, out=piece))
             left, right = self._sources[node.left], self._sources[node.right]
             out = torch.empty_like(self._zero)
             # The first call tells where the operation leaves its value.

@@ -10,6 +10,7 @@ from sknas.ops.base import (
     register_op,
     registered_ops,
 )
+from sknas.ops.differentiated import unitwise
 from sknas.ops.highway import Highway
 
 DEFAULT_OPERATIONS = (
@@ -45,4 +46,5 @@ __all__ = [
     "linear",
     "register_op",
     "registered_ops",
+    "unitwise",
 ]

@@ -14,33 +14,20 @@ class Activation(ABC):
     """Interface: a function of each number whose derivative its value tells."""
 
     @abstractmethod
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """Return the value.
 
         Parameters
         ----------
         x : Tensor of any shape
             Where.
+        out : Tensor of the same shape or None, default=None
+            Where to write a value that is not `x` itself; it may be `x`.
 
         Returns
         -------
         Tensor
-            Of the same shape; it may be `x` itself.
-        """
-
-    @abstractmethod
-    def apply_(self, x: Tensor) -> Tensor:
-        """Return the value, written over `x`.
-
-        Parameters
-        ----------
-        x : Tensor of any shape
-            Where.
-
-        Returns
-        -------
-        Tensor
-            `x` itself.
+            Of the same shape: `out`, a new tensor where that is None, or `x`.
         """
 
     @abstractmethod
@@ -50,7 +37,7 @@ class Activation(ABC):
         Parameters
         ----------
         grad : Tensor
-            Gradient by the value.
+            Gradient by the value, or a single number, of shape (), for all of them.
         value : Tensor
             The value.
         out : Tensor
@@ -65,10 +52,8 @@ _RELU_BACKWARD = torch.ops.aten.threshold_backward.grad_input
 
 
 class _Identity(Activation):
-    def __call__(self, x: Tensor) -> Tensor:
-        return x
-
-    def apply_(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        del out
         return x
 
     def backward(self, grad: Tensor, value: Tensor, out: Tensor) -> None:
@@ -77,33 +62,24 @@ class _Identity(Activation):
 
 
 class _Tanh(Activation):
-    def __call__(self, x: Tensor) -> Tensor:
-        return torch.tanh(x)
-
-    def apply_(self, x: Tensor) -> Tensor:
-        return x.tanh_()
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        return torch.tanh(x, out=out)
 
     def backward(self, grad: Tensor, value: Tensor, out: Tensor) -> None:
         _TANH_BACKWARD(grad, value, grad_input=out)
 
 
 class _Sigmoid(Activation):
-    def __call__(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(x)
-
-    def apply_(self, x: Tensor) -> Tensor:
-        return x.sigmoid_()
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        return torch.sigmoid(x, out=out)
 
     def backward(self, grad: Tensor, value: Tensor, out: Tensor) -> None:
         _SIGMOID_BACKWARD(grad, value, grad_input=out)
 
 
 class _Relu(Activation):
-    def __call__(self, x: Tensor) -> Tensor:
-        return torch.relu(x)
-
-    def apply_(self, x: Tensor) -> Tensor:
-        return x.relu_()
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        return torch.relu(x) if out is None else torch.clamp_min(x, 0.0, out=out)
 
     def backward(self, grad: Tensor, value: Tensor, out: Tensor) -> None:
         _RELU_BACKWARD(grad, value, 0, grad_input=out)

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple, TypeVar
 
-import torch
 from torch import Tensor
 
 from sknas.ops.activations import Activation
@@ -32,14 +31,7 @@ class Op(ABC):
     is_modulation : bool
         Whether a zero projection makes the operation return its left operand exactly.
     n_projections : int
-        Pieces of its projection, each as wide as the state. Those of one node that project the
-        same operands want one piece, or the same number.
-    activation : str or None
-        Name of the operation whose value `blend` reads in place of the projection, so that a node
-        computes it once for all that read it; None where there is no such.
-    coefficients : tuple of float or None
-        Factors of the left and the right operand where the operation is such a sum and nothing
-        else, so that a node can make one sum for all such operations; None where it is not.
+        Pieces of its projection, each as wide as the state.
     """
 
     projects_left: ClassVar[bool] = False
@@ -50,8 +42,6 @@ class Op(ABC):
     needs_right: ClassVar[bool] = False
     is_modulation: ClassVar[bool] = False
     n_projections: ClassVar[int] = 1
-    activation: ClassVar[str | None] = None
-    coefficients: ClassVar[tuple[float, float] | None] = None
 
     @property
     def has_projection(self) -> bool:
@@ -81,63 +71,13 @@ class Op(ABC):
             The operands; only what the operation reads is meaningful.
         projected : Tensor of shape (batch, hidden * n_projections)
             ``left @ W_left + right @ W_right + bias`` over the operands it projects. The pieces of
-            one unit are neighbours, so that a wider projection begins with the narrower one.
+            one unit are neighbours.
 
         Returns
         -------
         Tensor of shape (batch, hidden)
             The operation's value.
         """
-
-    def blend(self, left: Tensor, right: Tensor, activated: Tensor) -> Tensor:
-        """Return what `combine` does, of the value of the operation that `activation` names.
-
-        Parameters
-        ----------
-        left, right : Tensor of shape (batch, hidden)
-            The operands.
-        activated : Tensor of shape (batch, hidden)
-            The value of that operation.
-
-        Returns
-        -------
-        Tensor of shape (batch, hidden)
-            The operation's value.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no activation.")
-
-    def add_slopes(
-        self,
-        left: Tensor,
-        right: Tensor,
-        projected: Tensor,
-        value: Tensor,
-        factor: float,
-        totals: tuple[Tensor, Tensor, Tensor],
-    ) -> None:
-        """Add the derivatives of each unit's value to others; by default autograd finds them.
-
-        The value of a unit depends on that unit's entries alone, so that they are as many numbers
-        as there are entries.
-
-        Parameters
-        ----------
-        left, right, projected : Tensor
-            As given to `combine` or `blend`, or with further axes before theirs.
-        value : Tensor of shape (..., batch, hidden)
-            What it returned.
-        factor : float
-            What the derivatives are multiplied by.
-        totals : tuple of Tensor
-            What those by left, right and projected are added to, shaped like these.
-        """
-        del value
-        with torch.inference_mode(mode=False), torch.enable_grad():
-            inputs = [x.detach().clone().requires_grad_() for x in (left, right, projected)]
-            found = torch.autograd.grad(self.combine(*inputs).sum(), inputs, allow_unused=True)
-        for total, slope in zip(totals, found, strict=True):
-            if slope is not None:
-                total.add_(slope, alpha=factor)
 
 
 class OpGradients(NamedTuple):
@@ -159,9 +99,8 @@ class OpGradients(NamedTuple):
 class UnitwiseOp(Op):
     """An operation that treats each number by itself, and says its derivative.
 
-    Its value is a mix of the operands with activated pieces of its projection. A fixed cell that is
-    made of such operations alone has a fast loop over time; one with any other operation is
-    computed, and differentiated, by torch's own means.
+    Its value is a mix of the operands with activated pieces of its projection. The loops over time
+    are written with these; see `unitwise` for an operation that says no derivative.
 
     Attributes
     ----------
@@ -171,7 +110,7 @@ class UnitwiseOp(Op):
         Whether the value is proportional to the operand, all else being what it is.
     """
 
-    activations: ClassVar[tuple[Activation, ...]] = ()
+    activations: tuple[Activation, ...] = ()
     is_linear_left: ClassVar[bool] = False
     is_linear_right: ClassVar[bool] = False
 
@@ -214,7 +153,7 @@ class UnitwiseOp(Op):
         Parameters
         ----------
         grad : Tensor of any shape
-            Gradient by the value.
+            Gradient by the value, or a single number, of shape (), for all of it.
         left, right : Tensor of the same shape
             The operands, as `mix` got them.
         pieces : sequence of Tensor of the same shape
@@ -225,7 +164,7 @@ class UnitwiseOp(Op):
         Returns
         -------
         OpGradients
-            Its tensors may be `grad` itself; they are not changed.
+            Its tensors may be `grad` itself, and of its shape; they are not changed.
         """
 
 

@@ -17,7 +17,6 @@ class First(UnitwiseOp):
     """The identity mapping, a: what keeps a chain of nodes open."""
 
     reads_left = needs_left = is_linear_left = True
-    coefficients = (1.0, 0.0)
 
     def mix(
         self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
@@ -39,7 +38,6 @@ class Second(UnitwiseOp):
     """The right operand, b."""
 
     reads_right = needs_right = is_linear_right = True
-    coefficients = (0.0, 1.0)
 
     def mix(
         self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
@@ -61,7 +59,6 @@ class Add(UnitwiseOp):
     """The sum a + b."""
 
     reads_left = reads_right = True
-    coefficients = (1.0, 1.0)
 
     def mix(
         self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
@@ -121,17 +118,3 @@ class Hadamard(UnitwiseOp):
         """Return the gradient; see `UnitwiseOp`."""
         del pieces, value
         return OpGradients(grad * right, grad * left)
-
-    def add_slopes(
-        self,
-        left: Tensor,
-        right: Tensor,
-        projected: Tensor,
-        value: Tensor,
-        factor: float,
-        totals: tuple[Tensor, Tensor, Tensor],
-    ) -> None:
-        """Add the other operand for each."""
-        del projected, value
-        totals[0].add_(right, alpha=factor)
-        totals[1].add_(left, alpha=factor)

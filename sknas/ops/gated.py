@@ -20,7 +20,6 @@ class Gate(UnitwiseOp):
     projects_left = projects_right = True
     reads_left = reads_right = True
     activations = (SIGMOID,)
-    activation = "lin_sigmoid"
 
     def mix(
         self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
@@ -35,26 +34,6 @@ class Gate(UnitwiseOp):
         del value
         to_right = grad * pieces[0]
         return OpGradients(grad - to_right, to_right, (grad * (right - left),))
-
-    def blend(self, left: Tensor, right: Tensor, activated: Tensor) -> Tensor:
-        """Return the step of that size."""
-        return torch.lerp(left, right, activated)
-
-    def add_slopes(
-        self,
-        left: Tensor,
-        right: Tensor,
-        projected: Tensor,
-        value: Tensor,
-        factor: float,
-        totals: tuple[Tensor, Tensor, Tensor],
-    ) -> None:
-        """Add ``1 - s``, ``s`` and ``s (1 - s) (b - a) = (v - a) (1 - s)`` with the sigmoid s."""
-        del right
-        step, way = projected, value - left
-        totals[0].add_(factor).sub_(step, alpha=factor)
-        totals[1].add_(step, alpha=factor)
-        totals[2].add_(way, alpha=factor).addcmul_(way, step, value=-factor)
 
 
 @register_op("modulate")

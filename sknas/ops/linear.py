@@ -38,38 +38,12 @@ class LinTanh(Linear):
 
     activations = (TANH,)
 
-    def add_slopes(
-        self,
-        left: Tensor,
-        right: Tensor,
-        projected: Tensor,
-        value: Tensor,
-        factor: float,
-        totals: tuple[Tensor, Tensor, Tensor],
-    ) -> None:
-        """Add ``1 - v^2``."""
-        del left, right, projected
-        totals[2].add_(factor).addcmul_(value, value, value=-factor)
-
 
 @register_op("lin_sigmoid")
 class LinSigmoid(Linear):
     """A gate's value, sigmoid(a W_a + b W_b + bias)."""
 
     activations = (SIGMOID,)
-
-    def add_slopes(
-        self,
-        left: Tensor,
-        right: Tensor,
-        projected: Tensor,
-        value: Tensor,
-        factor: float,
-        totals: tuple[Tensor, Tensor, Tensor],
-    ) -> None:
-        """Add ``v (1 - v)``."""
-        del left, right, projected
-        totals[2].add_(value, alpha=factor).addcmul_(value, value, value=-factor)
 
 
 @register_op("lin_relu")
@@ -78,35 +52,9 @@ class LinRelu(Linear):
 
     activations = (RELU,)
 
-    def add_slopes(
-        self,
-        left: Tensor,
-        right: Tensor,
-        projected: Tensor,
-        value: Tensor,
-        factor: float,
-        totals: tuple[Tensor, Tensor, Tensor],
-    ) -> None:
-        """Add one where the value is positive."""
-        del left, right, projected
-        totals[2].add_(value.sign(), alpha=factor)
-
 
 @register_op("lin_identity")
 class LinIdentity(Linear):
     """The plain affine map a W_a + b W_b + bias."""
 
     activations = (IDENTITY,)
-
-    def add_slopes(
-        self,
-        left: Tensor,
-        right: Tensor,
-        projected: Tensor,
-        value: Tensor,
-        factor: float,
-        totals: tuple[Tensor, Tensor, Tensor],
-    ) -> None:
-        """Add one."""
-        del left, right, projected, value
-        totals[2].add_(factor)

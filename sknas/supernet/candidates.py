@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from sknas.ops import Op, get_op
-from sknas.supernet.node_plan import Columns, NodePlan
+from sknas.ops import Activation, UnitwiseOp
+from sknas.supernet.node_plan import NodePlan
 
 __all__ = ["Candidates"]
 
 
-@dataclass
-class _Term:
-    """An operation to evaluate, and what it is multiplied by in the node's value."""
+class _Mixed(NamedTuple):
+    """An operation, the rows of its activated pieces, and its own."""
 
-    op: Op
-    columns: Columns
-    activation: int | None
-    gate: float = 0.0
+    op: UnitwiseOp
+    pieces: tuple[int, ...]
+    row: int
 
 
 class Candidates:
-    """Two operands and a projection in, as few values out as the gated sum can be made of.
+    """Rows that a node's value is a weighted sum of: what it is given, and what that is made into.
 
-    Those that only add the operands need none of their own, and those that read the same activation
-    of the projection share it.
+    The pieces of all projections and the two operands are given. Each activation of a piece is
+    computed once, for all operations that read it. A candidate has a row of its own unless its
+    value is another row, as that of an activation is, or the sum of the operands.
 
     Parameters
     ----------
@@ -36,95 +37,86 @@ class Candidates:
 
     Attributes
     ----------
-    mixture : Tensor of shape (2 + n_values,)
-        What operands and values are multiplied by in the node's value, the skip included.
+    n_given, n_rows : int
+        Number of rows that are given, and of all.
+    mixture : Tensor of shape (n_rows,)
+        What the rows are multiplied by in the node's value, the skip included.
     """
 
     def __init__(self, plan: NodePlan) -> None:
-        self._terms: list[_Term] = []
-        self._places: dict[int, int] = {}  # of each candidate that is no sum
-        for k, (op, columns) in enumerate(zip(plan.operations, plan.columns, strict=True)):
-            if op.coefficients is None:
-                self._places[k] = self._place(op, columns)
-        gates: list[float] = plan.gates.tolist()
-        for k, place in self._places.items():
-            self._terms[place].gate = gates[k]
-        self._sums = plan.gates.new_tensor(
-            [op.coefficients or (0.0, 0.0) for op in plan.operations]
-        )
-        factors = plan.gates @ self._sums
-        factors[0] += plan.skip
-        terms = plan.gates.new_tensor([term.gate for term in self._terms])
-        self.mixture = torch.cat([factors, terms])
-        # Whether there is one projection, of one piece, so that all operations read just that.
-        self._is_single = plan.n_projected <= plan.n_hidden
+        self._left, self._right = plan.n_pieces, plan.n_pieces + 1
+        self.n_given = self.n_rows = plan.n_pieces + 2
+        # The calls tell where activations and operations leave their values.
+        self._samples = list(plan.gates.new_zeros(self.n_given, 1, 1).unbind(0))
+        self._activated: dict[tuple[Activation, int], int] = {}  # of a row, and its own
+        self._mixed: list[_Mixed] = []
+        rows = [self._rows_of(*each) for each in zip(plan.operations, plan.pieces, strict=True)]
+        self._parts = plan.gates.new_tensor(
+            [[float(row in own) for row in range(self.n_rows)] for own in rows]
+        )  # (n_candidates, n_rows)
+        self.mixture = plan.gates @ self._parts
+        self.mixture[self._left] += plan.skip
 
-    @property
-    def n_values(self) -> int:
-        """Number of values."""
-        return len(self._terms)
-
-    def values(self, left: Tensor, right: Tensor, projected: Tensor) -> list[Tensor]:
-        """Return the values.
+    def calls(self, rows: Sequence[Tensor]) -> list[Callable[[], Tensor]]:
+        """Return what to call, in order, for the rows behind those that are given.
 
         Parameters
         ----------
-        left, right : Tensor of shape (hidden, batch)
-            The operands.
-        projected : Tensor of shape (n_projected, batch)
-            All projections.
+        rows : sequence of Tensor of shape (..., hidden, batch)
+            The pieces, the left and the right operand, and where the others are put.
 
         Returns
         -------
-        list of Tensor of shape (hidden, batch)
-            In the order of `mixture`.
+        list of callable
+            One a row.
         """
-        found: list[Tensor] = []
-        for term in self._terms:
-            if term.activation is not None:
-                found.append(term.op.blend(left, right, found[term.activation]))
-            elif term.columns.n_own > 1:
-                found.append(term.op.combine(*_turned(term, left, right, projected)).mT)
-            else:
-                found.append(term.op.combine(left, right, self._own(term, projected)))
-        return found
+        left, right = rows[self._left], rows[self._right]
+        return [
+            *(
+                partial(activation, rows[source], out=rows[row])
+                for (activation, source), row in self._activated.items()
+            ),
+            *(
+                partial(op.mix, left, right, [rows[piece] for piece in pieces], out=rows[row])
+                for op, pieces, row in self._mixed
+            ),
+        ]
 
-    def add_slopes(
-        self,
-        operands: tuple[Tensor, Tensor, Tensor],
-        values: list[Tensor],
-        totals: tuple[Tensor, Tensor, Tensor],
-    ) -> None:
-        """Add the derivatives of the gated sum of the values.
+    def slopes(self, rows: Sequence[Tensor], out: Sequence[Tensor]) -> None:
+        """Compute the derivatives of the node's value by the rows that are given.
+
+        A number of the value depends on those at its own place alone, so that the derivatives are
+        as many as these.
 
         Parameters
         ----------
-        operands : tuple of Tensor of shape (n_steps, hidden or n_projected, batch)
-            Left operand, right operand, projections.
-        values : list of Tensor of shape (n_steps, hidden, batch)
-            The values.
-        totals : tuple of Tensor
-            What the derivatives by the operands are added to, shaped like them.
+        rows : sequence of Tensor of shape (..., hidden, batch)
+            All rows.
+        out : sequence of Tensor of shape (..., hidden, batch)
+            Where the derivatives are put, for each row that is given.
         """
-        for term, value in zip(self._terms, values, strict=True):
-            if term.columns.n_own > 1:
-                turned = _turned(term, *operands), value.mT, _turned(term, *totals)
-                term.op.add_slopes(*turned[0], turned[1], term.gate, turned[2])
-            elif term.gate:
-                third = (
-                    self._own(term, operands[2])
-                    if term.activation is None
-                    else values[term.activation]
-                )
-                targets = (*totals[:2], self._own(term, totals[2]))
-                term.op.add_slopes(*operands[:2], third, value, term.gate, targets)
+        found = [[weight] for weight in self.mixture.unbind(0)]
+        left, right = rows[self._left], rows[self._right]
+        for op, pieces, row in self._mixed:
+            activated = [rows[piece] for piece in pieces]
+            own = op.backward(found[row][0], left, right, activated, rows[row])
+            places = (self._left, self._right, *pieces)
+            for place, slope in zip(places, (own.left, own.right, *own.pieces), strict=True):
+                if slope is not None:
+                    found[place].append(slope)
+        for (activation, source), row in self._activated.items():
+            slope = torch.empty_like(rows[row])
+            activation.backward(_total(found[row]), rows[row], slope)
+            found[source].append(slope)
+        for terms, total in zip(found, out, strict=False):  # the rows that are given come first
+            _total(terms, out=total)
 
     def to_gates(self, to_mixture: Tensor) -> Tensor:
         """Return the gradient of the gates.
 
         Parameters
         ----------
-        to_mixture : Tensor of shape (2 + n_values,)
+        to_mixture : Tensor of shape (n_rows,)
             The gradient of `mixture`.
 
         Returns
@@ -132,24 +124,53 @@ class Candidates:
         Tensor of shape (n_candidates,)
             The gradient.
         """
-        found = self._sums @ to_mixture[:2]
-        found[list(self._places)] += to_mixture[[2 + place for place in self._places.values()]]
-        return found
+        return self._parts @ to_mixture
 
-    def _place(self, op: Op, columns: Columns) -> int:
-        for place, term in enumerate(self._terms):
-            if term.op is op:
-                return place
-        activation = None if op.activation is None else self._place(get_op(op.activation), columns)
-        self._terms.append(_Term(op, columns, activation))
-        return len(self._terms) - 1
+    def _rows_of(self, op: UnitwiseOp, places: Sequence[int]) -> list[int]:
+        """Return the rows whose sum is the operation's value."""
+        read = tuple(map(self._activated_row, op.activations, places))
+        left, right = self._samples[self._left], self._samples[self._right]
+        pieces = [self._samples[row] for row in read]
+        value = op.mix(left, right, pieces, out := torch.empty_like(left))
+        if not pieces and _is_sum(op, left, right, value):
+            return [self._left, self._right]
+        row = self._row(value, out, f"mix of {type(op).__name__}")
+        if row == self.n_rows:
+            self._mixed.append(_Mixed(op, read, row))
+            self.n_rows += 1
+        return [row]
 
-    def _own(self, term: _Term, projected: Tensor) -> Tensor:
-        return projected if self._is_single else term.columns.of(projected.mT).mT
+    def _activated_row(self, activation: Activation, place: int) -> int:
+        if (activation, place) in self._activated:
+            return self._activated[activation, place]
+        piece = self._samples[place]
+        value = activation(piece, out := torch.empty_like(piece))
+        row = self._row(value, out, type(activation).__name__)
+        if row == self.n_rows:
+            self._activated[activation, place] = row
+            self.n_rows += 1
+        return row
+
+    def _row(self, value: Tensor, out: Tensor, name: str) -> int:
+        """Return the row of a value, the one behind all for what is in `out`."""
+        if value is out:
+            self._samples.append(out)
+            return self.n_rows
+        for row, sample in enumerate(self._samples):
+            if value is sample:
+                return row
+        raise TypeError(f"{name} must return out or an argument; got a tensor of its own.")
 
 
-def _turned(
-    term: _Term, left: Tensor, right: Tensor, projected: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what an operation reads with a column a unit, by which it tells its pieces."""
-    return left.mT, right.mT, term.columns.of(projected.mT)
+def _is_sum(op: UnitwiseOp, left: Tensor, right: Tensor, value: Tensor) -> bool:
+    """Return whether an operation only adds its operands, whose value is given where they are 0."""
+    own = op.backward(value, left, right, (), value)
+    return own.left is own.right is value and not value.any()
+
+
+def _total(terms: list[Tensor], out: Tensor | None = None) -> Tensor:
+    """Return a sum of numbers and tensors; a number if all are and it is not told where."""
+    total, *others = sorted(terms, key=Tensor.dim)
+    for term in others:
+        total = torch.add(term, total, out=out if term.dim() else None)
+    return total if out is None or total is out else out.copy_(total)

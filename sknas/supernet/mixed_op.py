@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 
 import torch
 from torch import Generator, Tensor, nn
 
-from sknas.blocks import Projection, side_by_side
+from sknas.blocks import Projection
 from sknas.blocks.modules import ModuleDict
 from sknas.genotype import INPUT
-from sknas.ops import get_op
+from sknas.ops import get_op, unitwise
 from sknas.supernet.edge_choice import edge_weights
 from sknas.supernet.mixing import Mixing
-from sknas.supernet.node_plan import SLOTS, NodePlan, columns_of
+from sknas.supernet.node_plan import SLOTS, NodePlan
 from sknas.supernet.search_node import SearchNode
 
 __all__ = ["MixedNode"]
@@ -120,7 +121,7 @@ class MixedNode(SearchNode):
         list of str
             Their names.
         """
-        return [name for name, open_ in zip(self.sources, self.is_open[slot], strict=True) if open_]
+        return list(compress(self.sources, self.is_open[slot].tolist()))
 
     def mixing_weights(self) -> Tensor:
         """Return the gates of the candidates; exactly one where a single candidate is left."""
@@ -238,20 +239,21 @@ class MixedNode(SearchNode):
         """Compute gates, edges and the projections' weights side by side."""
         edges = self.edge_mixing_weights()
         hidden = [name for name in self.sources if name != INPUT]
-        left, right = ([n for n in self.open_sources(slot) if n != INPUT] for slot in (0, 1))
-        is_direct = all(len(self.open_sources(slot)) <= 1 for slot in (0, 1))
-        operations = tuple(get_op(name) for name in self.operations)
-        names = self._shared_names()
+        open_ = [self.open_sources(slot) for slot in (0, 1)]
+        left, right = ([name for name in side if name != INPUT] for side in open_)
+        is_direct = max(map(len, open_)) <= 1
+        operations = [get_op(name) for name in self.operations]
+        pieces = list(self._read_pieces())
         return NodePlan(
             *self._on_input(edges),
-            operations,
-            columns_of(operations, names, self.n_hidden),
+            tuple(map(unitwise, operations)),
+            tuple(tuple(map(pieces.index, op.projection_names)) for op in operations),
             self.mixing_weights() * self.births,
             edges,
             [self.sources.index(name) for name in hidden],
             self._on_hidden("left") if left else None,
             self._on_hidden("right") if right else None,
-            sum(map(len, names)) * self.n_hidden,
+            len(pieces),
             len(self.entries) > 0,
             self.n_hidden,
             tuple(hidden),
@@ -259,16 +261,10 @@ class MixedNode(SearchNode):
             self.skip_weight,
         )
 
-    def _shared_names(self) -> list[tuple[str, ...]]:
-        """Return the names of each shared projection's pieces: those of its widest operation."""
-        widest: dict[str, tuple[str, ...]] = {}
-        for names in (get_op(name).projection_names for name in self.operations):
-            if names and len(names) > len(widest.get(names[0], ())):
-                widest[names[0]] = names
-        return list(widest.values())
-
-    def _shared_projections(self) -> list[list[Projection]]:
-        return [[self.projections[name] for name in names] for names in self._shared_names()]
+    def _read_pieces(self) -> dict[str, Projection]:
+        """Return the pieces of the projections that some operation reads."""
+        read = (get_op(name).projection_names for name in self.operations)
+        return {piece: self.projections[piece] for names in read for piece in names}
 
     def _on_input(self, edges: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weights on x and the biases of projections and entries, edges mixed in."""
@@ -277,15 +273,10 @@ class MixedNode(SearchNode):
         place = self.sources.index(INPUT) if INPUT in self.sources else 0
         on_x = dict(zip(("input_left", "input_right"), edges[:, place], strict=True))
         zero = self.births.new_zeros(self.n_inputs, self.n_hidden)
-        for pieces in self._shared_projections():
-            parts = [
-                [on_x[term] * piece.weights[term] for term in on_x if term in piece.weights]
-                for piece in pieces
-            ]
-            weights.append(
-                side_by_side([sum(part[1:], start=(part or [zero])[0]) for part in parts])
-            )
-            biases.append(side_by_side([piece.bias for piece in pieces]))
+        for piece in self._read_pieces().values():
+            parts = [on_x[term] * piece.weights[term] for term in on_x if term in piece.weights]
+            weights.append(sum(parts[1:], start=(parts or [zero])[0]))
+            biases.append(piece.bias)
         for side, (term, edge) in zip(SLOTS, on_x.items(), strict=True):
             if side in self.entries:
                 weights.append(edge * self.entries[side].weights[term])
@@ -296,13 +287,11 @@ class MixedNode(SearchNode):
         return torch.cat(weights, dim=1), torch.cat(biases)
 
     def _on_hidden(self, side: str) -> Tensor | None:
-        if not any(side in p.weights for pieces in self._shared_projections() for p in pieces):
+        pieces = self._read_pieces().values()
+        if not any(side in piece.weights for piece in pieces):
             return None
         zero = self.births.new_zeros(self.n_hidden, self.n_hidden)
-        columns = [
-            side_by_side([piece.weights.get(side, zero) for piece in pieces])
-            for pieces in self._shared_projections()
-        ]
+        columns = [piece.weights.get(side, zero) for piece in pieces]
         return torch.cat(columns, dim=1) if len(columns) > 1 else columns[0]
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from sknas.genotype import STATE
-from sknas.ops import Op
+from sknas.ops import UnitwiseOp
 
-__all__ = ["SLOTS", "Columns", "NodePlan", "Plan", "columns_of"]
+__all__ = ["SLOTS", "NodePlan", "Plan"]
 
 SLOTS = ("left", "right")
 
@@ -51,99 +51,29 @@ class Plan(ABC):
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Where an operation's projection stands among those that the node makes at once.
-
-    Operations that project the same operands share it. The pieces of one unit are neighbours, and
-    an operation that wants fewer of them than others reads the first ones.
-
-    Attributes
-    ----------
-    start, stop : int
-        Columns of the shared projection; none for an operation that wants none.
-    n_pieces : int
-        Its pieces.
-    n_own : int
-        Those that the operation wants.
-    """
-
-    start: int
-    stop: int
-    n_pieces: int
-    n_own: int
-
-    def shared(self, projected: Tensor) -> Tensor:
-        """Return the projection that the operation shares, a view.
-
-        Parameters
-        ----------
-        projected : Tensor of shape (..., n_columns)
-            All projections, or what belongs to them.
-
-        Returns
-        -------
-        Tensor of shape (..., hidden * n_pieces)
-            The columns of one.
-        """
-        return projected[..., self.start : self.stop]
-
-    def by_unit(self, projected: Tensor) -> Tensor:
-        """Return the shared projection with an axis for its pieces.
-
-        Parameters
-        ----------
-        projected : Tensor of shape (..., n_columns)
-            All projections, or what belongs to them.
-
-        Returns
-        -------
-        Tensor of shape (..., hidden, n_pieces)
-            A view.
-        """
-        return self.shared(projected).unflatten(-1, (-1, self.n_pieces))
-
-    def of(self, projected: Tensor) -> Tensor:
-        """Return the operation's part of all projections, a view.
-
-        Parameters
-        ----------
-        projected : Tensor of shape (..., n_columns)
-            All projections.
-
-        Returns
-        -------
-        Tensor of shape (..., hidden * n_own)
-            What `Op.combine` reads.
-        """
-        if self.n_own == self.n_pieces:
-            return self.shared(projected)
-        return projected[..., self.start : self.stop : self.n_pieces]
-
-
-@dataclass(frozen=True)
 class NodePlan(Plan):
     """The gated sum of a node's candidates; see `MixedNode`.
 
     Attributes
     ----------
-    operations : tuple of Op
+    operations : tuple of UnitwiseOp
         The candidates.
-    columns : tuple of Columns
-        Where each finds its projection.
+    pieces : tuple of tuple of int
+        The pieces that each reads, of all that the node projects.
     gates : Tensor of shape (n_candidates,)
         Mixing weight times birth scalar.
     edges : Tensor of shape (2, n_sources)
         Weights of the sources, for the left and the right operand.
     places : list of int
         The columns of the sources that change with time.
-    left_weight, right_weight : Tensor of shape (hidden, n_projected) or None
-        The projections' weights on each operand; None where it has no hidden source, or nothing
-        projects it.
-    n_projected : int
-        Columns of all projections, which come first in what enters from x.
+    left_weight, right_weight : Tensor of shape (hidden, n_pieces * hidden) or None
+        The pieces' weights on each operand, side by side; None where it has no hidden source, or
+        nothing projects it.
+    n_pieces : int
+        Number of all pieces, which come first in what enters from x.
     has_entries : bool
         Whether operands that are read as they are have parts that come from x, for the left and
-        the right one, behind those of the projections.
+        the right one, behind the pieces.
     n_hidden : int
         Width of the state.
     sources : tuple of str
@@ -154,14 +84,14 @@ class NodePlan(Plan):
         Weight of the auxiliary skip.
     """
 
-    operations: tuple[Op, ...]
-    columns: tuple[Columns, ...]
+    operations: tuple[UnitwiseOp, ...]
+    pieces: tuple[tuple[int, ...], ...]
     gates: Tensor
     edges: Tensor
     places: list[int]
     left_weight: Tensor | None
     right_weight: Tensor | None
-    n_projected: int
+    n_pieces: int
     has_entries: bool
     n_hidden: int
     sources: tuple[str, ...]
@@ -174,9 +104,9 @@ class NodePlan(Plan):
         return len(self.operations) > 1 or self.direct is None
 
     @property
-    def shared(self) -> list[Columns]:
-        """For each shared projection the columns of one operation that reads it."""
-        return list({columns.start: columns for columns in self.columns if columns.stop}.values())
+    def n_projected(self) -> int:
+        """Columns of all pieces."""
+        return self.n_pieces * self.n_hidden
 
     def value(self, values: Mapping[str, Tensor], entering: Tensor) -> Tensor:
         """Return the gated sum of the candidates, and the skip; see `Plan`."""
@@ -189,10 +119,11 @@ class NodePlan(Plan):
         if self.has_entries:
             from_x = entering[:, self.n_projected :].chunk(2, dim=1)
             left, right = left + from_x[0], right + from_x[1]
-        outputs = [
-            op.combine(left, right, columns.of(projected))
-            for op, columns in zip(self.operations, self.columns, strict=True)
-        ]
+        pieces = projected.split(self.n_hidden, dim=1) if self.n_pieces > 1 else (projected,)
+        outputs = []
+        for op, places in zip(self.operations, self.pieces, strict=True):
+            activated = zip(op.activations, places, strict=True)
+            outputs.append(op.mix(left, right, [phi(pieces[place]) for phi, place in activated]))
         value = torch.tensordot(self.gates, torch.stack(outputs), dims=1)  # (batch, hidden)
         return torch.add(value, left, alpha=self.skip) if self.skip else value
 
@@ -206,47 +137,3 @@ class NodePlan(Plan):
             self.edges[:, self.places], stacked, dims=1
         )  # (batch, hidden) each
         return left, right
-
-
-def columns_of(
-    operations: Sequence[Op], groups: Sequence[Sequence[str]], n_hidden: int
-) -> tuple[Columns, ...]:
-    """Return where each operation finds its projection.
-
-    Parameters
-    ----------
-    operations : sequence of Op
-        The operations.
-    groups : sequence of sequence of str
-        Names of the pieces of each shared projection, in the order of its columns.
-    n_hidden : int
-        Columns of a piece.
-
-    Returns
-    -------
-    tuple of Columns
-        For each operation.
-
-    Raises
-    ------
-    ValueError
-        If an operation wants several pieces, but not all, of what it shares.
-    """
-    places, start = {}, 0
-    for names in groups:
-        stop = start + len(names) * n_hidden
-        places[names[0]] = (start, stop, len(names))
-        start = stop
-    for op in operations:
-        n_pieces = places[op.projection_names[0]][2] if op.has_projection else 1
-        if op.n_projections not in (1, n_pieces):
-            raise ValueError(
-                "operations that share a projection must read one of its pieces or all "
-                f"{n_pieces}; got {type(op).__name__}, which reads {op.n_projections}."
-            )
-    return tuple(
-        Columns(*places[op.projection_names[0]], op.n_projections)
-        if op.has_projection
-        else Columns(0, 0, 1, 1)
-        for op in operations
-    )

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
-from sknas.blocks import MEMORY_BOUND, STATE_BOUND, recur
+from sknas.blocks import MEMORY_BOUND, STATE_BOUND, recur, within
 from sknas.genotype import MEMORY, STATE
 from sknas.supernet.candidates import Candidates
 from sknas.supernet.cell_plan import CellPlan
@@ -123,10 +123,9 @@ class _Scan(Function):
         ctx.save_for_backward(*tensors)  # type: ignore[arg-type]  # torch takes None as well
         ctx.arguments = plan, start, present
         with torch.inference_mode():
-            n_kept = len(plan.inputs) if any(ctx.needs_input_grad) else 1
-            ctx.loop = _Loop(plan, start, present, n_kept)
+            ctx.loop = _Loop(plan, start, present, is_kept=any(ctx.needs_input_grad))
             states = ctx.loop.run()
-        return torch.stack(states).mT.contiguous()
+        return states.mT.clone(memory_format=torch.contiguous_format)
 
     @staticmethod
     def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -163,40 +162,52 @@ class _Loop:
         The first state, and the first memory.
     present : Tensor of shape (n_steps, batch, 1) or None
         Steps that count.
-    n_kept : int
-        Time steps whose values are kept for the way back: all, or one where there is none.
+    is_kept : bool
+        Whether there is a way back, for which the values of all steps are kept.
     """
 
-    def __init__(self, plan: CellPlan, start: Tensor, present: Tensor | None, n_kept: int) -> None:
-        self.plan, self.start, self.n_kept = plan, start.mT.contiguous(), n_kept
+    def __init__(
+        self, plan: CellPlan, start: Tensor, present: Tensor | None, *, is_kept: bool
+    ) -> None:
+        n_steps, hidden = len(plan.inputs), start.mT
+        self.plan = plan
         self.present = None if present is None else present.mT
         self.names = [STATE, *([] if plan.memory is None else [MEMORY])]
         nodes = [node for node in plan.nodes.values() if isinstance(node, NodePlan)]
         n_values = len(self.names) + len(nodes)
-        mixed = [Candidates(node) for node in nodes]
-        n_rows = [n_values, *map(n_rows_of, nodes, mixed), 2]
+        n_rows = [n_values, 2, *map(n_rows_of, nodes)]
         # One allocation, since that of many is given back to the system after each pass.
-        room = start.new_empty(n_kept, sum(n_rows), *self.start.shape)
-        room = room.expand(len(plan.inputs), *room.shape[1:])
-        self.stack, *scratch, carried = room.split(n_rows, dim=1)
+        if is_kept:
+            room = start.new_empty(n_steps, sum(n_rows), *hidden.shape)
+            self.stack, carried, *kept = room.split(n_rows, dim=1)
+        else:
+            room = start.new_empty(1, n_values + 2, *hidden.shape).expand(n_steps, -1, -1, -1)
+            self.stack, carried = room.split(n_rows[:2], dim=1)
+            kept = [start.new_empty(0, n, *hidden.shape) for n in n_rows[2:]]
+        mixed = [Candidates(node) for node in nodes]
+        # Two rows more than candidates have: operands before x enters them.
+        bench = start.new_empty(2 + max(own.n_rows for own in mixed), *hidden.shape)
         self.nodes: list[NodeScan] = []
-        for name, node, own, part in zip(plan.nodes, nodes, mixed, scratch, strict=True):
-            self.nodes.append(NodeScan(node, list(self.names), self.stack, own, part))
+        for name, node, own, part in zip(plan.nodes, nodes, mixed, kept, strict=True):
+            self.nodes.append(NodeScan(node, own, list(self.names), self.stack, part, bench))
             self.names.append(name)
         self.outputs = [self.names.index(name) for name in plan.outputs]
         self.weights = plan.output_weights.new_zeros(1, n_values)
         self.weights[0, self.outputs] = plan.output_weights
         # A further input of one, whose weights are the biases.
         self.inputs = torch.cat([plan.inputs, torch.ones_like(plan.inputs[..., :1])], dim=-1)
-        self.rows = self.stack.flatten(2)  # (n_values, hidden * batch) a step
+        self.rows = self.stack.flatten(2).unbind(0)  # (n_values, hidden * batch) a step
+        self.values = [step.unbind(0) for step in self.stack.unbind(0)]
         self.proposals, self.gates = carried.unbind(1)
-        self.states, self.memories = [self.start], [self.start]
-        n_steps = max(1, _CACHED // max(1, start.numel()))
-        starts = range(0, len(plan.inputs), n_steps)
-        self.stretches = [slice(t, min(t + n_steps, len(plan.inputs))) for t in starts]
+        self.states = start.new_empty(n_steps + 1, *hidden.shape)
+        self.states[0] = hidden
+        self.memories = [self.states[0]]
+        n_cached = max(1, _CACHED // max(1, start.numel()))
+        starts = range(0, n_steps, n_cached)
+        self.stretches = [slice(t, min(t + n_cached, n_steps)) for t in starts]
 
-    def run(self) -> list[Tensor]:
-        """Return the state after each step, (hidden, batch)."""
+    def run(self) -> Tensor:
+        """Return the state after each step, (n_steps, hidden, batch)."""
         plan = self.plan
         weight = torch.cat([plan.input_weight, plan.input_bias[None]]).t()
         for steps in self.stretches:
@@ -210,28 +221,24 @@ class _Loop:
         return self.states[1:]
 
     def _step(self, t: int, i: int, to_carry: Tensor) -> None:
-        plan, values = self.plan, self.stack[t]
-        state = values[0]
-        torch.clamp(self.states[t], -STATE_BOUND, STATE_BOUND, out=state)
+        plan, values, before, after = self.plan, self.values[t], self.states[t], self.states[t + 1]
+        torch.clamp(before, -STATE_BOUND, STATE_BOUND, out=values[0])
         if plan.memory is not None:
             torch.clamp(self.memories[t], -MEMORY_BOUND, MEMORY_BOUND, out=values[1])
         for node in self.nodes:
             node.step(t, i)
-        new_state = self.proposals[t]
-        torch.mm(self.weights, self.rows[t], out=new_state.view(1, -1))
+        proposal = after if plan.carry is None else self.proposals[t]
+        torch.mm(self.weights, self.rows[t], out=proposal.view(1, -1))
         if plan.carry is not None:
-            gate = torch.addmm(to_carry, plan.carry.t(), state, out=self.gates[t])
-            new_state = torch.lerp(state, new_state, gate.sigmoid_())
-        elif self.n_kept == 1:
-            new_state = new_state.clone()
-        self.states.append(self._merged(t, new_state, self.states[t]))
+            gate = torch.addmm(to_carry, plan.carry.t(), values[0], out=self.gates[t])
+            torch.lerp(values[0], proposal, gate.sigmoid_(), out=after)
+        if self.present is not None:
+            torch.where(self.present[t], after, before, out=after)
         if plan.memory is not None:
             memory = values[self.names.index(plan.memory)]
-            memory = memory.clone() if self.n_kept == 1 else memory
-            self.memories.append(self._merged(t, memory, self.memories[t]))
-
-    def _merged(self, t: int, new: Tensor, old: Tensor) -> Tensor:
-        return new if self.present is None else torch.where(self.present[t], new, old)
+            if self.present is not None:
+                memory = torch.where(self.present[t], memory, self.memories[t])
+            self.memories.append(memory)
 
 
 class _WayBack:
@@ -241,16 +248,16 @@ class _WayBack:
         self.loop, self.gradient = loop, gradient.mT.clone(memory_format=torch.contiguous_format)
         plan, n_steps = loop.plan, loop.stretches[0].stop
         self.to_entering = gradient.new_empty(n_steps, sum(plan.widths), gradient.shape[1])
-        self.to_stack = loop.stack.new_empty(n_steps, *loop.stack.shape[1:])
-        self.to_rows, self.turned = self.to_stack.flatten(2), loop.weights.t()
+        to_stack = loop.stack.new_empty(n_steps, *loop.stack.shape[1:])
+        self.to_values = [step.unbind(0) for step in to_stack.unbind(0)]
+        self.to_rows, self.turned = to_stack.flatten(2).unbind(0), loop.weights.t()
         *parts, self.to_gate = self.to_entering.split(plan.widths, dim=1)
         self.nodes = [
-            NodeWayBack(node, self.to_stack, part)
-            for node, part in zip(loop.nodes, parts, strict=True)
+            NodeWayBack(node, to_stack, part) for node, part in zip(loop.nodes, parts, strict=True)
         ]
-        bounds = ((loop.states, STATE_BOUND), (loop.memories, MEMORY_BOUND))
-        self.bounds = [(past, bound, _has_met(past, bound)) for past, bound in bounds]
-        self.to_state = self.to_memory = torch.zeros_like(loop.start)
+        self.within_state = within(loop.states, STATE_BOUND)
+        self.within_memory = within(torch.stack(loop.memories), MEMORY_BOUND)
+        self.to_state = self.to_memory = torch.zeros_like(loop.states[0])
         self.to_weights = torch.zeros_like(loop.weights[0])
         self.to_carry = None if plan.carry is None else torch.zeros_like(plan.carry)
         self.to_inputs = torch.empty_like(plan.inputs) if plan.inputs.requires_grad else None
@@ -279,7 +286,7 @@ class _WayBack:
         by_gate = (loop.proposals[steps] - states).mul_(gates).mul_(by_state)
         for t in reversed(range(steps.start, steps.stop)):
             i = t - steps.start
-            to_values = self.to_stack[i]
+            to_values = self.to_values[i]
             to_first = to_values[0]
             to_state, past_state = self._parted(t, self.gradient[t].add_(self.to_state))
             to_proposal = to_state if plan.carry is None else to_state * gates[i]
@@ -294,25 +301,19 @@ class _WayBack:
                 to_values[loop.names.index(plan.memory)].add_(to_memory)
             for node in reversed(self.nodes):
                 node.step(t, i)
-            self.to_state = self._within(t, to_first, 0)
+            self.to_state = _bounded(to_first, self.within_state, t)
             if past_state is not None:
                 self.to_state = self.to_state + past_state
             if plan.memory is not None:
-                self.to_memory = self._within(t, to_values[1].clone(), 1)
+                self.to_memory = _bounded(to_values[1].clone(), self.within_memory, t)
                 if past_memory is not None:
                     self.to_memory = self.to_memory + past_memory
-
-    def _within(self, t: int, gradient: Tensor, place: int) -> Tensor:
-        """Return the gradient of a state, or memory, before its bound, which nothing passes."""
-        state, bound, has_met = self.bounds[place]
-        return gradient * (state[t].abs() <= bound) if has_met[t] else gradient
 
     def _enter(self, steps: slice) -> None:
         """Add a stretch to the gradients of what x enters by."""
         inputs = self.loop.inputs[steps]
         to_entering = self.to_entering[: len(inputs)]
-        for x, to_x in zip(inputs, to_entering, strict=True):
-            self.to_input_weight.addmm_(x.t(), to_x.t())
+        self.to_input_weight.addbmm_(inputs.mT, to_entering.mT)
         if self.to_inputs is not None:
             weight = self.loop.plan.input_weight.t()
             torch.matmul(to_entering.mT, weight, out=self.to_inputs[steps])
@@ -325,7 +326,6 @@ class _WayBack:
         return torch.where(present, gradient, zero), torch.where(present, zero, gradient)
 
 
-def _has_met(states: list[Tensor], bound: float) -> list[bool]:
-    """Return for each of some states whether it goes beyond a bound anywhere."""
-    found: list[bool] = (torch.stack(states).abs() > bound).flatten(1).any(dim=1).tolist()
-    return found
+def _bounded(gradient: Tensor, is_within: Tensor | None, t: int) -> Tensor:
+    """Return the gradient of a state, or memory, before its bound, which nothing passes."""
+    return gradient if is_within is None else gradient * is_within[t]

@@ -8,7 +8,15 @@ import torch
 
 from sknas.edits import AddBranch, AddOp, Widen
 from sknas.genotype import Branch, Cell, Node
-from sknas.ops import DEFAULT_OPERATIONS, Op, UnitwiseOp, get_op, register_op, registered_ops
+from sknas.ops import (
+    DEFAULT_OPERATIONS,
+    Op,
+    UnitwiseOp,
+    get_op,
+    register_op,
+    registered_ops,
+    unitwise,
+)
 from sknas.supernet import Mixing, NodePlace, SigmoidRelaxation, Supernet
 from tests.tiny import SHAPE, generator, normal, perturb, windows
 
@@ -29,6 +37,21 @@ def mixed(name, *, dims=(6, 4)):
     activations = get_op(name).activations
     left, right, *pieces = [normal(*dims, seed=i) for i in range(2 + len(activations))]
     return left, right, [phi(piece) for phi, piece in zip(activations, pieces, strict=True)]
+
+
+def only_combining(name):
+    """Return an operation of the same value that says no more of it."""
+    op = get_op(name)
+
+    class Combining(Op):
+        projects_left, projects_right = op.projects_left, op.projects_right
+        reads_left, reads_right = op.reads_left, op.reads_right
+        n_projections = op.n_projections
+
+        def combine(self, left, right, projected):
+            return op.combine(left, right, projected)
+
+    return Combining()
 
 
 def network_of(name, left="x", right="h"):
@@ -54,23 +77,6 @@ def test_the_gradient_is_the_one_of_finite_differences(name):
 
 
 @every_op
-def test_the_slopes_are_the_derivatives_of_each_units_value(name):
-    op, inputs = get_op(name), [x.requires_grad_() for x in operands(name)]
-    value = op.combine(*inputs)
-    # A sum over units has a unit's own derivatives only where no unit reads another one.
-    wanted = torch.autograd.grad(
-        value.sum(), inputs, retain_graph=True, allow_unused=True, materialize_grads=True
-    )
-    third = inputs[2] if op.activation is None else get_op(op.activation).combine(*inputs)
-    totals = [normal(*x.shape, seed=7) for x in inputs]
-    before = [total.clone() for total in totals]
-    with torch.inference_mode():
-        op.add_slopes(*inputs[:2], third, value, 0.7, tuple(totals))
-    for total, old, slope in zip(totals, before, wanted, strict=True):
-        torch.testing.assert_close(total, old + 0.7 * slope)
-
-
-@every_op
 def test_a_unit_depends_on_its_own_entries_alone(name):
     op, inputs = get_op(name), operands(name)
     before = op.combine(*inputs)
@@ -80,24 +86,6 @@ def test_a_unit_depends_on_its_own_entries_alone(name):
     after = op.combine(*changed)
     assert torch.equal(after[:, :-1], before[:, :-1])
     assert (after[:, -1] != before[:, -1]).all()
-
-
-@pytest.mark.parametrize("name", [n for n in registered_ops() if get_op(n).coefficients])
-def test_a_sum_has_the_coefficients_that_it_says(name):
-    left, right, projected = operands(name)
-    of_left, of_right = get_op(name).coefficients
-    assert torch.equal(
-        get_op(name).combine(left, right, projected), of_left * left + of_right * right
-    )
-
-
-@pytest.mark.parametrize("name", [n for n in registered_ops() if get_op(n).activation])
-def test_a_blend_of_an_activation_is_what_the_operation_combines(name):
-    op, (left, right, projected) = get_op(name), operands(name)
-    base = get_op(op.activation)
-    assert base.projection_names == op.projection_names
-    activated = base.combine(left, right, projected)
-    assert torch.equal(op.blend(left, right, activated), op.combine(left, right, projected))
 
 
 @every_op
@@ -133,19 +121,42 @@ def test_a_unitwise_operation_has_an_activation_for_each_piece_of_its_projection
     assert len(op.activations) == (op.n_projections if op.has_projection else 0)
 
 
+def check_derivative(op, left, right, pieces):
+    """Compare what an operation says with autograd, for a gradient a number and one for all."""
+    inputs = [x.requires_grad_() for x in (left, right, *pieces)]
+    value = op.mix(left, right, pieces)
+    for grad in (normal(*value.shape, seed=9), normal(1, seed=9)[0]):
+        expected = torch.autograd.grad(
+            value, inputs, grad.expand_as(value), retain_graph=True, allow_unused=True
+        )
+        with torch.inference_mode():
+            found = op.backward(grad.clone(), left, right, pieces, value)
+        for ours, theirs in zip((found.left, found.right, *found.pieces), expected, strict=True):
+            assert ours is not None or theirs is None
+            if ours is not None:
+                theirs = torch.zeros_like(left) if theirs is None else theirs
+                torch.testing.assert_close(ours.expand_as(theirs), theirs, rtol=1e-12, atol=1e-12)
+        yield found, expected
+
+
 @every_unitwise_op
 @pytest.mark.parametrize("dims", [(6, 4), (4, 3, 2), (1,)])
 def test_the_derivative_it_says_is_autograds(name, dims):
-    op, (left, right, pieces) = get_op(name), mixed(name, dims=dims)
-    inputs = [x.requires_grad_() for x in (left, right, *pieces)]
-    value, grad = op.mix(left, right, pieces), normal(*dims, seed=9)
-    expected = torch.autograd.grad(value, inputs, grad, allow_unused=True)
-    with torch.no_grad():
-        found = op.backward(grad.clone(), left, right, pieces, value)
-    for ours, theirs in zip((found.left, found.right, *found.pieces), expected, strict=True):
-        assert (ours is None) == (theirs is None)
-        if ours is not None and theirs is not None:
-            torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    for found, expected in check_derivative(get_op(name), *mixed(name, dims=dims)):
+        reads = [x is not None for x in (found.left, found.right, *found.pieces)]
+        assert reads == [x is not None for x in expected]
+
+
+@every_op
+@pytest.mark.parametrize("dims", [(6, 4), (4, 3, 2)])
+def test_an_operation_that_only_combines_gets_its_derivative_from_autograd(name, dims):
+    op = unitwise(only_combining(name))
+    left, right, *projected = [normal(*dims, seed=i) for i in range(2 + len(op.activations))]
+    value = get_op(name).combine(
+        left, right, torch.stack(projected, dim=-1).flatten(-2) if projected else left
+    )
+    torch.testing.assert_close(op.mix(left, right, projected), value, rtol=0, atol=0)
+    assert len(list(check_derivative(op, left, right, projected))) == 2
 
 
 @every_unitwise_op
@@ -166,9 +177,21 @@ def test_its_activations_say_the_derivative_of_autograd(name):
         found = torch.empty_like(grad)
         activation.backward(grad, value.detach(), found)
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-        overwritten = x.detach().clone()
-        assert activation.apply_(overwritten) is overwritten
-        assert torch.equal(overwritten, value)
+        (expected,) = torch.autograd.grad(activation(x).sum(), x)
+        activation.backward(grad[0, 0], value.detach(), found)
+        torch.testing.assert_close(found, grad[0, 0] * expected, rtol=1e-12, atol=1e-12)
+
+
+@every_unitwise_op
+def test_its_activations_write_where_they_are_told_or_return_their_argument(name):
+    for activation in get_op(name).activations:
+        x = normal(6, 4, seed=0)
+        expected, out = activation(x.clone()), torch.full_like(x, torch.nan)
+        value = activation(x, out=out)
+        assert value is out or value is x
+        assert torch.equal(value, expected)
+        assert activation(x, out=x) is x
+        assert torch.equal(x, expected)
 
 
 @every_unitwise_op

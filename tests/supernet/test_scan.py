@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sknas.genotype import Cell, Node
-from sknas.ops import DAG_OPERATIONS, DEFAULT_OPERATIONS, Op, get_op, registered_ops
+from sknas.ops import DAG_OPERATIONS, DEFAULT_OPERATIONS, Op, base, get_op, registered_ops
 from sknas.supernet import (
     GumbelRelaxation,
     LinearSkip,
@@ -15,10 +15,9 @@ from sknas.supernet import (
     SoftmaxRelaxation,
     TwoInputCell,
 )
-from sknas.supernet.node_plan import columns_of
 from sknas.supernet.sampling import sampling
 from sknas.supernet.scan import recorded
-from tests.oracles.mixed_node import cell_states
+from tests.oracles import mixed_node
 from tests.tiny import CELLS, generator, normal, perturb
 
 N_INPUTS, N_HIDDEN, BATCH, N_STEPS = 3, 4, 5, 6
@@ -72,7 +71,7 @@ def check(cell, slow, present=None, scale=1.0):
 
 
 def by_the_formulas(cell, inputs):
-    return cell_states(cell, inputs)[0]
+    return mixed_node.cell_states(cell, inputs)[0]
 
 
 @pytest.mark.parametrize("start", START)
@@ -200,18 +199,39 @@ def test_batches_of_one_sequence_and_of_none_are_computed(batch):
     states.sum().backward()
 
 
-def test_operations_that_share_want_one_piece_or_all():
-    class Three(Op):
-        projects_left = projects_right = True
-        n_projections = 3
+class _Three(Op):
+    """An operation that only combines, of three pieces of a projection that others share."""
 
-        def combine(self, left, right, projected):
-            return projected[:, ::3]
+    projects_left = projects_right = reads_left = True
+    n_projections = 3
 
-    names, pair = Three().projection_names, get_op("highway_tanh")
-    (one, all_) = columns_of([get_op("lin_tanh"), Three()], [names], N_HIDDEN)
-    projected = normal(BATCH, 3 * N_HIDDEN, seed=1)
-    assert torch.equal(one.of(projected), projected[:, ::3])
-    assert torch.equal(all_.of(projected), projected)
-    with pytest.raises(ValueError, match=r"one of its pieces or all 3; got HighwayTanh"):
-        columns_of([pair, Three()], [names], N_HIDDEN)
+    def combine(self, left, right, projected):
+        first, second, third = projected.unflatten(-1, (-1, 3)).unbind(-1)
+        return left * first.tanh() + second * third
+
+
+@pytest.mark.parametrize("start", START)
+@pytest.mark.parametrize("others", [(), ("lin_tanh",), ("highway_tanh", "gate"), registered_ops()])
+def test_an_operation_that_only_combines_is_walked_back_over(others, start, monkeypatch):
+    def apply_operation(node, name, values, x):
+        if name != "three":
+            return by_formula(node, name, values, x)
+        a, b, c = (mixed_node.projected(node, (0, 1), values, x, piece) for piece in range(3))
+        return mixed_node.operand(node, 0, values, x) * torch.tanh(a) + b * c
+
+    by_formula = mixed_node.apply_operation
+    monkeypatch.setattr(mixed_node, "apply_operation", apply_operation)
+    monkeypatch.setitem(base._REGISTRY, "three", _Three())
+    check(mixed_cell(2, ("three", *others), start), by_the_formulas)
+    check(mixed_cell(2, (*others, "three"), start), by_the_formulas)
+
+
+def test_an_operation_that_does_not_write_where_it_is_told_is_refused(monkeypatch):
+    class Own(type(get_op("hadamard"))):
+        def mix(self, left, right, pieces, out=None):
+            return left * right
+
+    monkeypatch.setitem(base._REGISTRY, "own", Own())
+    cell = mixed_cell(1, ("own", "add"))
+    with pytest.raises(TypeError, match="mix of Own must return out or an argument"):
+        cell(normal(N_STEPS, BATCH, N_INPUTS, seed=3))
