@@ -43,6 +43,7 @@ SMALL_DATA_DROPOUT = 0.3
 FEW_SEPARATE = 250  # forecasts that share no step; with fewer, weights decay at the full rate
 ARCH_FRACTION = 0.25
 MOST_ARCH_FRACTION = 0.5
+LONG_HORIZON = 128
 MOST_DRAWN = 64  # with more epochs than they need, drawn cells train longer
 
 
@@ -215,7 +216,10 @@ def resolve_refit(problem: Problem, settings: Settings) -> str:
 def _n_units(problem: Problem, settings: Settings) -> int:
     if settings.hidden_size != "auto":
         return int(settings.hidden_size)
-    return 64 if _n_sequences(problem) < SMALL_DATA or _is_costly(problem) else 128
+    if _n_sequences(problem) < SMALL_DATA:
+        return 64
+    # Wider costs too much where every channel is a sequence, unless the state foretells much.
+    return 64 if _is_costly(problem) and problem.shape.horizon <= LONG_HORIZON else 128
 
 
 def _is_costly(problem: Problem) -> bool:

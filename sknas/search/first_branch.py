@@ -15,7 +15,7 @@ from sknas.search.learner import Learner
 from sknas.search.plan import Plan
 from sknas.search.probe import Probe
 from sknas.search.proposal import Proposal
-from sknas.search.race import Race
+from sknas.search.race import Race, n_contenders
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
 
@@ -157,7 +157,8 @@ class FirstBranch:
             found = proposal.cell
             is_new = found is not None and found not in self.cells
             if found is not None and is_new and self.space.has_room(self._seed.supernet, found):
-                self._start_race([found, *self.cells])
+                n_others = n_contenders(len(self.cells) + 1, self.plan.n_epochs) - 1
+                self._start_race([*self.cells[:n_others], found])
             else:
                 self._start_race(self.cells)
         return True

@@ -17,12 +17,10 @@ __all__ = ["Race", "n_contenders"]
 
 _SHARE = 2  # the race takes at most one epoch in two
 _FINAL = 3  # so many contenders race to the end, and what was slow to learn may still win
-# A larger cell must beat a smaller one by this share of the loss, or by as much as that of one if
-# the loss is more: the error of standardised targets is near one and more is likely entropy, in
-# nats, where a hundredth is a per cent of the perplexity. Where a branch gains little in all, that
-# would be to take the smallest always, so that a share of the gain is enough, too.
+# A later contender must beat an earlier one by this share of the loss, or by as much as that of one
+# if the loss is more: the error of standardised targets is near one and more is likely entropy, in
+# nats, where a hundredth is a per cent of the perplexity.
 _TOLERANCE = 0.01
-_SHARE_OF_GAIN = 0.1
 
 
 def n_contenders(n_cells: int, n_epochs: int, *, is_whole_search: bool = False) -> int:
@@ -119,7 +117,7 @@ class Race:
         seed : Learner
             What all start from.
         edits : sequence of AddBranch
-            One for each contender.
+            One for each contender, those first that win where none is better.
         n_epochs : int
             Epochs of the whole search.
         generator : torch.Generator
@@ -196,14 +194,17 @@ class Race:
             self.is_over = len(self._running) == 1
 
     def _survivors(self, ranked: list[int]) -> list[int]:
-        """Keep the better half; at the end, the smallest of those as good as the best."""
+        """Keep the better half; at the end, the first of those as good as the best.
+
+        What is not better than the seed yet has not shown what it can, so that by how much it is
+        worse says nothing.
+        """
         if len(ranked) > _FINAL:
             return ranked[: _n_survivors(len(ranked))]
         least = self.contenders[ranked[0]].best
-        gain = max(self.loss_before - least, 0.0)
-        limit = least + min(self.tolerance * min(least, 1.0), _SHARE_OF_GAIN * gain)
-        close = [place for place in ranked if self.contenders[place].best <= limit]
-        return [min(close, key=lambda place: self.contenders[place].n_params)]
+        limit = least + self.tolerance * min(least, 1.0)
+        shown = {place: min(self.contenders[place].best, self.loss_before) for place in ranked}
+        return [min(place for place in ranked if shown[place] <= limit)]
 
     @property
     def moves(self) -> list[Move]:

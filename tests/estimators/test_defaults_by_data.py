@@ -116,8 +116,12 @@ def test_width_and_retraining_follow_the_number_and_kind_of_sequences(
     assert max(event["n_params"] for event in model.growth_events_) > width**2
 
 
-@pytest.mark.parametrize(("n_rows", "is_short"), [(200, False), (2200, True)])
-def test_a_search_is_short_where_a_step_is_costly(monkeypatch, n_rows, is_short):
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "is_short"), [(200, 64, False), (200, 512, True), (2200, 512, True)]
+)
+def test_a_search_is_short_where_a_step_is_costly_or_takes_all_samples(
+    monkeypatch, n_rows, batch_size, is_short
+):
     made = []
 
     def noted(*arguments):
@@ -125,7 +129,7 @@ def test_a_search_is_short_where_a_step_is_costly(monkeypatch, n_rows, is_short)
         return made[-1]
 
     monkeypatch.setattr("sknas.estimators._settings.Schedule", noted)
-    fitted(windows(n_rows, horizon=1), search_epochs="auto", batch_size=512, max_epochs=1)
+    fitted(windows(n_rows, horizon=1), search_epochs="auto", batch_size=batch_size, max_epochs=1)
     n_steps = made[0].search_epochs * made[0].n_epoch_steps
     assert (n_steps <= 1100) == is_short
     assert n_steps >= 1000

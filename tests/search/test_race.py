@@ -66,8 +66,21 @@ def test_in_a_round_each_has_one_turn_and_the_worse_half_leaves(worths):
     assert n_second >= n_turn
 
 
-def test_of_cells_that_are_as_good_as_each_other_the_smallest_wins():
+def test_of_cells_that_are_as_good_as_each_other_the_first_wins():
     for losses, winner in [((1.0, 1.002, 1.1), 0), ((1.002, 1.0, 1.1), 0), ((1.1, 1.0, 1.0), 1)]:
+        race, _ = start(3, 20)
+        run(race, lambda order, losses=losses: losses[order[-1]])
+        assert race.winner == winner
+
+
+def test_by_how_much_cells_are_behind_the_seed_says_nothing_yet():
+    # The seed's loss is nine.
+    for losses, winner in [
+        ((9.6, 9.005, 9.3), 0),
+        ((9.6, 8.995, 9.3), 0),
+        ((9.6, 8.98, 9.3), 1),
+        ((9.6, 9.3, 8.9), 2),
+    ]:
         race, _ = start(3, 20)
         run(race, lambda order, losses=losses: losses[order[-1]])
         assert race.winner == winner

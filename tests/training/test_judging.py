@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 import torch
 
-from sknas.blocks import WindowData
+from sknas.blocks import CrossEntropy, WindowData
 from sknas.blocks.objective import MeanSquared
 from sknas.search.probe import Probe
-from sknas.training import is_clear_gain, make_probe
+from sknas.training import is_clear_gain, is_likely_gain, make_probe
 from tests.training.test_phases import SHAPE, problem
 
 
@@ -92,3 +92,83 @@ def test_a_weight_that_counts_is_as_many_samples():
     repeated = gains.repeat_interleave(counts.long())
     error = Probe(weighted(counts), torch.arange(4), MeanSquared()).standard_error(gains)
     assert error == pytest.approx(float(repeated.std()) / 10**0.5)
+
+
+# -- long horizons --------------------------------------------------------------------------------
+
+
+def likely(gains, *, lookback=6, share=0.0):
+    shape = dataclasses.replace(SHAPE, lookback=lookback, horizon=1)
+    task = dataclasses.replace(problem(), shape=shape, validation=torch.arange(len(gains)))
+    before = torch.ones_like(gains)
+    return is_likely_gain(before, before - gains, task, share=share)
+
+
+def in_blocks(*rows):
+    """Gains of two targets in stretches of six overlapping windows."""
+    return torch.tensor(rows, dtype=torch.float64).repeat_interleave(6, dim=0)
+
+
+def test_a_gain_that_most_targets_show_most_of_the_time_is_likely():
+    assert likely(in_blocks([0.3, 0.2], [0.1, -0.1]))
+    assert not likely(in_blocks([0.3, -0.4], [0.1, -0.1]))
+
+
+def test_a_gain_of_one_target_in_one_stretch_is_likely_unless_another_loses():
+    """Two thirds of Student's distribution with three degrees of freedom lie below 0.476."""
+    # The mean is one standard error, 0.1, in the first, and 0.4 of 0.126 in the other.
+    assert likely(in_blocks([0.4, 0.0], [0.0, 0.0]))
+    assert not likely(in_blocks([0.4, -0.2], [0.0, 0.0]))
+
+
+def test_a_likely_gain_has_to_be_large_enough_too():
+    gains = torch.full((12, 2), 0.01, dtype=torch.float64)
+    assert likely(gains)
+    assert not likely(gains, share=0.02)
+
+
+def test_the_error_of_targets_is_that_of_all_their_blocks():
+    generator = torch.Generator().manual_seed(0)
+    means = torch.randn(4, 3, generator=generator, dtype=torch.float64)
+    shape = dataclasses.replace(SHAPE, lookback=5, horizon=1)
+    task = dataclasses.replace(problem(), shape=shape, validation=torch.arange(20))
+    probe = make_probe(task)
+    error = probe.standard_error(means.repeat_interleave(5, dim=0))
+    assert error == pytest.approx(float(means.std()) / 12**0.5)
+    assert probe.n_blocks == 4
+
+
+# -- classes --------------------------------------------------------------------------------------
+
+
+def classes(n_validation):
+    task = problem()
+    weight = torch.ones(64, dtype=torch.float64)
+    data = WindowData(task.data.past[:64], torch.zeros(64, dtype=torch.int64), weight)
+    return dataclasses.replace(
+        task, data=data, validation=torch.arange(n_validation), objective=CrossEntropy(), n_classes=2
+    )
+
+
+@pytest.mark.parametrize("n_validation", [4, 40])
+def test_no_probability_nearer_to_one_than_so_many_samples_can_tell_is_better(n_validation):
+    """With a pseudo-sample spread over both classes, the best is (n + 1/2) / (n + 1)."""
+    judge = classes(n_validation).judge
+    chances = torch.linspace(0.5, 0.9999, 5000, dtype=torch.float64)
+    logits = torch.stack([chances.log(), (1 - chances).log()], dim=1).unsqueeze(2)
+    losses = judge.per_sample(logits, torch.zeros(5000, dtype=torch.int64))
+    best = float(chances[losses.argmin()])
+    assert best == pytest.approx((n_validation + 0.5) / (n_validation + 1), abs=2e-4)
+
+
+def test_a_repeated_sample_and_one_of_that_weight_are_judged_alike():
+    task = classes(8)
+    counts = torch.tensor([1.0, 2.0, 0.0, 5.0] * 16, dtype=torch.float64)
+    weighted_task = dataclasses.replace(task, data=dataclasses.replace(task.data, weight=counts))
+    assert weighted_task.judge.smoothing == pytest.approx(1 / 17)
+    assert task.judge.smoothing == pytest.approx(1 / 9)
+
+
+def test_numbers_are_judged_by_what_is_learned():
+    task = problem()
+    assert task.judge is task.objective

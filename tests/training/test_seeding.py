@@ -4,21 +4,33 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from sknas.blocks import CrossEntropy
 from sknas.training import ridge_seed, seeding
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
-def test_the_loss_of_a_logistic_seed_is_the_sum_over_rows_known_class_or_not(chunk, monkeypatch):
+def test_the_loss_of_a_logistic_seed_is_the_sum_over_rows_whatever_the_chunk(chunk, monkeypatch):
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=(64, 2)), rng.uniform(size=64)
-    y = rng.integers(5, size=64)
-    known = (y != 1) & (y != 4)
-    model = LogisticRegression().fit(x[known], y[known])
-    probability = np.full((64, 5), 1e-12)
-    probability[:, [0, 2, 3]] = model.predict_proba(x)
-    expected = -sum(w[i] * np.log(probability[i, y[i]]) for i in range(64))
+    y = rng.integers(3, size=64)
+    probability = LogisticRegression().fit(x, y, sample_weight=w).predict_proba(x)
+    # A tenth of every label is spread over the three classes.
+    logs = 0.9 * np.log(probability[np.arange(64), y]) + 0.1 * np.log(probability).mean(axis=1)
     monkeypatch.setattr(seeding, "_CHUNK", chunk)
-    assert seeding._log_loss(model, (x, y, w), 5) == pytest.approx(expected, rel=1e-12)
+    solution = seeding._logistic((x, y, w), 1.0, 3)
+    loss = seeding._loss(solution, (x, y, w), CrossEntropy(smoothing=0.1))
+    assert loss == pytest.approx(-w @ logs, rel=1e-4)  # both solve to a tolerance
+
+
+def test_a_class_that_the_rows_lack_gets_a_small_probability():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 2)), rng.choice([0, 2, 3], size=60)
+    coef, intercept = seeding._logistic((x, y, np.ones(60)), 1.0, 5)
+    logits = x @ coef + intercept
+    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert (probability[:, [1, 4]] > 0).all()
+    assert (probability[:, [1, 4]] < 0.05).all()
+    assert (probability.argmax(axis=1) == y).mean() > 1 / 3
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 1e6])
