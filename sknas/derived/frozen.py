@@ -66,7 +66,8 @@ class FrozenNetwork:
         for branch in self.branches:
             states = branch.last_states(normed, present)
             # Whether rows are those of windows or of their targets, numbers lie in one order.
-            output = torch.addmm(output.view(len(states), -1), states, branch.heads)
+            before = output.view(len(states), branch.heads.shape[1])
+            output = torch.addmm(before, states, branch.heads)
         output = output.view(-1, self.shape.n_targets, self.shape.n_outputs)
         return in_order(self.window_norm.undo(output, stats), self.shape.n_quantiles)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sknas.blocks import NetworkShape
 from sknas.blocks.carrying import carried_forward
+from sknas.blocks.window_data import losses
 from sknas.derived import DerivedNetwork, average_networks
 from sknas.reporting import SearchReport
 from sknas.search import Move
@@ -399,7 +400,8 @@ def _naive_loss(problem: Problem) -> float:
         shares = (counts + 1e-9).log().to(weight.dtype).log_softmax(dim=0)
         outputs = shares.expand(len(target), -1).unsqueeze(2)
         return float(problem.judge.mean(outputs, target, weight))
-    return mean_loss(validation_losses(_LastValue(problem.shape), problem), problem)
+    last_value = _LastValue(problem.shape)
+    return mean_loss(losses(last_value, problem.data, problem.validation, problem.judge), problem)
 
 
 class _LastValue(nn.Module):

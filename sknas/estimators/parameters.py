@@ -112,7 +112,8 @@ _SHARED = """\
         Largest number of nodes over all cells; 0 is the linear seed alone. ``"dag"`` needs 2.
     hidden_size : int or "auto", default="auto"
         Width of the states of a new branch; ``"auto"`` is 64, and 128 where at least 5000 sequences
-        are trained on and a sample is one sequence, not one for each of its channels.
+        are trained on, but for samples that are a sequence for each of their channels, if the
+        horizon is at most 128.
     n_layers : int, default=1
         Growth may give a branch up to this many layers and one more, each as a move; a search
         starts with one. With a named `genotype` every branch has just this many.

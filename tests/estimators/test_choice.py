@@ -20,7 +20,9 @@ def offered(monkeypatch):
     """Return a function that chooses between networks of given losses on each sample."""
     task = dataclasses.replace(problem(200), validation=torch.arange(100, 200), is_in_time=False)
     losses = {}
-    monkeypatch.setattr(_stages, "validation_losses", lambda network, _: losses[network])
+    monkeypatch.setattr(
+        _stages, "validation_losses", lambda network, _, **by_target: losses[network]
+    )
     noise = torch.rand(100, generator=torch.Generator().manual_seed(0)).double()
 
     def network(mean, scatter=0.0):

@@ -29,6 +29,7 @@ def test_a_move_is_judged_against_the_losses_of_what_it_starts_from(mode, start,
     monkeypatch.setattr(Trial, "start", watched)
     hard_to_please = PeriodicGrowth(period=2, min_gain=0.2, max_refusals=9)
     parameters = {"mode": mode, "initial_genotype": start, "growth": hard_to_please}
+    parameters["search_epochs"] = 60
     model = regressor(**{**GROWING, **parameters}).fit(X, Y)
     assert sum(not event.is_accepted for event in model.growth_events_ if event.epoch) >= 2
     for baseline, each, probe in starts:

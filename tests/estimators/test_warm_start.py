@@ -49,7 +49,7 @@ def test_a_second_fit_starts_from_the_genotype_and_weights_of_the_first(make):
     assert_allclose(stages(model)["previous"], loss, rtol=1e-9)
     # Growth goes on from the network: its first epoch is near its loss, and no race is run.
     first = model.search_history_["val_loss"].iloc[0]
-    assert abs(first - loss) < 0.1 * (stages(model)["seed"] - loss)
+    assert abs(first - loss) < 0.2 * (stages(model)["seed"] - loss)
     assert not [event for event in model.growth_events_ if event.epoch == 0]
     assert stages(model)[model.search_report_.chosen] <= loss * (1 + 1e-9)
 

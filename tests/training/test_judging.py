@@ -146,7 +146,11 @@ def classes(n_validation):
     weight = torch.ones(64, dtype=torch.float64)
     data = WindowData(task.data.past[:64], torch.zeros(64, dtype=torch.int64), weight)
     return dataclasses.replace(
-        task, data=data, validation=torch.arange(n_validation), objective=CrossEntropy(), n_classes=2
+        task,
+        data=data,
+        validation=torch.arange(n_validation),
+        objective=CrossEntropy(),
+        n_classes=2,
     )
 
 
