@@ -21,10 +21,11 @@ class BestWeights:
     """Keeps the weights of the epoch that validated best, and the mean of all from there on.
 
     The best of many epochs is partly the luckiest: where the validation loss is flat, another draw
-    of validation samples would choose another epoch. The mean of the weights over the flat part is
-    chosen by nobody, and usually predicts as well as any of them or better (Izmailov et al. 2018,
-    arXiv:1803.05407). So it is the result, unless it is worse on validation by more than a
-    standard error of the paired differences, or by more than a hundredth.
+    of validation samples would choose another epoch. The mean of the weights over the flat part,
+    which ends where the loss is a hundredth above the least, is chosen by nobody, and usually
+    predicts as well as any of them or better (Izmailov et al. 2018, arXiv:1803.05407). So it is
+    the result, unless it is worse on validation by more than a standard error of the paired
+    differences, or by more than a hundredth.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class BestWeights:
         if loss < self.loss:
             self.loss, self._best_each = loss, each
             self._begin_at_present()
-        elif self.best_epoch and math.isfinite(loss):
+        elif self.best_epoch and loss <= (1.0 + _MOST_WORSE) * self.loss:
             self._take_in_present()
         return loss
 
