@@ -25,16 +25,23 @@ class Constant(nn.Module):
         return self.value.expand(len(past), 1, 1)
 
 
-def probe(spread):
-    """Targets around zero: the loss of a constant v is v**2 plus their variance."""
-    target = torch.linspace(-spread, spread, N_SAMPLES, dtype=torch.float64).view(-1, 1, 1)
+class Square(Constant):
+    """Predicts the square of its weight, so that two weights may be right and their mean wrong."""
+
+    def forward(self, past):
+        return super().forward(past).square()
+
+
+def probe(spread, level=0.0):
+    """Targets around a level: the loss of a constant v is (v - level)**2 plus their variance."""
+    target = torch.linspace(-spread, spread, N_SAMPLES, dtype=torch.float64).view(-1, 1, 1) + level
     weight = torch.ones(N_SAMPLES, dtype=torch.float64)
     return Probe(WindowData(target, target, weight), torch.arange(N_SAMPLES), MeanSquared())
 
 
-def trained(values, spread=1.0):
-    network = Constant(values[0])
-    best = BestWeights(network, probe(spread))
+def trained(values, make=Constant, level=0.0):
+    network = make(values[0])
+    best = BestWeights(network, probe(1.0, level))
     for value in values[1:]:
         with torch.no_grad():
             network.value.fill_(value)
@@ -51,10 +58,16 @@ def test_the_mean_begins_at_the_best_epoch():
 
 
 def test_a_mean_that_is_clearly_worse_is_not_taken():
-    value, best = trained([3.0, 0.04, 2.0, 2.5])
-    assert value == pytest.approx(0.04)
+    value, best = trained([3.0, 1.0, -1.001, -1.002], Square, level=1.0)
+    assert value == pytest.approx(1.0)
     assert best.best_epoch == 1
     assert best.n_epochs_since_best == 2
+
+
+def test_epochs_beyond_the_flat_part_are_not_part_of_the_mean():
+    """The least loss is 0.35, so that 0.0035 more is the end of the flat part."""
+    value, _ = trained([3.0, 0.0, 0.05, 0.07, 0.3, -0.04])
+    assert value == pytest.approx((0.0 + 0.05 - 0.04) / 3)
 
 
 def test_epochs_that_are_no_better_than_the_start_leave_it():
