@@ -237,12 +237,12 @@ def test_partial_fit_gives_new_codes_their_shared_row():
     model = classifier(**LEARNS, genotype="linear").partial_fit(X, X[:, 0], range(N_WORDS))
     before = model.module_.trunk.embedding.weight.numpy().copy()
     assert not before[0].any()
-    renamed = np.where(X_new == 3, 50, X_new)
+    renamed = np.where(X_new == 1, 50, X_new)
     model.partial_fit(renamed, X_new[:, 0])
     after = model.module_.trunk.embedding.weight.numpy()
     assert after.shape == before.shape
     assert after[0].any()
-    assert model.predict(np.full((1, 1), 999)) == [3]
+    assert model.predict(np.full((1, 1), 999)) == [1]
     assert "moved" not in " ".join(model.search_report_.stages.index)
 
 
