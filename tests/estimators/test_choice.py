@@ -67,3 +67,45 @@ def test_a_training_that_was_cut_short_is_not_preferred(offered):
     means = {"trained": (0.90, 0.2), "retrained": (0.9001, 0.0)}
     assert offered(**means) == "retrained"
     assert offered(**means, is_cut_short=True) == "trained"
+
+
+# -- windows that overlap -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gained(monkeypatch):
+    """Return a function that offers a network of given gains, in two stretches of two targets."""
+    shape = dataclasses.replace(problem().shape, lookback=50, horizon=1)
+    task = dataclasses.replace(problem(200), validation=torch.arange(100, 200))
+    seed, network = (
+        derive(
+            plant_seed(task, Mixing(SigmoidRelaxation()), is_linear=True), generator=task.generator
+        )
+        for _ in range(2)
+    )
+    task = dataclasses.replace(task, shape=shape)
+    monkeypatch.setattr(_stages, "_naive_loss", lambda _: 2.0)
+
+    def choose(*gains):
+        after = 1.0 - torch.tensor(gains, dtype=torch.float64).repeat_interleave(50, dim=0)
+        losses = {seed: torch.ones_like(after), network: after}
+
+        def of(network, _, *, by_target=False):
+            return losses[network] if by_target else losses[network].mean(dim=1)
+
+        monkeypatch.setattr(_stages, "validation_losses", of)
+        stages = Stages(task, seed, 0.0)
+        stages.add_training("trained", Phase(network, float(after.mean())), 0.0)
+        return stages.choose(0.0).name
+
+    return choose
+
+
+def test_a_gain_of_most_targets_is_enough_though_two_stretches_can_make_none_clear(gained):
+    # The means of the stretches, .06 and -.01, are less than one standard error of each other.
+    assert gained([0.10, 0.02], [-0.03, 0.01]) == "trained"
+
+
+def test_a_gain_that_targets_do_not_agree_on_is_not(gained):
+    assert gained([0.12, -0.08], [-0.03, 0.03]) == "seed"
+    assert gained([0.004, 0.004], [0.004, 0.004]) == "seed"  # less than half a percent

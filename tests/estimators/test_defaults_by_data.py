@@ -133,3 +133,10 @@ def test_a_search_is_short_where_a_step_is_costly_or_takes_all_samples(
     n_steps = made[0].search_epochs * made[0].n_epoch_steps
     assert (n_steps <= 1100) == is_short
     assert n_steps >= 1000
+
+
+@pytest.mark.parametrize(("horizon", "width"), [(128, 64), (129, 128)])
+def test_a_state_that_foretells_many_steps_is_wide_also_where_a_step_is_costly(horizon, width):
+    data = windows(2600, horizon=horizon)
+    model = fitted(data, hidden_size="auto", max_epochs=1, batch_size=512)
+    assert last_branch(model).hidden_size == width
