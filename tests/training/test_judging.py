@@ -8,7 +8,7 @@ import torch
 from sknas.blocks import CrossEntropy, WindowData
 from sknas.blocks.objective import MeanSquared
 from sknas.search.probe import Probe
-from sknas.training import is_clear_gain, is_likely_gain, make_probe
+from sknas.training import is_clear_gain, is_likely_gain, make_probe, validation_losses
 from tests.training.test_phases import SHAPE, problem
 
 
@@ -171,6 +171,18 @@ def test_a_repeated_sample_and_one_of_that_weight_are_judged_alike():
     weighted_task = dataclasses.replace(task, data=dataclasses.replace(task.data, weight=counts))
     assert weighted_task.judge.smoothing == pytest.approx(1 / 17)
     assert task.judge.smoothing == pytest.approx(1 / 9)
+
+
+def test_searches_and_choices_are_judged_with_the_pseudo_sample():
+    task = classes(8)
+
+    def network(past):
+        return torch.tensor([[3.0], [0.0]], dtype=torch.float64).expand(len(past), 2, 1)
+
+    chances = torch.tensor([3.0, 0.0], dtype=torch.float64).log_softmax(dim=0)
+    expected = -(1 - 1 / 9) * chances[0] - chances.mean() / 9
+    for each in (make_probe(task).each(network), validation_losses(network, task)):
+        torch.testing.assert_close(each, expected.expand(8))
 
 
 def test_numbers_are_judged_by_what_is_learned():
