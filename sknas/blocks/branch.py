@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -18,7 +18,7 @@ from sknas.blocks.shape import NetworkShape
 
 __all__ = ["BranchStack"]
 
-CellT = TypeVar("CellT", bound=RecurrentCell[Any])
+CellT = TypeVar("CellT", bound=RecurrentCell)
 
 
 class BranchStack(nn.Module, Generic[CellT]):

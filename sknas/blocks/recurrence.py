@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +17,11 @@ __all__ = ["MEMORY_BOUND", "STATE_BOUND", "RecurrentCell", "recur", "within"]
 STATE_BOUND = 4.0
 MEMORY_BOUND = 1e3
 
-Prepared = TypeVar("Prepared")
 Update = Callable[[dict[str, Tensor]], tuple[Tensor, Tensor | None]]
 
 
-class RecurrentCell(nn.Module, Generic[Prepared]):
-    """Interface of a cell: what it prepares once a sequence, and its update at one step.
+class RecurrentCell(nn.Module, ABC):
+    """Interface of a cell that runs over a sequence.
 
     Attributes
     ----------
@@ -39,39 +36,6 @@ class RecurrentCell(nn.Module, Generic[Prepared]):
     has_memory: bool
 
     @abstractmethod
-    def prepare(self, inputs: Tensor) -> Sequence[Prepared]:
-        """Compute all that does not depend on the state.
-
-        Parameters
-        ----------
-        inputs : Tensor of shape (n_steps, batch, n_inputs)
-            The sequence.
-
-        Returns
-        -------
-        sequence of length n_steps
-            What `update` needs at each step.
-        """
-
-    @abstractmethod
-    def update(self, values: dict[str, Tensor], prepared: Prepared) -> tuple[Tensor, Tensor | None]:
-        """Compute the next state.
-
-        Parameters
-        ----------
-        values : dict of str to Tensor of shape (batch, n_hidden)
-            The state ``"h"``, and the memory ``"c"`` where there is one; the cell adds its nodes.
-        prepared : object
-            The step's entry of what `prepare` returned.
-
-        Returns
-        -------
-        state : Tensor of shape (batch, n_hidden)
-            The next state.
-        memory : Tensor of shape (batch, n_hidden) or None
-            The next memory; None for a cell without one.
-        """
-
     def forward(self, inputs: Tensor, present: Tensor | None = None) -> Tensor:
         """Run over a sequence, from a zero state.
 
@@ -87,9 +51,6 @@ class RecurrentCell(nn.Module, Generic[Prepared]):
         Tensor of shape (n_steps, batch, n_hidden)
             The state after each step.
         """
-        state = inputs.new_zeros(inputs.shape[1], self.n_hidden)
-        updates = [partial(self.update, prepared=prepared) for prepared in self.prepare(inputs)]
-        return recur(updates, state, present, has_memory=self.has_memory)
 
 
 def recur(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor, nn
 
 from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleDict, ModuleList
-from sknas.derived.packing import ScanWeights, pack_weights
-from sknas.derived.plan import CellPlan, plan_cell
-from sknas.derived.scan import scan
-from sknas.genotype import INPUT, STATE, Cell, Node
+from sknas.genotype import INPUT, Cell, Node
+from sknas.loops import CARRY, Pieces, ScanWeights, pack_weights, plan_cell, recorded, scan
 from sknas.ops import get_op
 
 __all__ = ["DerivedCell", "DerivedNode"]
@@ -78,23 +75,12 @@ class DerivedNode(nn.Module):
         )
 
 
-@dataclass(frozen=True)
-class _Step:
-    """What one time step needs: the projected input by its reader, and the state's weights."""
-
-    entering: dict[str, Tensor]
-    state_weight: Tensor | None
-    state_keys: tuple[str, ...]
-    state_widths: tuple[int, ...]
-
-
-class DerivedCell(RecurrentCell[_Step]):
+class DerivedCell(RecurrentCell):
     """The fixed cell of a genotype.
 
-    All products with the input are made at once, before the loop over time; inside it, all
-    products with the state are one. The loop is that of `scan`, whose gradient cannot be
-    differentiated again; where torch traces the module, to compile or export it, and where an
-    operation does not say its derivative, it is that of `RecurrentCell`, which computes the same.
+    All products with the state are one, and so are those with the input. The loop is that of
+    `scan`; where torch traces the module, to compile or export it, it is that of `recorded`, which
+    computes the same.
 
     Parameters
     ----------
@@ -140,93 +126,21 @@ class DerivedCell(RecurrentCell[_Step]):
         is_traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         # One step of few rows is over before the fast loop has begun.
         is_short = inputs.shape[0] == 1 and inputs.shape[1] < 64 and not torch.is_grad_enabled()
-        if self.plan is None or is_short or is_traced or torch.compiler.is_compiling():
-            return super().forward(inputs, present)
-        weights = self._scan_weights(self.plan)
-        return scan(self.plan, weights, inputs, self.n_hidden, present)
+        is_plain = is_short or is_traced or torch.compiler.is_compiling()
+        loop = recorded if is_plain else scan
+        return loop(self.plan, self.packed(), inputs, self.n_hidden, present)
 
-    def prepare(self, inputs: Tensor) -> list[_Step]:
-        """Project the whole sequence once; see `RecurrentCell`."""
-        state_keys, state_weights = self._on_state()
-        state_weight = torch.cat(state_weights, dim=1) if state_weights else None
-        state_widths = tuple(weight.shape[1] for weight in state_weights)
-        keys: list[str] = []
-        weights: list[Tensor] = []
-        biases: list[Tensor] = []
-        for key, projection in self._projections():
-            if own := [w for term, w in projection.weights.items() if term.startswith("input_")]:
-                keys.append(key)
-                weights.append(sum(own[1:], start=own[0]))
-                biases.append(projection.bias)
-        if not keys:
-            return [_Step({}, state_weight, state_keys, state_widths)] * len(inputs)
-        flat = torch.addmm(torch.cat(biases), inputs.flatten(0, 1), torch.cat(weights, dim=1))
-        flat = flat.view(*inputs.shape[:2], flat.shape[1])  # (n_steps, batch, n_pieces * hidden)
-        widths = [weight.shape[1] for weight in weights]
-        return [
-            _Step(
-                dict(zip(keys, step.split(widths, dim=1), strict=True)),
-                state_weight,
-                state_keys,
-                state_widths,
-            )
-            for step in flat
-        ]
+    def packed(self) -> ScanWeights:
+        """Lay out the weights for the loops.
 
-    def update(self, values: dict[str, Tensor], prepared: _Step) -> tuple[Tensor, Tensor | None]:
-        """Evaluate the nodes in order and carry the state; see `RecurrentCell`."""
-        state = values[STATE]
-        from_state: dict[str, Tensor] = {}
-        if prepared.state_weight is not None:
-            products = (state @ prepared.state_weight).split(prepared.state_widths, dim=1)
-            for key, product in zip(prepared.state_keys, products, strict=True):
-                from_state[key] = from_state[key] + product if key in from_state else product
-        for index, node in enumerate(self.nodes):
-            values[f"s{index}"] = self._evaluate(index, node, values, prepared.entering, from_state)
-        terms = [
-            weight * values[f"s{index}"]
-            for weight, index in zip(self.output_weights, self.genotype.outputs, strict=True)
-        ]
-        proposal = sum(terms[1:], start=terms[0])
-        memory = None if not self.has_memory else values[f"s{self.genotype.memory}"]
-        if self.carry is None:
-            return proposal, memory
-        gate = torch.sigmoid(prepared.entering["carry"] + from_state["carry"])
-        return torch.lerp(state, proposal, gate), memory
-
-    def _evaluate(
-        self,
-        index: int,
-        node: DerivedNode,
-        values: dict[str, Tensor],
-        entering: dict[str, Tensor],
-        from_state: dict[str, Tensor],
-    ) -> Tensor:
-        operands = []
-        for side, name in node.operands.items():
-            if side in node.entries:
-                operands.append(entering[f"{index}.{side}"])
-            elif name is None or name == INPUT:
-                operands.append(torch.zeros_like(values[STATE]))
-            else:
-                operands.append(values[name])
-        left, right = operands
-        if node.projection is None:
-            return node.scale * node.op.combine(left, right, left)
-        key = f"{index}"
-        projected = entering.get(key, node.projection.bias)
-        if key in from_state:
-            projected = projected + from_state[key]
-        for side, weight in node.projection.weights.items():
-            if side in SIDES and node.operands[side] != STATE:
-                projected = projected + operands[SIDES.index(side)] @ weight
-        return node.scale * node.op.combine(left, right, projected)
-
-    def _scan_weights(self, plan: CellPlan) -> ScanWeights:
-        projections = dict(self._projections())
-        return pack_weights(
-            plan, projections, [node.scale for node in self.nodes], self.output_weights
-        )
+        Returns
+        -------
+        ScanWeights
+            As the plan has them.
+        """
+        pieces = {key: Pieces((projection,)) for key, projection in self._projections()}
+        scales = [node.scale for node in self.nodes]
+        return pack_weights(self.plan, pieces, scales, self.output_weights)
 
     def _projections(self) -> Iterator[tuple[str, Projection]]:
         for index, node in enumerate(self.nodes):
@@ -235,17 +149,4 @@ class DerivedCell(RecurrentCell[_Step]):
             for side, entry in node.entries.items():
                 yield f"{index}.{side}", entry
         if self.carry is not None:
-            yield "carry", self.carry
-
-    def _on_state(self) -> tuple[tuple[str, ...], list[Tensor]]:
-        keys, weights = [], []
-        for index, node in enumerate(self.nodes):
-            if node.projection is not None:
-                for side, weight in node.projection.weights.items():
-                    if side in SIDES and node.operands[side] == STATE:
-                        keys.append(f"{index}")
-                        weights.append(weight)
-        if self.carry is not None:
-            keys.append("carry")
-            weights.append(self.carry.weights["right"])
-        return tuple(keys), weights
+            yield CARRY, self.carry

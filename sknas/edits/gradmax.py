@@ -196,7 +196,7 @@ def _silent_sources(cell: TwoInputCell, n_old: int) -> tuple[bool, set[str]]:
     values = {STATE: like.new_zeros(1, cell.n_hidden)}
     if cell.has_memory:
         values[MEMORY] = like.new_zeros(1, cell.n_hidden)
-    (prepared,) = cell.prepare(like.new_zeros(1, 1, cell.n_inputs))
-    state, memory = cell.update(values, prepared)
+    (step,) = cell.plan(like.new_zeros(1, 1, cell.n_inputs)).steps()
+    state, memory = step.update(values)
     stays = not state[:, n_old:].any() and (memory is None or not memory[:, n_old:].any())
     return bool(stays), {name for name, value in values.items() if not value[:, n_old:].any()}

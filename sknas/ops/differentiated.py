@@ -34,6 +34,8 @@ class _Differentiated(UnitwiseOp):
 
     def __init__(self, op: Op) -> None:
         self._op = op
+        # It says the same of itself in all else that the operation does.
+        vars(self).update((name, getattr(op, name)) for name in Op.__annotations__)
         self.activations = (IDENTITY,) * (op.n_projections if op.has_projection else 0)
 
     def mix(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -148,7 +149,8 @@ def _arch_gradients(
         return losses[-1] + learner.arch_penalty()
 
     if ahead is None:
-        gradients: Sequence[Tensor] = torch.autograd.grad(arch_loss(), free)
+        with _held_fixed(learner.supernet.weight_parameters()):
+            gradients: Sequence[Tensor] = torch.autograd.grad(arch_loss(), free)
     else:
         gradients = hypergradient(
             lambda: loss_on(ahead.batch),
@@ -159,6 +161,18 @@ def _arch_gradients(
             ahead.max_norm,
         )
     return losses[0].detach(), gradients
+
+
+@contextmanager
+def _held_fixed(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Spare the way back the gradients of learning parameters that are not asked for."""
+    for parameter in parameters:
+        parameter.requires_grad = False
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad = True
 
 
 def _hand_over(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:

@@ -9,7 +9,7 @@ from torch import Generator, nn
 
 from sknas.blocks import Trunk, side_by_side
 from sknas.derived import DerivedCell, DerivedNetwork, NetworkSpec
-from sknas.search.discretization import discretize, live_nodes
+from sknas.search.discretization import discretize
 from sknas.supernet import Supernet, TwoInputCell
 
 __all__ = ["derive"]
@@ -76,7 +76,7 @@ def copy_parameters(source: nn.Module, target: nn.Module) -> None:
 
 
 def _inherit_cell(supernet_cell: TwoInputCell, cell: DerivedCell) -> None:
-    nodes = live_nodes(supernet_cell)
+    nodes = supernet_cell.live_nodes()
     for old, new in zip(nodes, cell.nodes, strict=True):
         new.scale.copy_(old.births[0])
         if new.projection is not None:

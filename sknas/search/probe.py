@@ -17,7 +17,8 @@ from sknas.supernet import Supernet
 
 __all__ = ["Probe", "measure_removals"]
 
-_N_COST_SAMPLES = 256
+_N_COST_SAMPLES = 256  # for what a removal costs; fewer where each is a sequence a channel
+_FEWEST_COST_SAMPLES = 64
 _N_PROBE_SAMPLES = 64
 _OF_GATES = ("operation", "pair")  # the other choices, of sources, have weights that sum to one
 
@@ -181,8 +182,9 @@ def measure_removals(
     list of Removal
         A removal for every candidate of every open choice.
     """
-    loss = probe.loss(supernet, _N_COST_SAMPLES) if is_measured else math.nan
-
+    n_sequences_each = supernet.shape.n_targets if supernet.trunk.seed.is_shared else 1
+    n_samples = max(_FEWEST_COST_SAMPLES, _N_COST_SAMPLES // n_sequences_each)
+    loss = probe.loss(supernet, n_samples) if is_measured else math.nan
     n_params, n_held = supernet.n_params, supernet.n_held_params
 
     def effect(edit: Edit) -> tuple[float, float]:
@@ -192,7 +194,7 @@ def measure_removals(
         without = _without(edit, supernet)
         # One candidate stays in the end: of two, the cheaper one, whatever they share until then.
         saving = size_penalty * (n_held - without.n_held_params) / n_params
-        return probe.loss(without, _N_COST_SAMPLES) - loss, saving
+        return probe.loss(without, n_samples) - loss, saving
 
     removals = []
     for place, node in supernet.nodes():

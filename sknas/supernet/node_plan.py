@@ -99,11 +99,6 @@ class NodePlan(Plan):
     skip: float
 
     @property
-    def is_mixed(self) -> bool:
-        """Whether there are several candidates, or several sources of an operand."""
-        return len(self.operations) > 1 or self.direct is None
-
-    @property
     def n_projected(self) -> int:
         """Columns of all pieces."""
         return self.n_pieces * self.n_hidden

@@ -167,6 +167,10 @@ class NodeWayBack:
         self.to_made = to_stack.new_zeros(n_made)
         self.to_edges = torch.zeros_like(scan.edges)
         self.to_weight = torch.zeros_like(scan.weight)
+        self._learns = any(
+            weight is not None and weight.requires_grad
+            for weight in (plan.left_weight, plan.right_weight)
+        )
 
     def begin(self, steps: slice) -> None:
         """Compute what needs no gradient of a stretch: its candidates, and their slopes.
@@ -201,7 +205,8 @@ class NodeWayBack:
             torch.mul(to_value, slopes, out=gradients)
         if scan.plan.n_pieces:
             to_own = self._to_own[i]
-            self.to_weight.addmm_(self._operands[t], to_own.t())
+            if self._learns:
+                self.to_weight.addmm_(self._operands[t], to_own.t())
             to_operands = torch.addmm(to_operands, scan.weight, to_own, out=self._to_operands)
         to_mixed = to_operands.view(2, -1)
         self._to_sources[i].addmm_(scan.edges.t(), to_mixed)

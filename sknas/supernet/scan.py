@@ -17,6 +17,7 @@ from torch.autograd.function import FunctionCtx
 
 from sknas.blocks import MEMORY_BOUND, STATE_BOUND, recur, within
 from sknas.genotype import MEMORY, STATE
+from sknas.loops import recorded_gradients
 from sknas.supernet.candidates import Candidates
 from sknas.supernet.cell_plan import CellPlan
 from sknas.supernet.node_plan import NodePlan
@@ -31,8 +32,8 @@ _CACHED = 32768
 def scan(plan: CellPlan, start: Tensor, present: Tensor | None = None) -> Tensor:
     """Return the state after each step.
 
-    Where gradients are to be differentiated again, for nodes of DARTS's graph, and where no node
-    mixes anything, autograd records the loop.
+    Where gradients are to be differentiated again, and for nodes of DARTS's graph, autograd
+    records the loop.
 
     Parameters
     ----------
@@ -48,8 +49,7 @@ def scan(plan: CellPlan, start: Tensor, present: Tensor | None = None) -> Tensor
     Tensor of shape (n_steps, batch, n_hidden)
         States.
     """
-    nodes = [node for node in plan.nodes.values() if isinstance(node, NodePlan)]
-    if len(nodes) < len(plan.nodes) or not any(node.is_mixed for node in nodes):
+    if not all(isinstance(node, NodePlan) for node in plan.nodes.values()):
         return recorded(plan, start, present)
     states: Tensor = _Scan.apply(  # type: ignore[no-untyped-call]
         plan, start, present, *_tensors(plan)
@@ -135,20 +135,14 @@ class _Scan(Function):
             with torch.inference_mode():
                 gradients = _WayBack(ctx.loop, gradient).run()
             return (None,) * 3 + tuple(None if g is None else g.clone() for g in gradients)
-        # The gradients are to be differentiated: autograd derives them from a loop that it records.
-        # It does so by views, since of the tensors themselves one may have been made of another.
         plan, start, present = ctx.arguments
-        views = [None if x is None else x.view_as(x) for x in tensors]
-        wanted = [i for i, is_wanted in enumerate(ctx.needs_input_grad[3:]) if is_wanted]
-        found = torch.autograd.grad(
-            recorded(_with_tensors(plan, views), start, present),
-            [view for i in wanted if (view := views[i]) is not None],
+        found = recorded_gradients(
+            lambda *own: recorded(_with_tensors(plan, own), start, present),
+            tensors,
+            ctx.needs_input_grad[3:],
             gradient,
-            create_graph=True,
-            materialize_grads=True,
         )
-        of = dict(zip(wanted, found, strict=True))
-        return (None,) * 3 + tuple(of.get(i) for i in range(len(tensors)))
+        return (None,) * 3 + found
 
 
 class _Loop:
@@ -259,7 +253,9 @@ class _WayBack:
         self.within_memory = within(torch.stack(loop.memories), MEMORY_BOUND)
         self.to_state = self.to_memory = torch.zeros_like(loop.states[0])
         self.to_weights = torch.zeros_like(loop.weights[0])
-        self.to_carry = None if plan.carry is None else torch.zeros_like(plan.carry)
+        self.to_carry = None
+        if plan.carry is not None and plan.carry.requires_grad:
+            self.to_carry = torch.zeros_like(plan.carry)
         self.to_inputs = torch.empty_like(plan.inputs) if plan.inputs.requires_grad else None
         self.to_input_weight = gradient.new_zeros(loop.inputs.shape[2], sum(plan.widths))
 
@@ -292,10 +288,10 @@ class _WayBack:
             to_proposal = to_state if plan.carry is None else to_state * gates[i]
             torch.mm(self.turned, to_proposal.view(1, -1), out=self.to_rows[i])
             self.to_weights.addmv_(loop.rows[t], to_proposal.view(-1))
-            if plan.carry is not None and self.to_carry is not None:
+            if plan.carry is not None:
                 to_gate = torch.mul(to_state, by_gate[i], out=self.to_gate[i])
                 to_first.addcmul_(to_state, by_state[i]).addmm_(plan.carry, to_gate)
-                self.to_carry.addmm_(states[i], to_gate.t())
+                self._learn_carry(states[i], to_gate)
             if plan.memory is not None:
                 to_memory, past_memory = self._parted(t, self.to_memory)
                 to_values[loop.names.index(plan.memory)].add_(to_memory)
@@ -309,11 +305,16 @@ class _WayBack:
                 if past_memory is not None:
                     self.to_memory = self.to_memory + past_memory
 
+    def _learn_carry(self, state: Tensor, to_gate: Tensor) -> None:
+        if self.to_carry is not None:
+            self.to_carry.addmm_(state, to_gate.t())
+
     def _enter(self, steps: slice) -> None:
         """Add a stretch to the gradients of what x enters by."""
         inputs = self.loop.inputs[steps]
         to_entering = self.to_entering[: len(inputs)]
-        self.to_input_weight.addbmm_(inputs.mT, to_entering.mT)
+        if self.loop.plan.input_weight.requires_grad:
+            self.to_input_weight.addbmm_(inputs.mT, to_entering.mT)
         if self.to_inputs is not None:
             weight = self.loop.plan.input_weight.t()
             torch.matmul(to_entering.mT, weight, out=self.to_inputs[steps])

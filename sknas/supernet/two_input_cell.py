@@ -12,21 +12,23 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor, nn
 
+from sknas import loops
 from sknas.blocks import Projection, RecurrentCell
 from sknas.blocks.modules import ModuleList
 from sknas.genotype import INPUT, MEMORY, STATE, Cell, Node
 from sknas.ops import get_op
-from sknas.supernet.cell_plan import CellPlan, CellStep
+from sknas.supernet.cell_plan import CellPlan
 from sknas.supernet.dag_node import DagNode
 from sknas.supernet.mixed_op import MixedNode
 from sknas.supernet.mixing import Mixing
 from sknas.supernet.scan import scan
 from sknas.supernet.search_node import SearchNode
+from sknas.supernet.settled import fixed_cell, fixed_weights, live_nodes
 
 __all__ = ["TwoInputCell"]
 
 
-class TwoInputCell(RecurrentCell[CellStep]):
+class TwoInputCell(RecurrentCell):
     """Nodes in order; ``v = sum_j w_j s_j``; ``h' = h + sigmoid(z(x, h)) * (v - h)``.
 
     Parameters
@@ -201,21 +203,42 @@ class TwoInputCell(RecurrentCell[CellStep]):
             (*widths, 0) if self.carry is None else tuple(widths),
             tuple(node.name for node in outputs),
             torch.stack([node.output_weight for node in outputs]),
-            None if self.memory_node is None else f"s{self.memory_node}",
+            self._memory,
             None if self.carry is None else self.carry.weights["right"],
         )
 
+    def live_nodes(self) -> list[MixedNode]:
+        """Return, in order, the nodes of a settled cell that its state or memory depends on.
+
+        Returns
+        -------
+        list of MixedNode
+            The nodes that `genotype` keeps.
+        """
+        return live_nodes(self.nodes, self._memory)
+
+    def genotype(self) -> Cell:
+        """Return the fixed cell that a settled one is.
+
+        Returns
+        -------
+        Cell
+            Nodes renumbered, and those left out that nothing depends on.
+        """
+        return fixed_cell(self.live_nodes(), self._memory, has_carry=self.carry is not None)
+
     def forward(self, inputs: Tensor, present: Tensor | None = None) -> Tensor:
-        """Run over a sequence, from a zero state; see `RecurrentCell` and `scan`."""
+        """Run over a sequence, from a zero state, by the fast loop of a fixed cell if it is one."""
+        if all(node.is_settled and not node.skip_weight for node in self.nodes):
+            live = self.live_nodes()
+            plan = loops.plan_cell(self.genotype())
+            weights = fixed_weights(plan, live, self.carry)
+            return loops.scan(plan, weights, inputs, self.n_hidden, present)
         return scan(self.plan(inputs), inputs.new_zeros(inputs.shape[1], self.n_hidden), present)
 
-    def prepare(self, inputs: Tensor) -> list[CellStep]:
-        """Plan every node, and project the whole sequence once; see `RecurrentCell`."""
-        return self.plan(inputs).steps()
-
-    def update(self, values: dict[str, Tensor], prepared: CellStep) -> tuple[Tensor, Tensor | None]:
-        """Evaluate the nodes in order and carry the state; see `RecurrentCell`."""
-        return prepared.update(values)
+    @property
+    def _memory(self) -> str | None:
+        return None if self.memory_node is None else f"s{self.memory_node}"
 
     def _append(self, node: SearchNode) -> None:
         if node.n_candidates > 1:

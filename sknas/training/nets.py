@@ -342,6 +342,7 @@ class DerivedNet(_QuietNet):
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> DerivedNet:
         """Start AdamW over all weights, the seed's among them."""
         del args, kwargs
+        self.learning = list(self.module_.parameters())
         self.optimizer_ = AdamW(
             decay_groups(self.average.averages, self.weight_decay),
             lr=self.learning_rate,
@@ -360,7 +361,7 @@ class DerivedNet(_QuietNet):
             loss = self.objective.estimate(self.module_(past), target, weight)
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_norm)
+        norm = nn.utils.clip_grad_norm_(self.learning, self.max_norm)
         if torch.isfinite(norm) and torch.isfinite(loss):
             self.optimizer_.step()
             self.average.update()

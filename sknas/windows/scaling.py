@@ -140,33 +140,39 @@ def _measure(
     values: NDArray[np.floating], share: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the center and the scale of each column."""
-    data = values[share > 0].astype(np.float64, copy=False)
+    is_used = share > 0
+    if not is_used.all():
+        values, share = values[is_used], share[is_used]
+    data = np.array(values.T, dtype=np.float64, order="C")  # (n_columns, n_rows) sums fast
     is_known = ~np.isnan(data)
-    shares = np.where(is_known, share[share > 0, np.newaxis], 0.0)
-    total = shares.sum(axis=0)
+    is_whole = bool(is_known.all())
+    total = np.full(len(data), share.sum()) if is_whole else is_known @ share
     total[total == 0] = 1.0
 
-    largest = np.abs(data, where=is_known, out=np.zeros_like(data)).max(axis=0)
-    unit = np.where(largest > 0, largest, 1.0)
-    scaled = np.where(is_known, data, 0.0) / unit  # magnitudes of at most 1
-    center = _weighted_mean(scaled, shares, total)
-    # A second pass over the deviations removes the rounding error of the first mean.
-    center += _weighted_mean(scaled - center, shares, total)
-    variance = _weighted_mean((scaled - center) ** 2, shares, total)
-    deviation = np.sqrt(variance)
+    def mean(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (rows if is_whole else np.where(is_known, rows, 0.0)) @ share / total
 
-    lowest = np.where(is_known, scaled, np.inf).min(axis=0)
-    highest = np.where(is_known, scaled, -np.inf).max(axis=0)
+    def extreme(reduce: np.ufunc, nothing: float) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = reduce.reduce(
+            data if is_whole else np.where(is_known, data, nothing), axis=1
+        )
+        return found
+
+    lowest, highest = extreme(np.minimum, np.inf), extreme(np.maximum, -np.inf)
+    largest = np.where(highest >= lowest, np.maximum(np.abs(lowest), np.abs(highest)), 0.0)
+    unit = np.where(largest > 0, largest, 1.0)
+    data /= unit[:, np.newaxis]  # magnitudes of at most 1
+    center = mean(data)
+    # A second pass over the deviations removes the rounding error of the first mean.
+    data -= center[:, np.newaxis]
+    rest = mean(data)
+    center += rest
+    data -= rest[:, np.newaxis]
+    deviation = np.sqrt(mean(np.square(data, out=data)))
+
+    lowest, highest = lowest / unit, highest / unit
     center = np.where(lowest == highest, lowest, center)  # exact where constant
     is_flat = (lowest >= highest) | (deviation <= 4 * np.finfo(np.float64).eps)
     scale = deviation * unit
     is_flat |= scale < np.finfo(np.float64).tiny
     return center * unit, np.where(is_flat, 1.0, scale)
-
-
-def _weighted_mean(
-    values: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    total: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    return (values * weights).sum(axis=0) / total

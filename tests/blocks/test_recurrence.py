@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND, RecurrentCell
+from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND
 from sknas.derived import DerivedCell
 from sknas.genotype import NAMED_CELLS, Cell, Node
+from sknas.loops.recorded import _Step, recorded
 from tests.tiny import generator, normal, perturb
 
 N_STEPS = 500
@@ -49,17 +50,18 @@ def test_the_bound_never_touches_a_cell_that_is_bounded_by_itself(name, monkeypa
     assert bounded.abs().max() <= 1.0
 
 
-def test_a_state_enters_a_step_within_its_bounds():
+def test_a_state_enters_a_step_within_its_bounds(monkeypatch):
     seen = []
     cell = build(EXPLOSIVE["memory"])
-    update = cell.update
+    update = _Step.update
 
-    def record(values, prepared):
+    def record(step, values, entering):
         seen.append((float(values["h"].detach().abs().max()), float(values["c"].abs().max())))
-        return update(values, prepared)
+        return update(step, values, entering)
 
-    cell.update = record
+    monkeypatch.setattr(_Step, "update", record)
+    inputs = normal(N_STEPS, 5, 3, seed=0, dtype=torch.float32)
     with torch.no_grad():
-        RecurrentCell.forward(cell, normal(N_STEPS, 5, 3, seed=0, dtype=torch.float32))
+        recorded(cell.plan, cell.packed(), inputs, cell.n_hidden, None)
     assert max(h for h, _ in seen) == STATE_BOUND
     assert max(c for _, c in seen) == MEMORY_BOUND

@@ -17,6 +17,7 @@ from sknas.supernet import (
 )
 from sknas.supernet.sampling import sampling
 from sknas.supernet.scan import recorded
+from tests.cells import FIXED
 from tests.oracles import mixed_node
 from tests.tiny import CELLS, generator, normal, perturb
 
@@ -120,10 +121,31 @@ def test_nothing_passes_back_over_a_bound_that_a_state_has_met(start):
     check(cell, by_autograd, scale=1e3)
 
 
-def test_a_cell_in_which_nothing_is_mixed_is_left_to_autograd():
+@pytest.mark.parametrize("name", FIXED)
+def test_a_settled_cell_runs_in_the_loop_of_a_fixed_one(name, monkeypatch):
+    cell = TwoInputCell(
+        FIXED[name],
+        N_INPUTS,
+        N_HIDDEN,
+        mixing=Mixing(SoftmaxRelaxation()),
+        generator=generator(),
+        dtype=torch.float64,
+    )
+    perturb(cell, scale=0.4)
+    inputs = normal(N_STEPS, BATCH, N_INPUTS, seed=3).requires_grad_()
+    wanted = [inputs, *cell.parameters()]
+    expected = gradients(by_autograd(cell, inputs), wanted)
+    monkeypatch.setattr("sknas.supernet.two_input_cell.scan", None)
+    assert_close(gradients(cell(inputs), wanted), expected, 1e-10)
+
+
+def test_a_settled_cell_whose_skip_has_not_faded_adds_it():
+    cell = mixed_cell(0, start="memory")
     inputs = normal(N_STEPS, BATCH, N_INPUTS, seed=3)
-    cell = mixed_cell(0)
-    assert torch.equal(cell(inputs), by_autograd(cell, inputs))
+    without = cell(inputs)
+    cell.nodes[1].skip = LinearSkip()
+    assert (cell(inputs) - without).abs().max() > 1e-3
+    assert_close([cell(inputs)], [by_autograd(cell, inputs)], 1e-12)
 
 
 def test_an_auxiliary_skip_is_walked_back_over():

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from sknas.blocks import recurrence
-from sknas.derived.packing import ScanWeights
-from sknas.derived.plan import CellPlan
-from sknas.derived.projector import Projector
 from sknas.genotype import MEMORY, STATE
+from sknas.loops.packing import ScanWeights
+from sknas.loops.plan import CellPlan
+from sknas.loops.projector import Projector
 
 __all__ = ["ForecastPass"]
 

@@ -3,69 +3,25 @@
 import copy
 import pickle
 
-import numpy as np
 import pytest
 import torch
 
-from sknas.blocks import RecurrentCell
 from sknas.derived import DerivedCell, DerivedNetwork, NetworkSpec
 from sknas.genotype import Cell, Genotype, Node
+from sknas.loops import recorded
 from sknas.ops import Op, registered_ops
 from sknas.ops.base import _REGISTRY
+from tests.cells import FIXED, RANDOM
 from tests.oracles.fixed_cell import FORMULAS, fixed_states
-from tests.tiny import CELLS, SHAPE, branch, generator, normal, perturb, windows
+from tests.tiny import SHAPE, branch, generator, normal, perturb, windows
 
 N_STEPS, N_INPUTS, N_HIDDEN = 5, 3, 4
 FEW, MANY = 5, 17  # sequences, on both sides of where the input is projected at once
-CORNERS = {
-    # Nothing depends on s0 and s2.
-    "dead": Cell(
-        (Node("lin_tanh", "x", "h"), Node("add", "x", "h"), Node("gate", "s0", "h")), (1,)
-    ),
-    "no weights": Cell((Node("add", "h", "h"),), (0,), carry=False),
-    "no input": Cell((Node("lin_sigmoid", "h", "h"),), (0,), carry=False),
-    "bias alone": Cell((Node("modulate", "h", None), Node("add", "s0", "x")), (1,), carry=False),
-    "memory projected": Cell(
-        (Node("highway_relu", "c", "h"), Node("lin_identity", "c", None), Node("add", "s0", "x")),
-        outputs=(2, 1),
-        memory=2,
-        carry=False,
-    ),
-    "memory carried": Cell((Node("first", "c", None), Node("add", "s0", "x")), (1,), memory=1),
-    "squares": Cell((Node("hadamard", "h", "x"), Node("hadamard", "s0", "s0")), (0, 1)),
-    "chain": Cell(
-        (Node("first", "x", None), Node("second", "h", "s0"), Node("first", "s1", None)), (2,)
-    ),
-}
-
-
-def random_cell(seed):
-    """Draw a cell of all operations: any operands and outputs, with or without memory and carry."""
-    rng = np.random.default_rng(seed)
-    names, has_memory = registered_ops(), bool(rng.integers(2))
-    nodes = []
-    for index in range(rng.integers(1, 8)):
-        sources = ["x", "h", *(["c"] if has_memory else []), *(f"s{i}" for i in range(index))]
-        left, right = (sources[i] for i in rng.integers(len(sources), size=2))
-        right = None if rng.random() < 0.2 else right
-        nodes.append(Node(names[rng.integers(len(names))], left, right))
-    n = len(nodes)
-    outputs = tuple(int(i) for i in rng.permutation(n)[: rng.integers(1, n + 1)])
-    memory = int(rng.integers(n)) if has_memory else None
-    return Cell(tuple(nodes), outputs, memory=memory, carry=bool(rng.integers(2)))
-
-
-RANDOM = {f"random {seed}": random_cell(seed) for seed in range(40)}
-DRAWN = {
-    f"drawn {seed}": Genotype.random(seed, operations=registered_ops()).branches[0].layers[0]
-    for seed in range(5)
-}
-ALL = {**CELLS, **CORNERS, **RANDOM, **DRAWN}
-every_cell = pytest.mark.parametrize("name", ALL)
+every_cell = pytest.mark.parametrize("name", FIXED)
 
 
 def build(name, *, scale=0.4, dtype=torch.float64):
-    cell = DerivedCell(ALL[name], N_INPUTS, N_HIDDEN, generator=generator(), dtype=dtype)
+    cell = DerivedCell(FIXED[name], N_INPUTS, N_HIDDEN, generator=generator(), dtype=dtype)
     perturb(cell, scale=scale)
     return cell
 
@@ -160,7 +116,7 @@ def test_a_single_step_is_one_of_the_formulas(name, n_sequences):
 @every_cell
 def test_the_plain_loop_computes_the_same(name):
     cell, inputs = build(name), sequence()
-    plain = RecurrentCell.forward(cell, inputs, presence())
+    plain = recorded(cell.plan, cell.packed(), inputs, N_HIDDEN, presence())
     torch.testing.assert_close(cell(inputs, presence()), plain, rtol=0, atol=1e-12)
 
 
@@ -191,7 +147,9 @@ def test_scales_of_zero_have_a_gradient(name):
 @pytest.mark.parametrize("name", ["gru", "lstm", "darts"])
 def test_stacked_cells_pass_the_gradient_down(name):
     lower, inputs = build(name), sequence()
-    upper = DerivedCell(ALL[name], N_HIDDEN, N_HIDDEN, generator=generator(1), dtype=torch.float64)
+    upper = DerivedCell(
+        FIXED[name], N_HIDDEN, N_HIDDEN, generator=generator(1), dtype=torch.float64
+    )
     wanted = [*lower.parameters(), *upper.parameters()]
     theirs = gradients(fixed_states(upper, fixed_states(lower, inputs)), wanted)
     assert_same(gradients(upper(lower(inputs)), wanted), theirs, 1e-10)
@@ -210,30 +168,39 @@ def test_a_graph_can_be_walked_again():
     assert_same(torch.autograd.grad(loss, wanted), first, 0.0)
 
 
-def test_a_second_derivative_is_refused_and_the_plain_loop_has_it():
-    cell, inputs = build("gru"), sequence()
-    weight = cell.output_weights
-    (slope,) = torch.autograd.grad(cell(inputs).square().sum(), weight, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        slope.sum().backward()
-    plain = RecurrentCell.forward(cell, inputs).square().sum()
-    (slope,) = torch.autograd.grad(plain, weight, create_graph=True)
-    assert torch.autograd.grad(slope.sum(), weight)[0].isfinite().all()
+@every_cell
+def test_a_second_derivative_is_that_of_the_formulas(name):
+    cell, inputs = build(name), sequence(n_steps=3).requires_grad_()
+    wanted = [inputs, *cell.parameters()]
+    seconds = []
+    for states in (cell(inputs), fixed_states(cell, inputs)):
+        slopes = torch.autograd.grad(
+            (states * normal(*states.shape, seed=3)).sum(),
+            wanted,
+            create_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        total = sum((g.reshape(-1) * normal(g.numel(), seed=i)).sum() for i, g in enumerate(slopes))
+        seconds.append(
+            torch.autograd.grad(total, wanted, allow_unused=True, materialize_grads=True)
+        )
+    assert_same(*seconds, 1e-9)
 
 
-class Softened(Op):
-    """An operation that does not say its derivative, nor treats each unit by itself."""
+class Wave(Op):
+    """An operation that does not say its derivative."""
 
     projects_left = reads_right = True
 
     def combine(self, left, right, projected):
-        return torch.softmax(projected, dim=-1) * right
+        return torch.sin(projected) * right
 
 
 def test_an_operation_that_does_not_say_its_derivative_works(monkeypatch):
-    monkeypatch.setitem(_REGISTRY, "softened", Softened())
-    monkeypatch.setitem(FORMULAS, "softened", lambda a, b, z: torch.softmax(z, dim=-1) * b)
-    genotype = Cell((Node("softened", "h", "x"), Node("lin_tanh", "s0", "x")), (0, 1))
+    monkeypatch.setitem(_REGISTRY, "wave", Wave())
+    monkeypatch.setitem(FORMULAS, "wave", lambda a, b, z: torch.sin(z) * b)
+    genotype = Cell((Node("wave", "h", "x"), Node("lin_tanh", "s0", "x")), (0, 1))
     cell = DerivedCell(genotype, N_INPUTS, N_HIDDEN, generator=generator(), dtype=torch.float64)
     perturb(cell)
     inputs = sequence().requires_grad_()

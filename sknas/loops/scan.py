@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
-from sknas.derived.backward_pass import BackwardPass
-from sknas.derived.forecast_pass import ForecastPass
-from sknas.derived.forward_pass import ForwardPass
-from sknas.derived.packing import ScanWeights
-from sknas.derived.plan import CellPlan
+from sknas.loops.backward_pass import BackwardPass
+from sknas.loops.forecast_pass import ForecastPass
+from sknas.loops.forward_pass import ForwardPass
+from sknas.loops.packing import ScanWeights
+from sknas.loops.plan import CellPlan
+from sknas.loops.recorded import recorded, recorded_gradients
 
 __all__ = ["scan"]
 
@@ -40,7 +40,8 @@ def scan(
     Returns
     -------
     Tensor of shape (n_steps, batch, n_hidden)
-        The state after each step. It can be differentiated once.
+        The state after each step. Where its gradients are to be differentiated again, autograd
+        derives them from the loop of `recorded`.
     """
     tensors = (inputs, *weights[:-1], *weights.on_sources)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
@@ -69,12 +70,19 @@ class _Scan(Function):
         return loop.states.mT
 
     @staticmethod
-    @once_differentiable
     def backward(
         ctx: Any,  # noqa: ANN401 (as above)
         grad: Tensor,
     ) -> tuple[Tensor | None, ...]:
         states, present, inputs, *tensors = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            found = recorded_gradients(
+                lambda x, *w: recorded(ctx.plan, _as_weights(w), x, ctx.n_hidden, present),
+                (inputs, *tensors),
+                ctx.needs_input_grad[3:],
+                grad,
+            )
+            return None, None, None, *found
         weights = _as_weights(tensors)
         # Most graphs are walked once. The steps go now, not when the loss does; a second walk
         # computes them again.

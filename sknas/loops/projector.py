@@ -12,9 +12,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from sknas.derived.packing import ScanWeights
-from sknas.derived.plan import CellPlan, Product
 from sknas.genotype import MEMORY, STATE
+from sknas.loops.packing import ScanWeights
+from sknas.loops.plan import CellPlan, Product
 
 __all__ = ["Projector"]
 

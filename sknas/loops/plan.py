@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from sknas.genotype import INPUT, MEMORY, STATE, Cell, Node
-from sknas.ops import UnitwiseOp, get_op
+from sknas.ops import UnitwiseOp, get_op, unitwise
 
 __all__ = ["CARRY", "CellPlan", "PlannedNode", "Product", "plan_cell"]
 
@@ -146,7 +146,7 @@ class CellPlan:
         return self.pieces[self.projections.index(key)][0]
 
 
-def plan_cell(genotype: Cell) -> CellPlan | None:
+def plan_cell(genotype: Cell) -> CellPlan:
     """Plan the loop of a cell.
 
     Parameters
@@ -156,23 +156,19 @@ def plan_cell(genotype: Cell) -> CellPlan | None:
 
     Returns
     -------
-    CellPlan or None
-        None if a node's operation does not say its derivative.
+    CellPlan
+        What it does at each step.
     """
-    live = _live(genotype)
-    ops = {index: get_op(genotype.nodes[index].operation) for index in live}
-    unitwise = {index: op for index, op in ops.items() if isinstance(op, UnitwiseOp)}
-    if len(unitwise) < len(ops):
-        return None
-    reads, widths = _projections(genotype, unitwise)
+    ops = {i: unitwise(get_op(genotype.nodes[i].operation)) for i in _live(genotype)}
+    reads, widths = _projections(genotype, ops)
     keys = sorted(reads, key=lambda key: (_rank(reads[key]), sorted(reads[key])))
     ends = [sum(widths[key] for key in keys[: place + 1]) for place in range(len(keys))]
     pieces = {k: tuple(range(end - widths[k], end)) for k, end in zip(keys, ends, strict=True)}
-    lacking = _lacking(genotype, unitwise)
+    lacking = _lacking(genotype, ops)
     products = _products(keys, pieces, reads, {f"s{i}": scales for i, scales in lacking.items()})
     on_input = [product for product in products if product.source == INPUT]
     nodes = []
-    for index, op in unitwise.items():
+    for index, op in ops.items():
         left, right = _operands(index, genotype.nodes[index], op)
         own = None if lacking[index] else _scales(index, genotype.nodes[index], op, lacking)
         nodes.append(PlannedNode(f"s{index}", op, left, right, pieces.get(f"{index}", ()), own))

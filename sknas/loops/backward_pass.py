@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from sknas.blocks import recurrence
-from sknas.derived.forward_pass import Step
-from sknas.derived.packing import ScanWeights
-from sknas.derived.plan import CellPlan, PlannedNode
 from sknas.genotype import MEMORY, STATE
+from sknas.loops.forward_pass import Step
+from sknas.loops.packing import ScanWeights
+from sknas.loops.plan import CellPlan, PlannedNode
 from sknas.ops import SIGMOID
 
 __all__ = ["BackwardPass"]

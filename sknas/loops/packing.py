@@ -4,15 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from sknas.blocks import Projection
-from sknas.derived.plan import CellPlan, Product
+from sknas.loops.plan import CellPlan, Product
 
-__all__ = ["ScanWeights", "pack_weights"]
+__all__ = ["Pieces", "ScanWeights", "pack_weights"]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The pieces of a node's projection, whichever way the node keeps them.
+
+    Attributes
+    ----------
+    projections : tuple of Projection
+        One of all pieces, or one for each.
+    """
+
+    projections: tuple[Projection, ...]
+
+    def weight(self, term: str) -> Tensor:
+        """Return the weights on a term.
+
+        Parameters
+        ----------
+        term : str
+            One that all projections have.
+
+        Returns
+        -------
+        Tensor of shape (fan_in, n_pieces * hidden)
+            Piece behind piece.
+        """
+        return _joined([_apart(own.weights[term], own.n_pieces) for own in self.projections])
+
+    @property
+    def bias(self) -> Tensor:
+        """The biases, of shape (n_pieces * hidden,)."""
+        return _joined([_apart(own.bias, own.n_pieces) for own in self.projections])
 
 
 class ScanWeights(NamedTuple):
@@ -41,7 +75,7 @@ class ScanWeights(NamedTuple):
 
 def pack_weights(
     plan: CellPlan,
-    projections: Mapping[str, Projection],
+    projections: Mapping[str, Pieces],
     scales: Sequence[Tensor],
     output_weights: Tensor,
 ) -> ScanWeights:
@@ -51,7 +85,7 @@ def pack_weights(
     ----------
     plan : CellPlan
         The cell.
-    projections : mapping of str to Projection
+    projections : mapping of str to Pieces
         Its projections by their keys.
     scales : sequence of Tensor of shape ()
         Of all nodes of its genotype.
@@ -69,11 +103,11 @@ def pack_weights(
             return output_weights.new_empty(0, 0)
         columns = []
         for key, terms in product.terms:
-            first, *others = (projections[key].weights[term] for term in terms)
-            columns.append(_apart(sum(others, start=first), projections[key].n_pieces))
-        return _times(torch.cat(columns, dim=1), product.scales, scales)  # (fan_in, rows)
+            first, *others = (projections[key].weight(term) for term in terms)
+            columns.append(sum(others, start=first))
+        return _times(_joined(columns), product.scales, scales)  # (fan_in, rows)
 
-    bias = [_apart(projections[key].bias, projections[key].n_pieces) for key in plan.projections]
+    bias = [projections[key].bias for key in plan.projections]
     own = [node.scales for node in plan.nodes if node.scales is not None]
     lacking = [missing for _, missing in plan.outputs]
     weights = zip(output_weights.unbind(0), lacking, strict=True)
@@ -86,6 +120,10 @@ def pack_weights(
         matrix(plan.on_input),
         tuple(matrix(product) for product in plan.products),
     )
+
+
+def _joined(columns: Sequence[Tensor]) -> Tensor:
+    return torch.cat(list(columns), dim=-1) if len(columns) > 1 else columns[0]
 
 
 def _apart(weight: Tensor, n_pieces: int) -> Tensor:
