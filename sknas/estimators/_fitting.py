@@ -74,7 +74,7 @@ def fit_network(
     Outcome
         The chosen network and what is to be told of it.
     """
-    if settings.n_models > 1 and problem.shape.is_embedded:
+    if settings.n_models not in ("auto", 1) and problem.shape.is_embedded:
         raise ValueError(
             "n_models must be 1 where codes are embedded, since networks that are averaged cannot "
             f"share a table; got {settings.n_models}."
@@ -98,15 +98,13 @@ def fit_network(
             fit.narrow(stages.best_trained)
         chosen = stages.choose(settings.size_penalty)
     chosen = chosen or stages.choose(settings.size_penalty)
-    if chosen.network is None:
-        raise RuntimeError("internal error: a stage without a network was chosen.")
-    memory = ValidationLoss.of(validation_losses(chosen.network, problem), problem)
-    network, judged = chosen.network, None
+    network, judged = chosen.own_network, None
+    memory = ValidationLoss.of(validation_losses(network, problem), problem)
     if settings.refit_full and account.interruption is None:
         with account.interruptible():
-            refitted = copy.deepcopy(chosen.network)
+            refitted = copy.deepcopy(network)
             fit.refit_full(chosen, refitted)
-            network, judged = refitted, chosen.network
+            network, judged = refitted, network
     outcome = account.outcome(network, chosen.name, memory)
     return dataclasses.replace(outcome, judged=judged)
 
@@ -238,27 +236,37 @@ class _Fit:
 
     def average(self) -> None:
         """Offer the mean of several trained networks; train those that are missing."""
-        if self.settings.n_models == 1 or not self.stages.trainings:
+        wanted = self._n_models()
+        if wanted == 1 or not self.stages.trainings:
             return
         spec = self.stages.best_trained.spec
         if not spec.genotype.branches:
             return
-        n_models = self._n_models_within_bounds()
+        n_models = self._n_within_bounds(wanted)
         for number in range(len(self.stages.trainings) + 1, n_models + 1):
             fresh = build_fresh(spec, self.supernet_at_birth, self.problem)
             self._train(f"retrained {number}", "retrain", fresh, self.schedule.fresh_epochs)
-        members = sorted(self.stages.trainings, key=lambda training: training[0].loss)[:n_models]
+        members = sorted(self.stages.trainings, key=lambda stage: stage.loss)[:n_models]
         if len(members) > 1:
             self.stages.add_mean(members)
 
-    def _n_models_within_bounds(self) -> int:
+    def _n_models(self) -> int:
+        """Return how many networks to average; by default those that are trained anyway."""
+        if self.settings.n_models != "auto":
+            return int(self.settings.n_models)
+        is_cut_short = self.stages.account.interruption is not None
+        if is_cut_short or self.problem.shape.is_embedded or self.settings.size_penalty > 0:
+            return 1
+        return max(1, len(self.stages.trainings))
+
+    def _n_within_bounds(self, wanted: int) -> int:
         """Return how many trained networks may be averaged, `max_params` being the mean's."""
-        wanted, seed = self.settings.n_models, self.stages.seed.n_params
+        seed = self.stages.seed.n_params
         branches = self.stages.best_trained.n_params - seed
         n_models = wanted
         while n_models > 1 and not self.space.fits(seed + n_models * branches):
             n_models -= 1
-        if n_models < wanted:
+        if n_models < wanted and self.settings.n_models != "auto":
             warnings.warn(
                 f"max_params={self.settings.max_params} leaves room for {n_models} of n_models="
                 f"{wanted} networks. Raise max_params, or lower hidden_size.",

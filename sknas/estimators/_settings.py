@@ -85,7 +85,7 @@ class Settings:
     early_stopping: bool
     refit: str
     refit_full: bool
-    n_models: int
+    n_models: int | str
 
 
 def arch_fraction(given: float | str, schedule: ArchSchedule[Any]) -> float:

@@ -129,6 +129,13 @@ class Stage:
     phase: Phase | None = None
     best_epoch: int = 0
 
+    @property
+    def own_network(self) -> DerivedNetwork:
+        """The network of a stage that offers one."""
+        if self.network is None:
+            raise RuntimeError("internal error: a stage without a network was offered.")
+        return self.network
+
 
 @dataclass
 class Account:
@@ -254,15 +261,14 @@ class Stages:
         return any(stage.name == "previous" for stage in self.account.stages)
 
     @property
-    def trainings(self) -> list[tuple[Stage, Phase]]:
-        """Stages that a training led to, with that training."""
-        stages = self.account.stages
-        return [(stage, stage.phase) for stage in stages if stage.phase is not None]
+    def trainings(self) -> list[Stage]:
+        """Stages that a training led to."""
+        return [stage for stage in self.account.stages if stage.phase is not None]
 
     @property
     def best_trained(self) -> DerivedNetwork:
         """The trained network with the least validation loss."""
-        return min(self.trainings, key=lambda training: training[0].loss)[1].network
+        return min(self.trainings, key=lambda stage: stage.loss).own_network
 
     def add_training(self, name: str, phase: Phase, seconds: float) -> None:
         """Note a stage whose network a training left behind.
@@ -280,18 +286,18 @@ class Stages:
         stage = Stage(name, network, phase.loss, network.n_params, seconds, phase, phase.best_epoch)
         self.account.stages.append(stage)
 
-    def add_mean(self, members: Sequence[tuple[Stage, Phase]]) -> None:
+    def add_mean(self, members: Sequence[Stage]) -> None:
         """Note the network whose output is the mean of some trained ones.
 
         Parameters
         ----------
-        members : sequence of (Stage, Phase)
+        members : sequence of Stage
             Trainings of networks with branches, at least two.
         """
         begun = time.monotonic()
-        network = average_networks([phase.network for _, phase in members])
+        network = average_networks([stage.own_network for stage in members])
         loss = mean_loss(validation_losses(network, self.problem), self.problem)
-        best_epoch = round(statistics.mean(stage.best_epoch for stage, _ in members))
+        best_epoch = round(statistics.mean(stage.best_epoch for stage in members))
         seconds = time.monotonic() - begun
         self.account.stages.append(
             Stage("averaged", network, loss, network.n_params, seconds, None, best_epoch)
@@ -368,9 +374,7 @@ class Stages:
         return is_clear_gain(before, after, self.problem, share=0.0, n_errors=n_errors)
 
     def _losses(self, stage: Stage, *, by_target: bool = False) -> Tensor:
-        if stage.network is None:
-            raise RuntimeError("internal error: a stage without a network was offered.")
-        return validation_losses(stage.network, self.problem, by_target=by_target)
+        return validation_losses(stage.own_network, self.problem, by_target=by_target)
 
 
 def _n_errors(n_offers: int) -> float:

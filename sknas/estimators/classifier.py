@@ -98,7 +98,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         validation: Any = "auto",
         refit: str = "auto",
         refit_full: bool = False,
-        n_models: int = 1,
+        n_models: int | str = "auto",
         class_weight: Any = None,
         device: str = "cpu",
         random_state: Any = None,

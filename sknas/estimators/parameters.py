@@ -86,7 +86,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "validation": [StrOptions(set(VALIDATION)), HasMethods(["split"])],
     "refit": [StrOptions({"auto", "inherit", "scratch", "both"})],
     "refit_full": ["boolean"],
-    "n_models": [_at_least(Integral, 1)],
+    "n_models": [StrOptions({"auto"}), _at_least(Integral, 1)],
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -119,8 +119,8 @@ _SHARED = """\
         starts with one. With a named `genotype` every branch has just this many.
     genotype : None, str or Genotype, default=None
         Train this architecture instead of searching: a `Genotype`, the path of its JSON, or
-        ``"linear"``, ``"rnn"``, ``"highway"``, ``"product"``, ``"gru"``, ``"lstm"``, ``"dense"``,
-        ``"darts"``.
+        ``"linear"``, ``"rnn"``, ``"pooling"``, ``"highway"``, ``"product"``, ``"gru"``, ``"lstm"``,
+        ``"dense"``, ``"darts"``.
     lookback : int or None, default=None
         Number of rows that a prediction reads, where the rows of a 2-D X are consecutive time
         steps. None for tabular rows, and for 3-D X.
@@ -225,11 +225,13 @@ _SHARED = """\
     refit_full : bool, default=False
         Train on over all samples at the end, those that validated and those in gaps between splits
         included, for as long as validation found best.
-    n_models : int, default=1
+    n_models : int or "auto", default="auto"
         Networks whose mean is the result, unless one of them validates clearly better. All have
         the architecture that was found; those still missing are trained anew from other draws, so
         that each takes the time of a training more. The mean is one network with the branches of
-        all, within `max_params`. Without effect on the linear seed alone.
+        all, within `max_params`. ``"auto"`` averages what is trained anyway: two networks where
+        `refit` is both, and nothing where codes are embedded or weights have a price. Without
+        effect on the linear seed alone.
     device : str, default="cpu"
         Device to train on.
     random_state : int, RandomState or None, default=None

@@ -115,7 +115,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         validation: Any = "auto",
         refit: str = "auto",
         refit_full: bool = False,
-        n_models: int = 1,
+        n_models: int | str = "auto",
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,

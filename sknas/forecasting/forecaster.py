@@ -159,7 +159,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         validation: str = "auto",
         refit: str = "auto",
         refit_full: bool = False,
-        n_models: int = 1,
+        n_models: int | str = "auto",
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,

@@ -60,7 +60,7 @@ class Genotype:
 
         Parameters
         ----------
-        name : {"linear", "rnn", "highway", "product", "gru", "lstm", "dense", "darts"}
+        name : {"linear", "rnn", "pooling", "highway", "product", "gru", "lstm", "dense", "darts"}
             ``"linear"`` has no branch.
         hidden_size : int, default=64
             Width of the states.

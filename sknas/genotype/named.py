@@ -8,11 +8,14 @@ __all__ = ["NAMED_CELLS"]
 
 # GRU: 1 - z is the convex carry's gate, so reset gate and candidate remain (Cho et al. 2014).
 # LSTM: i, f, o, g, then c' = f c + i g and h' = o tanh(c') (Hochreiter & Schmidhuber 1997).
+# Pooling: a perceptron of the input alone, which a gate averages over time (f-pooling, Bradbury et
+# al. 2017, arXiv:1611.01576); the gate reads the state, too, as that of Lei et al. (2018) does.
 # DARTS: the published recurrent cell of its second version (Liu et al. 2019); operations and
 # predecessors are recalled, not read again [R]. s0 is DARTS's first node.
 NAMED_CELLS: dict[str, Cell] = {
     "rnn": Cell((Node("lin_tanh", "x", "h"),), outputs=(0,), carry=False),
     "dense": Cell((Node("lin_tanh", "x", None),), outputs=(0,), carry=False),
+    "pooling": Cell((Node("lin_relu", "x", "x"), Node("lin_tanh", "x", "s0")), outputs=(0, 1)),
     "highway": Cell((Node("lin_tanh", "x", "h"),), outputs=(0,)),
     "product": Cell((Node("hadamard", "x", "x"),), outputs=(0,)),
     "gru": Cell(

@@ -207,7 +207,8 @@ class TwoInputBackbone(Backbone):
     def contenders(self, *, is_sequence: bool) -> list[Cell]:
         """Return named cells; without time there is no state to carry."""
         if is_sequence:
-            return [NAMED_CELLS[name] for name in ("gru", "highway", "lstm", "product")]
+            names = ("pooling", "gru", "lstm", "highway", "product")
+            return [NAMED_CELLS[name] for name in names]
         cells = [NAMED_CELLS[name] for name in ("dense", "product")]
         return [dataclasses.replace(cell, carry=False) for cell in cells]
 

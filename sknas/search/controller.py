@@ -289,7 +289,10 @@ class Controller:
 
     def _try(self, edit: Edit) -> None:
         start, loss = self._start(), self.probe.mean(self._best_each)
-        baseline = Baseline(self.epoch, loss, self._best_each, self.incumbent, self._lineage)
+        losses = tuple(self._losses)
+        baseline = Baseline(
+            self.epoch, loss, self._best_each, self.incumbent, self._lineage, losses
+        )
         trial = Trial.start(
             edit,
             start,
@@ -328,7 +331,14 @@ class Controller:
         is_running = trial.n_epochs_left > 0 or bool(self._rounds_left) or is_mixed
         if is_running and not trial.is_hopeless(self._losses[-1]):
             return
-        move = trial.judged(self._losses, self._best_each, supernet.n_params, self.plan, self.probe)
+        move = trial.judged(
+            self._losses,
+            self._best_each,
+            supernet.n_params,
+            self.epoch - trial.baseline.epoch,
+            self.plan,
+            self.probe,
+        )
         self.moves.append(move)
         self._trial = self._rounds_left = None
         if move.is_accepted:

@@ -15,6 +15,7 @@ __all__ = ["Plan"]
 
 _START_SHARE = 0.4  # of the epochs, at most, for the mixed nodes that a search starts from
 _PROPOSAL_SHARE = 0.2  # and for those that only find a cell for the race
+_SHORTEST_PROPOSAL = 3  # with fewer epochs, candidates have nothing to show when they are judged
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class Plan:
     def n_proposal_epochs(self) -> int:
         """Most epochs in which a mixed branch may find a cell for the race; 0 in short searches."""
         n_epochs = int(_PROPOSAL_SHARE * self.n_epochs)
-        return n_epochs if n_epochs >= self.n_trial_epochs + self.n_rounds else 0
+        needed = max(_SHORTEST_PROPOSAL, self.n_trial_epochs + self.n_rounds)
+        return n_epochs if n_epochs >= needed else 0
 
     def n_opening_rounds(self, n_epochs: int) -> int:
         """Return the pruning rounds of a mixed opening: the last third of its epochs.

@@ -19,8 +19,8 @@ _SHARE = 2  # the race takes at most one epoch in two
 _FINAL = 3  # so many contenders race to the end, and what was slow to learn may still win
 # A later contender must beat an earlier one by this share of the loss, or by as much as that of one
 # if the loss is more: the error of standardised targets is near one and more is likely entropy, in
-# nats, where a hundredth is a per cent of the perplexity.
-_TOLERANCE = 0.01
+# nats, where two hundredths are two per cent of the perplexity.
+_TOLERANCE = 0.02
 
 
 def n_contenders(n_cells: int, n_epochs: int, *, is_whole_search: bool = False) -> int:

@@ -35,6 +35,8 @@ class Baseline:
         The best settled supernet.
     lineage : Lineage
         Of the supernet that the move starts from.
+    losses : tuple of float
+        Validation losses up to the move, by epochs.
     """
 
     epoch: int
@@ -42,6 +44,23 @@ class Baseline:
     each: Tensor
     incumbent: Incumbent
     lineage: Lineage
+    losses: tuple[float, ...] = ()
+
+    def recent_gain(self, n_epochs: int) -> float:
+        """Return how much the loss fell over the last epochs, by training alone.
+
+        Parameters
+        ----------
+        n_epochs : int
+            Epochs to look back.
+
+        Returns
+        -------
+        float
+            The difference of the least losses then and now; 0 where nothing is known.
+        """
+        before = self.losses[:-n_epochs] or self.losses[:1]
+        return min(before) - self.loss if before and min(before) > self.loss else 0.0
 
 
 @dataclass
@@ -155,13 +174,15 @@ class Trial:
         losses: Sequence[float],
         best_each: Tensor,
         n_params: int,
+        n_epochs: int,
         plan: Plan,
         probe: Probe,
     ) -> Move:
         """Return the move with its judgement.
 
         It has to take off the rule's share of the loss, more than one standard error of the paired
-        differences, and the price of the weights that it brought.
+        differences, more than as many epochs before it took off by training alone, and the price of
+        the weights that it brought.
 
         Parameters
         ----------
@@ -171,6 +192,8 @@ class Trial:
             That of every sample where their mean was least.
         n_params : int
             Weights now.
+        n_epochs : int
+            Epochs since the move.
         plan : Plan
             What has to be gained.
         probe : Probe
@@ -185,7 +208,8 @@ class Trial:
         error = probe.standard_error(self.baseline.each - best_each)
         n_added = n_params - self.before.supernet.n_params
         price = plan.size_penalty * n_added / n_params
-        wanted = max(plan.growth.min_gain * before, error) + price
+        trend = self.baseline.recent_gain(n_epochs)
+        wanted = max(plan.growth.min_gain * before, error, trend) + price
         is_accepted = before - after >= wanted and not self.is_hopeless(losses[-1])
         return Move(
             self.baseline.epoch,

@@ -70,7 +70,7 @@ def test_weights_never_exceed_their_bound(initial, max_params):
 
 
 def test_a_cell_that_is_found_narrow_races_only_if_it_fits_at_full_width():
-    common = {"hidden_size": 128, "search_epochs": 10, "max_epochs": 1, "learning_rate": 0.01}
+    common = {"hidden_size": 128, "search_epochs": 15, "max_epochs": 1, "learning_rate": 0.01}
     bound = 45_000  # the mixed branch fits, and its cell as wide as the others does not
     model = regressor(**common, max_params=bound).fit(X, np.tanh(2 * X[:, 0] * X[:, 1]))
     assert type(model.growth_events_[0].edit).__name__ == "AddMixedBranch"
@@ -247,7 +247,8 @@ def test_new_weights_get_the_training_of_a_given_genotype(monkeypatch):
 def test_of_inherited_and_fresh_weights_validation_takes_the_better():
     chosen = set()
     for rate in (1e-4, 0.02):
-        report = regressor(**{**FINDS_PRODUCT, "learning_rate": rate}).fit(X, Y).search_report_
+        given = {**FINDS_PRODUCT, "learning_rate": rate, "n_models": 1}
+        report = regressor(**given).fit(X, Y).search_report_
         loss = report.stages.val_loss
         assert {"derived", "trained", "retrained"} <= set(loss.index)
         if report.chosen not in ("seed", "retrained"):

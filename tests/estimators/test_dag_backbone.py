@@ -100,7 +100,7 @@ def test_the_relaxation_of_a_growing_graph_is_the_sigmoid():
 
 @pytest.mark.parametrize("operations", [("highway_relu",), ("highway_tanh", "highway_identity")])
 def test_the_graph_uses_the_given_operations_only(operations):
-    model = regressor(**DAG, mode="fixed", operations=operations).fit(X, Y)
+    model = regressor(**DAG, mode="fixed", operations=operations, n_models=1).fit(X, Y)
     (_, *chosen) = model.genotype_.operations  # s0 is DARTS's own
     assert len(chosen) == 2
     assert set(chosen) <= set(operations)

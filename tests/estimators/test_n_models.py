@@ -68,16 +68,34 @@ def test_the_mean_predicts_what_its_members_do_on_average():
     assert np.ptp(alone, axis=0).max() > 0.01
 
 
-def test_two_models_are_the_inherited_and_the_new_one():
+BOTH = {"initial_genotype": "product", "refit": "both"}
+
+
+@pytest.mark.parametrize("given", [{}, {"n_models": 2}])
+def test_by_default_the_mean_is_that_of_the_inherited_and_the_new_one(given):
     X, y = product()
-    model = trained(initial_genotype="product", n_models=2, refit="both").fit(X, y)
-    names = list(stages(model).index)
+    names = list(stages(trained(**BOTH, **given).fit(X, y)).index)
     assert names[-3:] == ["trained", "retrained", "averaged"]
 
 
-def test_one_model_is_the_default_and_offers_no_mean():
+@pytest.mark.parametrize(
+    "given",
+    [LONG, {**BOTH, "refit": "scratch"}, {**BOTH, "n_models": 1}, {**BOTH, "size_penalty": 0.5}],
+)
+def test_of_one_training_and_where_weights_have_a_price_there_is_no_mean_by_default(given):
     X, y = product()
-    assert "averaged" not in stages(trained(**LONG).fit(X, y)).index
+    assert "averaged" not in stages(trained(**given).fit(X, y)).index
+
+
+def test_by_default_the_mean_keeps_within_the_bounds_without_a_word():
+    X, y = product()
+    one = trained(**BOTH, n_models=1).fit(X, y)
+    bounded = trained(**BOTH, max_params=one.n_params_)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bounded.fit(X, y)
+    assert bounded.n_params_ <= one.n_params_
+    assert "averaged" not in stages(bounded).index
 
 
 @pytest.mark.parametrize("given", [{"max_nodes": 0}, {"genotype": "linear"}])

@@ -42,7 +42,7 @@ def test_the_first_fit_is_like_any_other(make):
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_second_fit_starts_from_the_genotype_and_weights_of_the_first(make):
     X, y = data_for(make)
-    model = make(**LEARNS, warm_start=True).fit(X, y)
+    model = make(**LEARNS, n_models=1, warm_start=True).fit(X, y)
     assert model.genotype_.branches
     loss = stages(model)[model.search_report_.chosen]
     model.fit(X, y)

@@ -27,6 +27,7 @@ from sknas.search.probe import Probe
 from sknas.search.pruning_round import prune_round
 from sknas.search.space import SearchSpace
 from sknas.search.state import SearchState
+from sknas.search.trial import Baseline
 from sknas.supernet import LinearSkip
 from tests.tiny import (
     OPERATIONS,
@@ -375,12 +376,13 @@ class Once(GrowthRule):
         return list(state.possible_edits[:1]) if state.epoch == 2 else []
 
 
-def test_weights_that_learned_alone_do_not_go_on_so_when_their_move_has_been_accepted():
+def test_weights_that_learned_alone_do_not_go_on_so_when_their_move_is_accepted(monkeypatch):
     one = controller(
         start_counting(supernet(branch())), Planned(measures=[1.0] * 4 + [7.0]), mode="sequential"
     )
     one.plan = dataclasses.replace(one.plan, growth=Once())
     one.probe = Falling(WindowData(*batch()), torch.arange(12), OBJECTIVE)
+    monkeypatch.setattr(Baseline, "recent_gain", lambda baseline, n_epochs: 0.0)
     alone = []
     for _ in range(7):
         move(one.learner)

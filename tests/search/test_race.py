@@ -77,8 +77,8 @@ def test_by_how_much_cells_are_behind_the_seed_says_nothing_yet():
     # The seed's loss is nine.
     for losses, winner in [
         ((9.6, 9.005, 9.3), 0),
-        ((9.6, 8.995, 9.3), 0),
-        ((9.6, 8.98, 9.3), 1),
+        ((9.6, 8.985, 9.3), 0),
+        ((9.6, 8.97, 9.3), 1),
         ((9.6, 9.3, 8.9), 2),
     ]:
         race, _ = start(3, 20)
@@ -86,8 +86,8 @@ def test_by_how_much_cells_are_behind_the_seed_says_nothing_yet():
         assert race.winner == winner
 
 
-def test_a_hundredth_of_a_nat_tells_cells_apart_however_great_the_entropy():
-    for losses, winner in [((5.53, 5.5, 6.0), 1), ((5.505, 5.5, 6.0), 0)]:
+def test_two_hundredths_of_a_nat_tell_cells_apart_however_great_the_entropy():
+    for losses, winner in [((5.53, 5.5, 6.0), 1), ((5.515, 5.5, 6.0), 0)]:
         race, _ = start(3, 20)
         run(race, lambda order, losses=losses: losses[order[-1]])
         assert race.winner == winner

@@ -63,6 +63,9 @@ class GrowthRule(BaseEstimator, ABC):
         """
 
 
+_SHORTEST_FLAT = 2  # epochs; a single one is flat by chance too often
+
+
 def scaled(n: int, n_epochs: int) -> int:
     """Return a number of epochs that leaves room for several such spans in a search.
 
@@ -89,7 +92,7 @@ def is_flat(state: SearchState, patience: int, min_gain: float) -> bool:
     state : SearchState
         What is known.
     patience : int
-        Epochs without progress; shorter where the search has few epochs.
+        Epochs without progress; where the search has few epochs fewer, but two at least.
     min_gain : float
         Share of the loss that counts as progress.
 
@@ -98,7 +101,7 @@ def is_flat(state: SearchState, patience: int, min_gain: float) -> bool:
     bool
         Whether the best loss of the last epochs is hardly below the best one before.
     """
-    patience = scaled(patience, state.n_epochs)
+    patience = max(min(patience, _SHORTEST_FLAT), scaled(patience, state.n_epochs))
     if len(state.losses) <= patience:
         return False
     before, since = min(state.losses[:-patience]), min(state.losses[-patience:])
