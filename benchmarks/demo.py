@@ -48,7 +48,7 @@ SHOWN = {  # channel -> what the picture calls it
 FIRST_SHOWN_DAY, N_SHOWN_DAYS = pd.Timestamp("2014-10-06"), 6
 TRUTH, SEED, FOUND = "#222222", "#e08214", "#2166ac"
 RACE, TRAINED, KEPT, UNDONE = "#8a929e", "#1b7837", "#1b7837", "#b2182b"
-RACERS = ("gru", "highway", "lstm", "product")
+RACERS = ("pooling", "gru", "highway", "lstm", "product")
 
 Array = NDArray[np.float64]
 

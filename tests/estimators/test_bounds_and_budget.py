@@ -70,7 +70,7 @@ def test_weights_never_exceed_their_bound(initial, max_params):
 
 
 def test_a_cell_that_is_found_narrow_races_only_if_it_fits_at_full_width():
-    common = {"hidden_size": 128, "search_epochs": 15, "max_epochs": 1, "learning_rate": 0.01}
+    common = {"hidden_size": 128, "search_epochs": 30, "max_epochs": 1, "learning_rate": 0.01}
     bound = 45_000  # the mixed branch fits, and its cell as wide as the others does not
     model = regressor(**common, max_params=bound).fit(X, np.tanh(2 * X[:, 0] * X[:, 1]))
     assert type(model.growth_events_[0].edit).__name__ == "AddMixedBranch"

@@ -51,5 +51,5 @@ def test_a_move_has_to_gain_more_than_training_alone_did(losses, after, is_accep
     trial = Trial(edit, 10, 0.0, before, baseline(*losses), 0, None, incumbent)
     probe = Probe(WindowData(*batch()), torch.arange(12), REGRESSION_LOSSES["mse"]())
     size = before.supernet.n_params
-    move = trial.judged([0.97, after], after * EACH, size, 2, PLAN, probe)
+    move = trial.judged([0.999, after], after * EACH, size, 2, PLAN, probe)
     assert move.is_accepted == is_accepted
