@@ -26,6 +26,7 @@ import torch
 from _data import Windows, chronological, etth1, pollution, sequences, stock_close
 from _table import errors, keep, merged, timed
 from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedShuffleSplit
 
 from sknas import Genotype, GrowingDARTSClassifier, GrowingDARTSRegressor
 from sknas.estimators._preparation import default_segment_length
@@ -42,7 +43,8 @@ Record = dict[str, Any]
 class Task:
     """How to make an estimator, fit it, and measure its error on the test part.
 
-    Segments and channels of a drawn cell are those that a named one gets by default.
+    Segments and channels of a drawn cell are those that a named one gets by default. All fits of a
+    seed validate on the same samples, since losses on others could not be compared.
     """
 
     make: Callable[..., Model]
@@ -50,6 +52,7 @@ class Task:
     error: Callable[[Model], float]
     segment_length: int
     channel_mode: str
+    split: Callable[[int], dict[str, Any]] = lambda seed: {}
 
 
 def forecasts(windows: Windows) -> Task:
@@ -77,6 +80,7 @@ def classes(name: str) -> Task:
         lambda model: log_loss(y_test, model.predict_proba(X_test), labels=model.classes_),
         default_segment_length(X.shape[1], 1, continues_channels=False),
         "mixed",
+        lambda seed: {"validation": StratifiedShuffleSplit(1, test_size=0.2, random_state=seed)},
     )
 
 
@@ -106,7 +110,7 @@ def measured(task: Task, parameters: dict[str, Any]) -> tuple[Model, Record]:
 
 def searched(task: Task, seed: int, budget: dict[str, Any]) -> Record:
     """Return the record of the default fit."""
-    model, record = measured(task, {"random_state": seed, **budget})
+    model, record = measured(task, {"random_state": seed, **task.split(seed), **budget})
     return {**record, "n_fits": 1, "genotype": str(model.genotype_)}
 
 
@@ -118,7 +122,8 @@ def repeated(task: Task, method: str, seed: int, seconds: float, budget: dict[st
         state = 1000 * seed + n_fits
         draw = state if method.startswith("best") else seed
         given = method if method in ("gru", "lstm") else drawn(task, draw)
-        _, record = measured(task, {"genotype": given, "random_state": state, **budget})
+        parameters = {"genotype": given, "random_state": state, **task.split(seed), **budget}
+        _, record = measured(task, parameters)
         spent, n_fits = spent + record["cpu_seconds"], n_fits + 1
         if best is None or record["val_loss"] < best["val_loss"]:
             best = {**record, "genotype": str(given)}

@@ -10,7 +10,15 @@ from torch import Generator, Tensor, nn
 
 from sknas.blocks.objective import Objective
 
-__all__ = ["Batch", "WindowData", "epoch_batches", "losses", "n_samples", "outputs"]
+__all__ = [
+    "Batch",
+    "WindowData",
+    "epoch_batches",
+    "losses",
+    "n_samples",
+    "outputs",
+    "square_counts",
+]
 
 _N_BATCH = 512
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -64,8 +72,24 @@ def n_samples(weight: Tensor) -> float:
         Their sum where they are whole numbers, a sample of weight k being k of them; otherwise the
         square of the sum over the sum of squares (Kish 1965), which has no unit.
     """
-    counts = weight if (weight == weight.round()).all() else weight.square()
-    return float(weight.sum().square() / counts.sum())
+    return float(weight.sum().square() / square_counts(weight).sum())
+
+
+def square_counts(weight: Tensor) -> Tensor:
+    """Return what each sample counts in a sum of squares.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (n,)
+        Sample weights.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        The weights where they are whole numbers, a sample of weight k being k of them; otherwise
+        their squares, each sample being one.
+    """
+    return weight if (weight == weight.round()).all() else weight.square()
 
 
 def epoch_batches(

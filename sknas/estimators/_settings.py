@@ -41,6 +41,7 @@ MAX_NORM = 1.0
 SMALL_DATA = 5000
 SMALL_DATA_DROPOUT = 0.3
 FEW_SEPARATE = 250  # forecasts that share no step; with fewer, weights decay at the full rate
+FEWEST_SEPARATE = 32  # with fewer, validation cannot tell cells apart
 ARCH_FRACTION = 0.25
 MOST_ARCH_FRACTION = 0.5
 LONG_HORIZON = 128
@@ -191,8 +192,12 @@ def _weight_decay(problem: Problem, settings: Settings) -> float:
         return float(settings.weight_decay)
     if problem.shape.target_channels is None:
         return 0.0
-    n_separate = len(problem.train) / problem.shape.horizon
-    return min(1.0, FEW_SEPARATE / max(1.0, n_separate))
+    return min(1.0, FEW_SEPARATE / max(1.0, _n_separate(problem)))
+
+
+def _n_separate(problem: Problem) -> float:
+    """Return how many forecasts to train on share no step of the future."""
+    return len(problem.train) / problem.shape.horizon
 
 
 def _dropout(problem: Problem, settings: Settings) -> float:
@@ -236,13 +241,19 @@ def _sequences_each(problem: Problem) -> int:
 
 
 def contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
-    """Return the cells that race for the first branch; none where the start is given."""
+    """Return the cells that race for the first branch; none where the start is given.
+
+    Ties go to the first. Where validation holds so few forecasts that share no step that all cells
+    tie, that is the GRU, whichever is first elsewhere.
+    """
     if settings.mode == "fixed" or settings.initial_genotype != "auto":
         initial = settings.initial_genotype
         if isinstance(initial, str) and initial in NAMED_CELLS and settings.mode != "fixed":
             return (NAMED_CELLS[initial],)
         return ()
     cells = settings.backbone.contenders(is_sequence=problem.shape.is_sequence)
+    if problem.shape.target_channels is not None and _n_separate(problem) < FEWEST_SEPARATE:
+        cells = sorted(cells, key=lambda cell: cell != NAMED_CELLS["gru"])
     return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
 
 

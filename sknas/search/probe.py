@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sknas.blocks import Objective, WindowData
-from sknas.blocks.window_data import losses, n_samples, outputs
+from sknas.blocks.window_data import losses, n_samples, outputs, square_counts
 from sknas.edits import Edit, removals_by_choice
 from sknas.search.state import Removal
 from sknas.supernet import Supernet
@@ -105,8 +105,7 @@ class Probe:
             if number <= 1.0:
                 return math.inf
             mean = (gains * weight).sum() / total
-            # Squared weights count each sample once, weights a sample of k as k of them.
-            counts = weight if (weight == weight.round()).all() else weight.square()
+            counts = square_counts(weight)
             square = ((gains - mean).square() * counts).sum() / counts.sum()
             return float((square / (number - 1.0)).sqrt())
         columns = gains.view(len(gains), -1)

@@ -14,7 +14,7 @@ __all__ = ["BestWeights"]
 
 State = dict[str, Tensor]
 
-_MOST_WORSE = 0.01  # share of the best loss
+_MOST_WORSE = 0.02  # share of the best loss
 
 
 class BestWeights:
@@ -22,10 +22,10 @@ class BestWeights:
 
     The best of many epochs is partly the luckiest: where the validation loss is flat, another draw
     of validation samples would choose another epoch. The mean of the weights over the flat part,
-    which ends where the loss is a hundredth above the least, is chosen by nobody, and usually
+    which ends where the loss is two hundredths above the least, is chosen by nobody, and usually
     predicts as well as any of them or better (Izmailov et al. 2018, arXiv:1803.05407). So it is
     the result, unless it is worse on validation by more than a standard error of the paired
-    differences, or by more than a hundredth.
+    differences, or by more than two hundredths.
 
     Parameters
     ----------
