@@ -52,7 +52,7 @@ class Task:
     error: Callable[[Model], float]
     segment_length: int
     channel_mode: str
-    split: Callable[[int], dict[str, Any]] = lambda seed: {}
+    split: Callable[[int], dict[str, Any]] = lambda _: {}
 
 
 def forecasts(windows: Windows) -> Task:

@@ -194,17 +194,18 @@ class Race:
             self.is_over = len(self._running) == 1
 
     def _survivors(self, ranked: list[int]) -> list[int]:
-        """Keep the better half; at the end, the first of those as good as the best.
+        """Keep the better half; those as good as the best come before others, in their order.
 
         What is not better than the seed yet has not shown what it can, so that by how much it is
-        worse says nothing.
+        worse says nothing. Where the least loss alone decides, nothing is as good as the best.
         """
-        if len(ranked) > _FINAL:
-            return ranked[: _n_survivors(len(ranked))]
-        least = self.contenders[ranked[0]].best
-        limit = least + self.tolerance * min(least, 1.0)
-        shown = {place: min(self.contenders[place].best, self.loss_before) for place in ranked}
-        return [min(place for place in ranked if shown[place] <= limit)]
+        if self.tolerance > 0.0:
+            least = self.contenders[ranked[0]].best
+            limit = least + self.tolerance * min(least, 1.0)
+            shown = {place: min(self.contenders[place].best, self.loss_before) for place in ranked}
+            tied = sorted(place for place in ranked if shown[place] <= limit)
+            ranked = [*tied, *(place for place in ranked if place not in tied)]
+        return ranked[: _n_survivors(len(ranked))]
 
     @property
     def moves(self) -> list[Move]:

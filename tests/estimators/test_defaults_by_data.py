@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sknas.genotype import NAMED_CELLS
 from sknas.search.decay import decay_groups
 from sknas.training import Schedule
 from tests.small import normal, regressor
@@ -140,3 +141,12 @@ def test_a_state_that_foretells_many_steps_is_wide_also_where_a_step_is_costly(h
     data = windows(2600, horizon=horizon)
     model = fitted(data, hidden_size="auto", max_epochs=1, batch_size=512)
     assert last_branch(model).hidden_size == width
+
+
+@pytest.mark.parametrize(("n_rows", "first"), [(1500, "pooling"), (200, "gru")])
+def test_where_forecasts_are_few_the_gru_is_the_first_contender(n_rows, first):
+    data = windows(n_rows, n_channels=1, horizon=16)
+    model = regressor(search_epochs=8, max_epochs=1, hidden_size=4).fit(*data)
+    cells = [event.edit.branch.layers[0] for event in model.growth_events_ if event.epoch == 0]
+    assert cells[0] == NAMED_CELLS[first]
+    assert {NAMED_CELLS["gru"], NAMED_CELLS["pooling"]} <= set(cells)

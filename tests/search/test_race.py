@@ -73,6 +73,14 @@ def test_of_cells_that_are_as_good_as_each_other_the_first_wins():
         assert race.winner == winner
 
 
+def test_in_every_round_ties_go_to_the_first():
+    losses = (1.01, 1.012, 1.008, 1.0, 1.5, 1.005)
+    race, _ = start(6, 60)
+    order = run(race, lambda order: losses[order[-1]])
+    assert set(order[6 * order.count(4) :]) == {0, 1, 2}
+    assert race.winner == 0
+
+
 def test_by_how_much_cells_are_behind_the_seed_says_nothing_yet():
     # The seed's loss is nine.
     for losses, winner in [
