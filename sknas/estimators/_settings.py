@@ -211,11 +211,16 @@ def resolve_refit(problem: Problem, settings: Settings) -> str:
 
     Validation chooses between searched weights and new ones where a training costs little. Where
     many channels share a network a step costs much, and a training that begins anew ends at the
-    mean of its best epochs, as good as any.
+    mean of its best epochs, as good as any; but where forecasts are few, single trainings scatter.
     """
     if settings.refit != "auto":
         return settings.refit
-    return "scratch" if _is_costly(problem) else "both"
+    return "scratch" if _is_costly(problem) and not _are_few(problem) else "both"
+
+
+def _are_few(problem: Problem) -> bool:
+    """Say whether so few forecasts share no step that validation tells little."""
+    return _n_separate(problem) < FEWEST_SEPARATE
 
 
 def _n_units(problem: Problem, settings: Settings) -> int:
@@ -252,7 +257,7 @@ def contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
             return (NAMED_CELLS[initial],)
         return ()
     cells = settings.backbone.contenders(is_sequence=problem.shape.is_sequence)
-    if problem.shape.target_channels is not None and _n_separate(problem) < FEWEST_SEPARATE:
+    if problem.shape.target_channels is not None and _are_few(problem):
         cells = sorted(cells, key=lambda cell: cell != NAMED_CELLS["gru"])
     return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
 

@@ -220,8 +220,8 @@ _SHARED = """\
     refit : {"auto", "inherit", "scratch", "both"}, default="auto"
         Whether the derived network goes on from the searched weights, is trained anew, or both,
         and validation chooses. ``"auto"`` is both, but that it is trained anew where at least 5000
-        sequences are trained on and a sample is one for each of its channels. A warm start with
-        ``"both"`` only inherits.
+        sequences are trained on, a sample is one for each of its channels, and at least 32
+        forecasts share no step. A warm start with ``"both"`` only inherits.
     refit_full : bool, default=False
         Train on over all samples at the end, those that validated and those in gaps between splits
         included, for as long as validation found best.

@@ -88,18 +88,19 @@ def test_without_gains_channels_that_look_alike_are_forecast_alike():
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "channel_mode", "width", "stages"),
+    ("n_rows", "horizon", "channel_mode", "width", "stages"),
     [
-        (200, "independent", 64, {"derived", "trained", "retrained"}),
-        (2200, "independent", 64, {"retrained"}),
-        (6500, "mixed", 128, {"derived", "trained", "retrained"}),
+        (200, 1, "independent", 64, {"derived", "trained", "retrained"}),
+        (2200, 1, "independent", 64, {"retrained"}),
+        (2300, 96, "independent", 64, {"derived", "trained", "retrained"}),
+        (6500, 1, "mixed", 128, {"derived", "trained", "retrained"}),
     ],
 )
 def test_width_and_retraining_follow_the_number_and_kind_of_sequences(
-    n_rows, channel_mode, width, stages
+    n_rows, horizon, channel_mode, width, stages
 ):
     model = fitted(
-        windows(n_rows, horizon=1),
+        windows(n_rows, horizon=horizon),
         genotype=None,
         initial_genotype="rnn",
         max_nodes=1,
