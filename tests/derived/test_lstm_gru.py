@@ -1,11 +1,14 @@
 """The named cells with torch's weights are torch's own LSTM, GRU and RNN, at every step."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from sknas.derived import DerivedCell
 from sknas.genotype import MEMORY, NAMED_CELLS, STATE
+from sknas.loops.recorded import _Step
 from sknas.supernet import Mixing, SoftmaxRelaxation, TwoInputCell
 from tests.tiny import generator, normal
 
@@ -79,12 +82,20 @@ def copy_weights(name, net, cell):
         fill(projection_of(cell, place), on_input, on_state, bias_input + bias_state)
 
 
+def updates(cell, inputs):
+    """Return what makes the next state and memory, for each step."""
+    if isinstance(cell, TwoInputCell):
+        return [step.update for step in cell.plan(inputs).steps()]
+    step = _Step(cell.plan, cell.packed(), N_HIDDEN)
+    return [partial(step.update, entering=entering) for entering in step.entering(inputs)]
+
+
 def memories(cell, inputs):
-    """Run a cell by its public `prepare` and `update`; return the memory after each step."""
+    """Run a cell step by step; return the memory after each step."""
     values = {name: inputs.new_zeros(inputs.shape[1], N_HIDDEN) for name in (STATE, MEMORY)}
     found = []
-    for prepared in cell.prepare(inputs):
-        state, memory = cell.update(dict(values), prepared)
+    for update in updates(cell, inputs):
+        state, memory = update(dict(values))
         values = {STATE: state, MEMORY: memory}
         found.append(memory)
     return torch.stack(found)

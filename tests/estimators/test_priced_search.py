@@ -71,6 +71,7 @@ def test_in_a_graph_whose_candidates_cost_the_same_a_new_node_has_to_pay_for_its
     ]
     assert (entropies[0] == entropies[1]).all()
     grown = {**graph, **EAGER, "mode": "interleaved", "operations": "default", "max_nodes": 4}
+    grown["search_epochs"] = 24  # until training alone gains little
     kept = [
         sum(e.is_accepted for e in regressor(**grown, size_penalty=p).fit(X, y).growth_events_)
         for p in (0.0, 1e10)
