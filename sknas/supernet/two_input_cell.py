@@ -231,7 +231,8 @@ class TwoInputCell(RecurrentCell):
         """Run over a sequence, from a zero state, by the fast loop of a fixed cell if it is one."""
         if all(node.is_settled and not node.skip_weight for node in self.nodes):
             live = self.live_nodes()
-            plan = loops.plan_cell(self.genotype())
+            cell = fixed_cell(live, self._memory, has_carry=self.carry is not None)
+            plan = loops.plan_cell(cell)
             weights = fixed_weights(plan, live, self.carry)
             return loops.scan(plan, weights, inputs, self.n_hidden, present)
         return scan(self.plan(inputs), inputs.new_zeros(inputs.shape[1], self.n_hidden), present)

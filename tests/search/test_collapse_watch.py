@@ -382,6 +382,7 @@ def test_weights_that_learned_alone_do_not_go_on_so_when_their_move_is_accepted(
     )
     one.plan = dataclasses.replace(one.plan, growth=Once())
     one.probe = Falling(WindowData(*batch()), torch.arange(12), OBJECTIVE)
+    # Every epoch gains, so that no move would beat the trend.
     monkeypatch.setattr(Baseline, "recent_gain", lambda baseline, n_epochs: 0.0)
     alone = []
     for _ in range(7):
@@ -392,6 +393,18 @@ def test_weights_that_learned_alone_do_not_go_on_so_when_their_move_is_accepted(
     assert one.watcher.collapses == [Collapse(5, 3, 7.0)]
     assert alone == [False, False, True, False, False, False, False]
     assert one.learner.supernet.is_settled
+
+
+def test_a_move_that_gains_what_every_epoch_gains_is_undone():
+    one = controller(supernet(branch()), None, mode="sequential")
+    start_counting(one.learner.supernet)
+    one.plan = dataclasses.replace(one.plan, growth=Once())
+    one.probe = Falling(WindowData(*batch()), torch.arange(12), OBJECTIVE)
+    for _ in range(9):
+        move(one.learner)
+        one.end_epoch(0.0, 0, 0.0)
+    assert [event.is_accepted for event in one.moves] == [False]
+    assert one.moves[0].loss_after < one.moves[0].loss_before
 
 
 def sharpen(net, factor):

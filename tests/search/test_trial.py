@@ -6,10 +6,12 @@ import torch
 from sknas.blocks import REGRESSION_LOSSES, WindowData
 from sknas.edits import AddNode
 from sknas.search.growth import PlateauGrowth
+from sknas.search.growth.base import is_flat
 from sknas.search.incumbent import Incumbent, Lineage
 from sknas.search.plan import Plan
 from sknas.search.probe import Probe
 from sknas.search.pruning import MagnitudePruning
+from sknas.search.state import SearchState
 from sknas.search.trial import Baseline, Trial
 from tests.tiny import OPERATIONS, batch, learner, supernet
 
@@ -53,3 +55,12 @@ def test_a_move_has_to_gain_more_than_training_alone_did(losses, after, is_accep
     size = before.supernet.n_params
     move = trial.judged([0.999, after], after * EACH, size, 2, PLAN, probe)
     assert move.is_accepted == is_accepted
+
+
+def test_one_epoch_without_progress_is_not_flat_yet():
+    def state(*losses):
+        return SearchState(len(losses), 10, losses, (), n_rounds_left=1)
+
+    assert not is_flat(state(1.0, 0.9, 0.9), 3, 0.01)
+    assert is_flat(state(1.0, 0.9, 0.9, 0.9), 3, 0.01)
+    assert is_flat(state(1.0, 0.9, 0.9), 1, 0.01)  # as was asked for
