@@ -51,7 +51,8 @@ def dropping(network: nn.Module, rate: float, generator: Generator) -> Iterator[
     generator : torch.Generator
         Source of the draws.
     """
-    layers = [module for module in network.modules() if isinstance(module, HeadDropout)]
+    modules = network.modules() if rate > 0.0 else ()  # to walk them takes a while
+    layers = [module for module in modules if isinstance(module, HeadDropout)]
     for layer in layers:
         layer.rate, layer.generator = rate, generator
     try:

@@ -24,17 +24,19 @@ from sknas.estimators._settings import (
     make_plan,
     make_schedule,
     make_space,
+    mixed_version,
     resolve_genotype,
     resolve_refit,
 )
 from sknas.estimators._short_phases import warn_of_short_phases
 from sknas.estimators._stages import Outcome, Stage, Stages, ValidationLoss
 from sknas.exceptions import SearchWarning
-from sknas.genotype import Branch, Genotype
+from sknas.genotype import Branch, Cell, Genotype
 from sknas.search.inheritance import derive
 from sknas.supernet import Supernet
 from sknas.training import (
     Problem,
+    Schedule,
     narrow,
     run_search,
     solve_seed,
@@ -92,6 +94,7 @@ def fit_network(
         if candidate is not None:
             fit.train(candidate)
             fit.average()
+            fit.mix_channels()
         has_units = candidate is not None and bool(candidate.spec.genotype.branches)
         may_narrow = has_units and account.interruption is None and len(stages.trainings)
         if settings.size_penalty > 0 and may_narrow:
@@ -127,9 +130,11 @@ class _Fit:
         self.progress = progress
         self.supernet = supernet
         self.supernet_at_birth = copy.deepcopy(supernet)
+        self.start = start
         self.schedule = make_schedule(problem, settings, start)
         self.space = make_space(problem, settings, supernet)
-        self.refit = resolve_refit(problem, settings)
+        self.trainings = resolve_refit(problem, settings)
+        self.runners_up: tuple[Cell, ...] = ()
 
     def start_from(self, previous: DerivedNetwork) -> None:
         """Put a network in the place of the seed that growth starts from, if it fits the bounds."""
@@ -194,13 +199,14 @@ class _Fit:
             on_epoch=lambda row: self.progress("search", row),
         )
         self.stages.account.phases.append(("search", phase))
+        self.runners_up = phase.runners_up
         n_params = phase.n_supernet_params
         told = Stage("supernet", None, phase.supernet_loss, n_params, phase.seconds)
         self.stages.account.stages.append(told)
         network = phase.network
         if not (network.spec.genotype.branches or problem.shape.is_embedded):
             return None
-        if self.refit != "scratch":
+        if self.trainings.inherits:
             derived = Stage("derived", copy.deepcopy(network), phase.loss, network.n_params, 0.0)
             self.stages.account.stages.append(derived)
         return network
@@ -208,23 +214,47 @@ class _Fit:
     def train(self, network: DerivedNetwork) -> None:
         """Train the network that a search derived with its weights, anew, or both; or a given one.
 
-        A warm start keeps its weights unless it is told to begin anew.
+        A warm start keeps its weights unless it is told to begin anew. What is trained twice is
+        averaged by default, and members of a mean should err in different places: so where the race
+        for the first branch ended in a tie, cells that tied are trained in place of the winner's.
         """
-        refit, is_warm = self.refit, self.stages.has_previous
-        is_found = self.settings.genotype is None and bool(network.spec.genotype.branches)
-        most, most_fresh = self.schedule.max_epochs, self.schedule.fresh_epochs
-        if refit != "scratch" or not is_found:
-            self._train("trained", "train", network, most if is_found else most_fresh)
-        if is_found and (refit == "scratch" or (refit == "both" and not is_warm)):
-            fresh = build_fresh(network.spec, self.supernet_at_birth, self.problem)
-            self._train("retrained", "retrain", fresh, most_fresh)
+        trainings, most_fresh = self.trainings, self.schedule.fresh_epochs
+        found = network.spec.genotype
+        is_found = self.settings.genotype is None and bool(found.branches)
+        if trainings.inherits or not is_found:
+            most = self.schedule.max_epochs if is_found else most_fresh
+            self._train("trained", "train", network, most)
+        if not is_found or (trainings.inherits and self.stages.has_previous):
+            return
+        fresh = [found] * trainings.n_fresh
+        if trainings.are_averaged:
+            first = 0 if trainings.inherits else 1
+            tied = [Genotype((self.space.branch(cell),)) for cell in self.runners_up]
+            fresh = [*fresh[:first], *tied, *fresh[first + len(tied) :]][: len(fresh)]
+        for number, genotype in enumerate(fresh):
+            name = "retrained" if genotype is found else "runner-up"
+            n_before = sum((one is found) == (genotype is found) for one in fresh[:number])
+            name = f"{name} {n_before + 1}" if n_before else name
+            self._train(name, "retrain", self._fresh(network, genotype), most_fresh)
 
-    def _train(self, stage: str, phase_name: str, network: DerivedNetwork, n_epochs: int) -> None:
+    def _fresh(self, network: DerivedNetwork, genotype: Genotype) -> DerivedNetwork:
+        """Return a new network of a genotype, on the seed and of the shape of another."""
+        spec = dataclasses.replace(network.spec, genotype=genotype)
+        return build_fresh(spec, self.supernet_at_birth, self.problem)
+
+    def _train(
+        self,
+        stage: str,
+        phase_name: str,
+        network: DerivedNetwork,
+        n_epochs: int,
+        schedule: Schedule | None = None,
+    ) -> None:
         if self.stages.account.interruption is not None:
             return
         phase = train_network(
             self.problem,
-            self.schedule,
+            schedule or self.schedule,
             network,
             self.problem.train,
             validates=True,
@@ -239,30 +269,50 @@ class _Fit:
         wanted = self._n_models()
         if wanted == 1 or not self.stages.trainings:
             return
-        spec = self.stages.best_trained.spec
-        if not spec.genotype.branches:
+        best = self.stages.best_trained
+        genotype = best.spec.genotype
+        if not genotype.branches:
             return
         n_models = self._n_within_bounds(wanted)
         for number in range(len(self.stages.trainings) + 1, n_models + 1):
-            fresh = build_fresh(spec, self.supernet_at_birth, self.problem)
+            fresh = self._fresh(best, genotype)
             self._train(f"retrained {number}", "retrain", fresh, self.schedule.fresh_epochs)
         members = sorted(self.stages.trainings, key=lambda stage: stage.loss)[:n_models]
         if len(members) > 1:
-            self.stages.add_mean(members)
+            self.stages.add_mean("averaged", members)
+
+    def mix_channels(self) -> None:
+        """Train what was found for single channels on all of them; offer the mean with that."""
+        stages = self.stages
+        if stages.has_previous or stages.account.interruption is not None or not stages.trainings:
+            return
+        best = stages.best_trained
+        mixed = mixed_version(best.spec.genotype, self.problem, self.settings)
+        if mixed is None:
+            return
+        fresh = self._fresh(best, mixed)
+        alone = stages.mean_or_best
+        if not self.space.fits(alone.n_params + fresh.n_params - stages.seed.n_params):
+            return
+        problem = dataclasses.replace(self.problem, channel_mode="mixed")
+        schedule = make_schedule(problem, self.settings, self.start)
+        self._train("mixed", "mix", fresh, schedule.fresh_epochs, schedule)
+        if stages.account.interruption is None:
+            stages.add_mean("blended", [alone, stages.trainings[-1]])
 
     def _n_models(self) -> int:
         """Return how many networks to average; by default those that are trained anyway."""
         if self.settings.n_models != "auto":
             return int(self.settings.n_models)
         is_cut_short = self.stages.account.interruption is not None
-        if is_cut_short or self.problem.shape.is_embedded or self.settings.size_penalty > 0:
+        if is_cut_short or self.problem.shape.is_embedded or not self.trainings.are_averaged:
             return 1
         return max(1, len(self.stages.trainings))
 
     def _n_within_bounds(self, wanted: int) -> int:
         """Return how many trained networks may be averaged, `max_params` being the mean's."""
         seed = self.stages.seed.n_params
-        branches = self.stages.best_trained.n_params - seed
+        branches = max(stage.n_params for stage in self.stages.trainings) - seed
         n_models = wanted
         while n_models > 1 and not self.space.fits(seed + n_models * branches):
             n_models -= 1

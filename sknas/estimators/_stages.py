@@ -270,6 +270,12 @@ class Stages:
         """The trained network with the least validation loss."""
         return min(self.trainings, key=lambda stage: stage.loss).own_network
 
+    @property
+    def mean_or_best(self) -> Stage:
+        """The mean of trainings, or the best of them where there is none."""
+        means = [stage for stage in self.account.stages if stage.name == "averaged"]
+        return min(means or self.trainings, key=lambda stage: stage.loss)
+
     def add_training(self, name: str, phase: Phase, seconds: float) -> None:
         """Note a stage whose network a training left behind.
 
@@ -286,13 +292,15 @@ class Stages:
         stage = Stage(name, network, phase.loss, network.n_params, seconds, phase, phase.best_epoch)
         self.account.stages.append(stage)
 
-    def add_mean(self, members: Sequence[Stage]) -> None:
+    def add_mean(self, name: str, members: Sequence[Stage]) -> None:
         """Note the network whose output is the mean of some trained ones.
 
         Parameters
         ----------
+        name : str
+            Of the stage.
         members : sequence of Stage
-            Trainings of networks with branches, at least two.
+            Of networks with branches, at least two.
         """
         begun = time.monotonic()
         network = average_networks([stage.own_network for stage in members])
@@ -300,7 +308,7 @@ class Stages:
         best_epoch = round(statistics.mean(stage.best_epoch for stage in members))
         seconds = time.monotonic() - begun
         self.account.stages.append(
-            Stage("averaged", network, loss, network.n_params, seconds, None, best_epoch)
+            Stage(name, network, loss, network.n_params, seconds, None, best_epoch)
         )
 
     def choose(self, size_penalty: float) -> Stage:
@@ -318,7 +326,8 @@ class Stages:
         differences of roots of the losses, whose tails are lighter; more than two where the best
         of several networks is offered, so that chance passes no more often (Bonferroni). Where
         samples overlap, validation holds few windows that do not, and half a percent has to be
-        gained at odds of two to one.
+        gained at odds of two to one. So it has of classes, where the judge holds what is too sure
+        of itself for wrong already.
 
         Parameters
         ----------
@@ -347,10 +356,10 @@ class Stages:
     def _is_clear(self, stage: Stage, n_errors: float) -> bool:
         """Say whether a network is clearly better than the seed."""
         problem, share = self.problem, 0.005
-        if make_probe(problem).n_overlapping > 1:
-            before, after = (self._losses(own, by_target=True) for own in (self.seed, stage))
+        overlaps = make_probe(problem).n_overlapping > 1
+        before, after = (self._losses(own, by_target=overlaps) for own in (self.seed, stage))
+        if overlaps or problem.n_classes:
             return is_likely_gain(before, after, problem, share=share)
-        before, after = self._losses(self.seed), self._losses(stage)
         return is_clear_gain(before, after, problem, share=share, n_errors=n_errors)
 
     def _unflattered(self, best: Stage, *, has_prices: bool) -> Stage:
@@ -359,7 +368,7 @@ class Stages:
         Where weights have prices, those of a mean, which has the most, must have been worth it.
         """
         stages = {stage.name: stage for stage in self.account.stages}
-        mean, fresh = stages.get("averaged"), stages.get("retrained")
+        mean, fresh = stages.get("blended", stages.get("averaged")), stages.get("retrained")
         if mean is not None and not has_prices:
             return best if self._is_better(best, mean, 2.0) else mean
         if fresh is None or best.name not in ("derived", "trained"):

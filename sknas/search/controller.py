@@ -101,6 +101,11 @@ class Controller:
         """The supernet that the incumbent was pruned from; the present one's, if there is none."""
         return self._lineage if self.incumbent.lineage is None else self.incumbent.lineage
 
+    @property
+    def runners_up(self) -> tuple[Cell, ...]:
+        """Cells that were as good as the first branch's in the race for it, the best first."""
+        return self._opening.runners_up
+
     # -- the outer loop -----------------------------------------------------------------------
 
     def end_epoch(self, train_loss: float, n_arch_steps: int, seconds: float) -> bool:

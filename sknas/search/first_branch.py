@@ -55,6 +55,8 @@ class FirstBranch:
         The race while it runs.
     cell : Cell
         The cell of the first branch, which further branches get, too.
+    runners_up : tuple of Cell
+        Cells that were as good as that in the race, the best first.
     lineage : Lineage
         Of the learner, up to where a race begins or ends.
     losses : list of float
@@ -74,6 +76,7 @@ class FirstBranch:
         self.proposal: Proposal | None = None
         self.race: Race | None = None
         self.cell = self.space.plain_cell
+        self.runners_up: tuple[Cell, ...] = ()
         self.lineage = Lineage()
         self.losses: list[float] = []
         self._seed = self.learner
@@ -184,6 +187,8 @@ class FirstBranch:
         self.race = None
         self.moves += race.moves
         self.cell = race.winning_cell
+        tied = [race.contenders[place].edit.branch for place in race.runners_up]
+        self.runners_up = tuple(branch.layers[0] for branch in tied)
         self.losses = list(race.winner_losses)
         self.lineage = Lineage(min(self.losses), self.learner.supernet.n_params)
         return True

@@ -85,6 +85,8 @@ class Race:
         Whether one is left.
     winner : int
         Place of the best in the list of edits.
+    runners_up : list of int
+        Once the race is over, the places of those that were as good as the winner, the best first.
     """
 
     contenders: list[_Contender]
@@ -97,6 +99,7 @@ class Race:
         self._turn = 0
         self._n_epochs = 0
         self.is_over = False
+        self.runners_up: list[int] = []
 
     @classmethod
     def start(
@@ -188,24 +191,30 @@ class Race:
         self._turn += 1
         if self._turn == len(self._running):
             ranked = sorted(self._running, key=lambda place: self.contenders[place].best)
-            self._running = self._survivors(ranked)
+            tied = self._tied(ranked)
+            self._running = self._survivors(ranked, tied)
+            self.runners_up = [p for p in ranked if p in tied and p not in self._running]
             self._turn = 0
             self.n_epochs_a_turn *= 2
             self.is_over = len(self._running) == 1
 
-    def _survivors(self, ranked: list[int]) -> list[int]:
-        """Keep the better half; those as good as the best come before others, in their order.
+    def _survivors(self, ranked: list[int], tied: list[int]) -> list[int]:
+        """Keep the better half; those as good as the best come before others, in their order."""
+        ranked = [*tied, *(place for place in ranked if place not in tied)]
+        return ranked[: _n_survivors(len(ranked))]
+
+    def _tied(self, ranked: list[int]) -> list[int]:
+        """Return those that are as good as the best, in their order.
 
         What is not better than the seed yet has not shown what it can, so that by how much it is
         worse says nothing. Where the least loss alone decides, nothing is as good as the best.
         """
-        if self.tolerance > 0.0:
-            least = self.contenders[ranked[0]].best
-            limit = least + self.tolerance * min(least, 1.0)
-            shown = {place: min(self.contenders[place].best, self.loss_before) for place in ranked}
-            tied = sorted(place for place in ranked if shown[place] <= limit)
-            ranked = [*tied, *(place for place in ranked if place not in tied)]
-        return ranked[: _n_survivors(len(ranked))]
+        if self.tolerance <= 0.0:
+            return []
+        least = self.contenders[ranked[0]].best
+        limit = least + self.tolerance * min(least, 1.0)
+        shown = {place: min(self.contenders[place].best, self.loss_before) for place in ranked}
+        return sorted(place for place in ranked if shown[place] <= limit)
 
     @property
     def moves(self) -> list[Move]:

@@ -101,16 +101,17 @@ def is_clear_gain(
 
 
 def is_likely_gain(before: Tensor, after: Tensor, problem: Problem, *, share: float) -> bool:
-    """Say whether the losses of overlapping windows have more likely fallen than not.
+    """Say whether losses have more likely fallen than not.
 
-    A validation part that holds a long horizon only a few times can hardly make a gain clear, and
-    to be sure of it there would be to prefer, always, what was there before. So the odds must be
-    two to one. What each stretch of time, as long as windows overlap, says of each target is a
-    piece of evidence, and their mean has Student's distribution.
+    A validation part that holds a long horizon only a few times, or few samples of a class, can
+    hardly make a gain clear, and to be sure of it there would be to prefer, always, what was there
+    before. So the odds must be two to one. Each sample is a piece of evidence, or, where windows
+    overlap, what each stretch of time as long as they do says of each target; the mean of the
+    pieces has Student's distribution.
 
     Parameters
     ----------
-    before, after : Tensor of shape (n_validation, targets)
+    before, after : Tensor of shape (n_validation,), or (n_validation, targets) where they overlap
         Losses of two networks.
     problem : Problem
         Data and split.
@@ -122,12 +123,12 @@ def is_likely_gain(before: Tensor, after: Tensor, problem: Problem, *, share: fl
     bool
         Whether the second network is likely better.
     """
-    gains = before - after
-    mean = mean_loss(gains.mean(dim=1), problem)
-    if not mean > share * mean_loss(before.mean(dim=1), problem):
+    gains, n = before - after, len(before)
+    mean = mean_loss(gains.view(n, -1).mean(dim=1), problem)
+    if not mean > share * mean_loss(before.view(n, -1).mean(dim=1), problem):
         return False
     probe = make_probe(problem)
-    n_pieces = probe.n_blocks * gains.shape[1]
+    n_pieces = probe.n_blocks * (gains.numel() // n)
     return bool(mean > student_t.ppf(_LIKELY, n_pieces - 1) * probe.standard_error(gains))
 
 

@@ -78,6 +78,8 @@ class Phase:
         What ended the phase early: the time budget, or the user's interrupt.
     collapses : list of Collapse
         What the search went back from; their epochs are those of this phase.
+    runners_up : tuple of Cell
+        Cells that were as good as the first branch's in the race for it, the best first.
     """
 
     network: DerivedNetwork
@@ -90,6 +92,7 @@ class Phase:
     best_epoch: int = 0
     interruption: BaseException | None = None
     collapses: list[Collapse] = field(default_factory=list)
+    runners_up: tuple[Cell, ...] = ()
 
 
 def plant_seed(
@@ -258,6 +261,7 @@ def run_search(
             controller.lineage.n_params,
             interruption=interruption,
             collapses=[] if controller.watcher is None else controller.watcher.collapses,
+            runners_up=controller.runners_up,
         )
 
     return _told(tell)
