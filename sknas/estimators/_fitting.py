@@ -282,7 +282,11 @@ class _Fit:
             self.stages.add_mean("averaged", members)
 
     def mix_channels(self) -> None:
-        """Train what was found for single channels on all of them; offer the mean with that."""
+        """Train what was found for single channels on all of them; offer the mean if it is better.
+
+        Two networks of one kind are as good as each other but for chance, and so their mean is
+        preferred; what channels tell of each other may be nothing, and so this one has to show it.
+        """
         stages = self.stages
         if stages.has_previous or stages.account.interruption is not None or not stages.trainings:
             return
@@ -298,7 +302,9 @@ class _Fit:
         schedule = make_schedule(problem, self.settings, self.start)
         self._train("mixed", "mix", fresh, schedule.fresh_epochs, schedule)
         if stages.account.interruption is None:
-            stages.add_mean("blended", [alone, stages.trainings[-1]])
+            blended = stages.add_mean("blended", [alone, stages.trainings[-1]])
+            if not blended.loss < alone.loss:
+                blended.network = None
 
     def _n_models(self) -> int:
         """Return how many networks to average; by default those that are trained anyway."""

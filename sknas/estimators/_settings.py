@@ -159,7 +159,8 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
     # Steps on all samples go as far as more steps on some of them.
     is_short = _is_costly(problem) or n_batches == 1
     search_steps = SHORT_SEARCH_STEPS if is_short else SEARCH_STEPS
-    patience_steps = max(PATIENCE_STEPS, math.ceil(PATIENCE_PASSES * n_batches))
+    passes = math.ceil(PATIENCE_PASSES * len(problem.train) / batch_size)
+    patience_steps = max(PATIENCE_STEPS, passes)
     budget = math.inf if settings.time_budget is None else settings.time_budget
     return Schedule(
         epochs(settings.search_epochs, search_steps),

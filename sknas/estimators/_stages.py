@@ -292,7 +292,7 @@ class Stages:
         stage = Stage(name, network, phase.loss, network.n_params, seconds, phase, phase.best_epoch)
         self.account.stages.append(stage)
 
-    def add_mean(self, name: str, members: Sequence[Stage]) -> None:
+    def add_mean(self, name: str, members: Sequence[Stage]) -> Stage:
         """Note the network whose output is the mean of some trained ones.
 
         Parameters
@@ -301,15 +301,20 @@ class Stages:
             Of the stage.
         members : sequence of Stage
             Of networks with branches, at least two.
+
+        Returns
+        -------
+        Stage
+            The mean's.
         """
         begun = time.monotonic()
         network = average_networks([stage.own_network for stage in members])
         loss = mean_loss(validation_losses(network, self.problem), self.problem)
         best_epoch = round(statistics.mean(stage.best_epoch for stage in members))
         seconds = time.monotonic() - begun
-        self.account.stages.append(
-            Stage(name, network, loss, network.n_params, seconds, None, best_epoch)
-        )
+        stage = Stage(name, network, loss, network.n_params, seconds, None, best_epoch)
+        self.account.stages.append(stage)
+        return stage
 
     def choose(self, size_penalty: float) -> Stage:
         """Take the stage with the least validation loss, and the seed unless the gain is clear.
@@ -368,7 +373,9 @@ class Stages:
         Where weights have prices, those of a mean, which has the most, must have been worth it.
         """
         stages = {stage.name: stage for stage in self.account.stages}
-        mean, fresh = stages.get("blended", stages.get("averaged")), stages.get("retrained")
+        means = [stages[name] for name in ("blended", "averaged") if name in stages]
+        mean = next((stage for stage in means if stage.network is not None), None)
+        fresh = stages.get("retrained")
         if mean is not None and not has_prices:
             return best if self._is_better(best, mean, 2.0) else mean
         if fresh is None or best.name not in ("derived", "trained"):

@@ -10,7 +10,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sknas.estimators import _stages
 from sknas.exceptions import SearchWarning
 from tests.faults import raise_in_training_at
-from tests.small import GRU, MAKERS, N_EPOCH_STEPS, data_for, product, regressor, sequences, trained
+from tests.small import (
+    GRU,
+    MAKERS,
+    N_EPOCH_STEPS,
+    data_for,
+    normal,
+    product,
+    regressor,
+    sequences,
+    trained,
+)
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 LONG = {"genotype": "product", "hidden_size": 8, "max_epochs": 30, "learning_rate": 0.01}
@@ -76,6 +86,37 @@ def test_by_default_the_mean_is_that_of_the_inherited_and_the_new_one(given):
     X, y = product()
     names = list(stages(trained(**BOTH, **given).fit(X, y)).index)
     assert names[-3:] == ["trained", "retrained", "averaged"]
+
+
+def test_a_cell_that_tied_in_the_race_is_what_is_trained_anew(monkeypatch):
+    monkeypatch.setattr("sknas.search.race._TOLERANCE", 1.0)  # all do
+    X = normal(200, 6, 2)
+    y = X[:, -1, 0] * X[:, -2, 0]
+    races = {
+        "linear_seed": False,
+        "segment_length": 2,
+        "search_epochs": 16,
+        "max_epochs": 20,
+        "refit": "both",
+        "learning_rate": 0.02,
+    }
+    for given, anew in ({}, "runner-up"), ({"n_models": 2}, "retrained"):
+        table = stages(regressor(**races, **given).fit(X, y))
+        assert list(table.index)[-3:] == ["trained", anew, "averaged"]
+        sizes = table.n_params
+        assert sizes["averaged"] == sizes["trained"] + sizes[anew] - sizes["seed"]
+        # Cells that race have different numbers of weights.
+        assert (sizes[anew] == sizes["trained"]) == (anew == "retrained")
+
+
+@pytest.mark.parametrize(("n_models", "n_anew"), [("auto", 3), (1, 1)])
+def test_where_forecasts_are_few_three_are_trained_anew(n_models, n_anew):
+    X, y = normal(40, 6, 2), normal(40, 2, 2, seed=1)
+    model = trained(search_epochs=8, n_models=n_models).fit(X, y)
+    anew = [name for name in stages(model).index if name.startswith(("retrained", "runner-up"))]
+    assert len(anew) == n_anew
+    assert anew[0] == "retrained"
+    assert ("averaged" in stages(model).index) == (n_anew > 1)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,23 @@ def test_of_cells_that_are_as_good_as_each_other_the_first_wins():
         assert race.winner == winner
 
 
+def test_those_that_were_as_good_as_the_winner_are_the_runners_up_the_best_first():
+    for losses, places in [
+        ((1.0, 1.015, 1.01), [2, 1]),
+        ((1.01, 1.0, 1.1), [1]),
+        ((1.1, 1.0, 1.05), []),
+    ]:
+        race, _ = start(3, 20)
+        run(race, lambda order, losses=losses: losses[order[-1]])
+        assert race.runners_up == places
+
+
+def test_where_the_least_loss_decides_nobody_is_as_good():
+    race, _ = start(3, 20, is_whole_search=True)
+    run(race, lambda order: 1.0)
+    assert race.runners_up == []
+
+
 def test_in_every_round_ties_go_to_the_first():
     losses = (1.01, 1.012, 1.008, 1.0, 1.5, 1.005)
     race, _ = start(6, 60)

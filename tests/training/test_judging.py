@@ -121,6 +121,15 @@ def test_a_gain_of_one_target_in_one_stretch_is_likely_unless_another_loses():
     assert not likely(in_blocks([0.4, -0.2], [0.0, 0.0]))
 
 
+def test_of_separate_samples_each_is_a_piece_of_evidence():
+    """Two thirds of Student's distribution with three degrees of freedom lie below 0.476."""
+    gains = torch.tensor([0.4, 0.0, 0.0, 0.0], dtype=torch.float64)
+    assert likely(gains, lookback=1)
+    # A mean of 0.05, of which the standard error is 0.126.
+    assert not likely(gains - torch.tensor([0.0, 0.2, 0.0, 0.0]), lookback=1)
+    assert not likely(-gains, lookback=1)
+
+
 def test_a_likely_gain_has_to_be_large_enough_too():
     gains = torch.full((12, 2), 0.01, dtype=torch.float64)
     assert likely(gains)
