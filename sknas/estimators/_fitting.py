@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sknas.derived import DerivedNetwork
+from sknas.estimators._account import Outcome, Stage, ValidationLoss
 from sknas.estimators._planting import (
     admitted,
     build_fresh,
@@ -29,7 +30,7 @@ from sknas.estimators._settings import (
     resolve_refit,
 )
 from sknas.estimators._short_phases import warn_of_short_phases
-from sknas.estimators._stages import Outcome, Stage, Stages, ValidationLoss
+from sknas.estimators._stages import Stages
 from sknas.exceptions import SearchWarning
 from sknas.genotype import Branch, Cell, Genotype
 from sknas.search.inheritance import derive

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 
 from sknas.derived import DerivedNetwork
+from sknas.estimators._account import Account, Outcome, Stage, ValidationLoss
 from sknas.estimators._fitting import Progress
 from sknas.estimators._planting import admitted, lift_network
 from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
 from sknas.estimators._short_phases import warn_of_short_phases
-from sknas.estimators._stages import Account, Outcome, Stage, ValidationLoss
 from sknas.genotype import Cell
 from sknas.training import (
     Phase,

@@ -134,8 +134,9 @@ _SHARED = """\
         lookback and horizon, at most a quarter of the lookback; 1 with `embedding_size`.
     channel_mode : {"auto", "independent", "mixed"}, default="auto"
         Whether every target reads its own channel, with weights shared, or all channels.
-        ``"auto"`` lets the validation loss of the linear seed decide; targets that continue no
-        channel always use ``"mixed"``.
+        ``"auto"`` lets the validation loss of the linear seed decide, and trains what was found for
+        single channels on all of them as well: where validation prefers the mean of both networks,
+        it is the result. Targets that continue no channel always use ``"mixed"``.
     window_norm : {"auto", "none", "last", "revin"}, default="auto"
         Normalisation of each window, undone on the prediction; ``"auto"`` is ``"last"`` where
         targets continue channels and windows have more than one step, else ``"none"``.
@@ -219,9 +220,10 @@ _SHARED = """\
         classification and a shuffle for tabular regression.
     refit : {"auto", "inherit", "scratch", "both"}, default="auto"
         Whether the derived network goes on from the searched weights, is trained anew, or both,
-        and validation chooses. ``"auto"`` is both, but that it is trained anew where at least 5000
-        sequences are trained on, a sample is one for each of its channels, and at least 32
-        forecasts share no step. A warm start with ``"both"`` only inherits.
+        and validation chooses. ``"auto"`` is both, but that it only goes on where at least 5000
+        sequences are trained on and a sample is one for each of its channels; and that three
+        networks are trained anew where fewer than 32 forecasts share no step. A warm start with
+        ``"both"`` only inherits.
     refit_full : bool, default=False
         Train on over all samples at the end, those that validated and those in gaps between splits
         included, for as long as validation found best.
@@ -229,9 +231,10 @@ _SHARED = """\
         Networks whose mean is the result, unless one of them validates clearly better. All have
         the architecture that was found; those still missing are trained anew from other draws, so
         that each takes the time of a training more. The mean is one network with the branches of
-        all, within `max_params`. ``"auto"`` averages what is trained anyway: two networks where
-        `refit` is both, and nothing where codes are embedded or weights have a price. Without
-        effect on the linear seed alone.
+        all, within `max_params`. ``"auto"`` averages what `refit` and `channel_mode` train, and
+        nothing where codes are embedded or weights have a price; where the race for the first
+        branch ended in a tie, a cell that tied is trained in place of the found one's second
+        network. Without effect on the linear seed alone.
     device : str, default="cpu"
         Device to train on.
     random_state : int, RandomState or None, default=None

@@ -18,11 +18,11 @@ from torch import Generator
 
 from sknas._validation import validate_parameters
 from sknas.derived import DerivedNetwork, FrozenNetwork
+from sknas.estimators._account import Outcome, ValidationLoss
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._progress import ProgressBar
 from sknas.estimators._resolution import resolve
 from sknas.estimators._settings import Settings
-from sknas.estimators._stages import Outcome, ValidationLoss
 from sknas.estimators._updating import Past, update_network
 from sknas.estimators.parameters import CONSTRAINTS
 from sknas.reporting import GrowthEvent

@@ -53,7 +53,8 @@ _OWN = """\
         ``"day_of_week"`` or ``"month"``; ``"auto"`` takes those that vary within a year.
     channel_mode : {"auto", "independent", "mixed"}, default="auto"
         Whether every target reads its own past (and the covariates), with weights shared, or all
-        columns. ``"auto"`` lets the validation loss of the linear seed decide.
+        columns. ``"auto"`` lets the validation loss of the linear seed decide, and tries what was
+        found for single columns on all of them as well, see `GrowingDARTSRegressor`.
     window_norm : {"auto", "none", "last", "revin"}, default="auto"
         Normalisation of each window, undone on the forecast; ``"auto"`` is ``"last"``, and
         ``"none"`` where the lookback is a single row.
