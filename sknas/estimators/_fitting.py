@@ -312,7 +312,7 @@ class _Fit:
         if self.settings.n_models != "auto":
             return int(self.settings.n_models)
         is_cut_short = self.stages.account.interruption is not None
-        if is_cut_short or self.problem.shape.is_embedded or not self.trainings.are_averaged:
+        if is_cut_short or not self.trainings.are_averaged:
             return 1
         return max(1, len(self.stages.trainings))
 

@@ -240,7 +240,8 @@ def resolve_refit(problem: Problem, settings: Settings) -> Trainings:
     are trained on end as well as new ones do, and sooner. But where forecasts are few, weights that
     have passed through a search have learned too much of them, and single trainings scatter.
     """
-    are_averaged = settings.n_models == "auto" and settings.size_penalty == 0
+    is_free = settings.size_penalty == 0 and not problem.shape.is_embedded
+    are_averaged = is_free and settings.n_models == "auto"
     if settings.refit != "auto":
         inherits, n_fresh = settings.refit != "scratch", int(settings.refit != "inherit")
     elif _are_few(problem):

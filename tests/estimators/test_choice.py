@@ -33,8 +33,9 @@ def offered(monkeypatch):
         losses[derived] = mean * roots.square() / roots.square().mean()
         return derived
 
-    def choose(*, is_cut_short=False, **means):
+    def choose(*, is_cut_short=False, n_classes=0, **means):
         stages = Stages(task, network(1.0), 0.0)
+        stages.problem = dataclasses.replace(task, n_classes=n_classes)
         for name, (mean, scatter) in means.items():
             derived = network(mean, scatter)
             cut = TimeIsUpError() if is_cut_short and name == "retrained" else None
@@ -50,6 +51,13 @@ def test_the_least_loss_wins_if_it_is_clearly_less_than_the_seeds(offered):
     assert offered(trained=(0.999, 0.0)) == "seed"
     assert offered(trained=(0.985, 0.3)) == "seed"
     assert offered(trained=(math.nan, 0.0)) == "seed"
+
+
+def test_of_classes_what_is_likely_better_is_enough(offered):
+    assert offered(trained=(0.985, 0.3)) == "seed"
+    assert offered(trained=(0.985, 0.3), n_classes=2) == "trained"
+    assert offered(trained=(0.985, 1.0), n_classes=2) == "seed"
+    assert offered(trained=(0.996, 0.0), n_classes=2) == "seed"
 
 
 def test_a_network_trained_anew_gives_way_only_to_what_is_clearly_better(offered):

@@ -109,6 +109,15 @@ def test_a_cell_that_tied_in_the_race_is_what_is_trained_anew(monkeypatch):
         assert (sizes[anew] == sizes["trained"]) == (anew == "retrained")
 
 
+def test_where_nothing_is_averaged_the_found_cell_is_what_is_trained_anew(monkeypatch):
+    monkeypatch.setattr("sknas.search.race._TOLERANCE", 1.0)
+    X = np.random.default_rng(0).integers(0, 5, size=(200, 4, 1))
+    y = (X[:, -1, 0] * X[:, -2, 0]).astype(float)
+    learns = {"search_epochs": 16, "max_epochs": 2, "learning_rate": 0.02, "refit": "both"}
+    names = stages(regressor(embedding_size=3, **learns).fit(X, y)).index
+    assert list(names)[-2:] == ["trained", "retrained"]
+
+
 @pytest.mark.parametrize(("n_models", "n_anew"), [("auto", 3), (1, 1)])
 def test_where_forecasts_are_few_three_are_trained_anew(n_models, n_anew):
     X, y = normal(40, 6, 2), normal(40, 2, 2, seed=1)
