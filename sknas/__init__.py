@@ -1,8 +1,14 @@
 """Neural architecture search inside `fit`: estimators that grow from a linear seed."""
 
-from sknas.estimators import GrowingDARTSClassifier, GrowingDARTSRegressor
-from sknas.forecasting import GrowingDARTSForecaster
-from sknas.genotype import Genotype
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sknas.estimators import GrowingDARTSClassifier, GrowingDARTSRegressor
+    from sknas.forecasting import GrowingDARTSForecaster
+    from sknas.genotype import Genotype
 
 __version__ = "0.1.0"
 
@@ -13,3 +19,25 @@ __all__ = [
     "GrowingDARTSRegressor",
     "__version__",
 ]
+
+_HOMES = {
+    "Genotype": "sknas.genotype",
+    "GrowingDARTSClassifier": "sknas.estimators",
+    "GrowingDARTSForecaster": "sknas.forecasting",
+    "GrowingDARTSRegressor": "sknas.estimators",
+}
+_PACKAGES = ("datasets", "estimators", "forecasting", "genotype", "inspection", "windows")
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is, since most of it waits for torch (PEP 562)."""
+    if name in _PACKAGES:
+        return import_module(f"sknas.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sknas' has no attribute {name!r}")
+    return globals().setdefault(name, getattr(import_module(_HOMES[name]), name))
+
+
+def __dir__() -> list[str]:
+    """List what there is, imported or not."""
+    return sorted({*globals(), *__all__, *_PACKAGES})

@@ -130,7 +130,7 @@ def as_target_channels(
 
 
 def as_weights(sample_weight: ArrayLike | None, X: Array) -> NDArray[np.float64]:
-    """Return checked sample weights; 3-D X is allowed.
+    """Return checked sample weights.
 
     Whole numbers count samples. Others say what samples are worth beside each other, and have a
     mean of one where they are positive.
@@ -147,7 +147,7 @@ def as_weights(sample_weight: ArrayLike | None, X: Array) -> NDArray[np.float64]
     ndarray of shape (n_samples,)
         Weights.
     """
-    return in_samples(check_weights(sample_weight, X.reshape(len(X), -1) if X.ndim > 2 else X))
+    return in_samples(check_weights(sample_weight, X))
 
 
 def in_samples(weights: NDArray[np.float64]) -> NDArray[np.float64]:

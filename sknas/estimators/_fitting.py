@@ -42,10 +42,11 @@ from sknas.training import (
     run_search,
     solve_seed,
     train_network,
-    validation_losses,
 )
 
 __all__ = ["Progress", "fit_network"]
+
+MOST_WORSE = 0.005  # that a mean may validate
 
 Progress = Callable[[str, dict[str, Any]], None]
 
@@ -103,7 +104,7 @@ def fit_network(
         chosen = stages.choose(settings.size_penalty)
     chosen = chosen or stages.choose(settings.size_penalty)
     network, judged = chosen.own_network, None
-    memory = ValidationLoss.of(validation_losses(network, problem), problem)
+    memory = ValidationLoss.of(stages.losses(network), problem)
     if settings.refit_full and account.interruption is None:
         with account.interruptible():
             refitted = copy.deepcopy(network)
@@ -283,10 +284,10 @@ class _Fit:
             self.stages.add_mean("averaged", members)
 
     def mix_channels(self) -> None:
-        """Train what was found for single channels on all of them; offer the mean if it is better.
+        """Train what was found for single channels on all of them; offer the mean of both.
 
-        Two networks of one kind are as good as each other but for chance, and so their mean is
-        preferred; what channels tell of each other may be nothing, and so this one has to show it.
+        Both err in different places, and so their mean is taken unless it validates worse by half a
+        percent, or by a standard error: what channels tell of each other may be nothing.
         """
         stages = self.stages
         if stages.has_previous or stages.account.interruption is not None or not stages.trainings:
@@ -304,7 +305,8 @@ class _Fit:
         self._train("mixed", "mix", fresh, schedule.fresh_epochs, schedule)
         if stages.account.interruption is None:
             blended = stages.add_mean("blended", [alone, stages.trainings[-1]])
-            if not blended.loss < alone.loss:
+            is_large = blended.loss > (1.0 + MOST_WORSE) * alone.loss
+            if is_large or stages.is_better(alone, blended, 1.0):
                 blended.network = None
 
     def _n_models(self) -> int:

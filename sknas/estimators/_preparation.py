@@ -316,6 +316,11 @@ def _inner_split(
     A splitter has no such rule: where its training part is before the other one, time decides.
     """
     train = outer.train
+    if len(train) < 2:
+        return train, train
+    if rule == "chronological":  # which looks at no content, that would be copied in vain
+        split = chronological_split(len(train), fraction, samples.layout.lookback + samples.horizon)
+        return train[split.train], train[split.validation]
     part = Samples(
         samples.X[train],
         samples.y[train],
@@ -325,8 +330,6 @@ def _inner_split(
         samples.target_channels,
         embedding_size=samples.embedding_size,
     )
-    if len(train) < 2:
-        return train, train
     if not isinstance(rule, str):
         is_in_time = samples.layout.is_time_ordered or _is_in_time(rule, outer)
         rule = "chronological" if is_in_time else "stratified"
@@ -352,11 +355,7 @@ def _fit_x_scaler(samples: Samples, fitted: Array) -> Scaler:
     if samples.layout.kind == "rows":
         # A row of zero weight is masked in the loss and stays part of its series.
         return fit_scaler(values)
-    weights = samples.weights[fitted]
-    if values.ndim == 3:
-        n_steps = values.shape[1]
-        return fit_scaler(values.reshape(-1, values.shape[2]), np.repeat(weights, n_steps))
-    return fit_scaler(values, weights)
+    return fit_scaler(values, samples.weights[fitted])
 
 
 def _fit_y_scaler(samples: Samples, x_scaler: Scaler | None, fitted: Array) -> Scaler | None:
@@ -365,7 +364,4 @@ def _fit_y_scaler(samples: Samples, x_scaler: Scaler | None, fitted: Array) -> S
     if x_scaler is not None and samples.target_channels is not None:
         channels = list(samples.target_channels)
         return Scaler(x_scaler.center[channels], x_scaler.scale[channels])
-    values = samples.y[fitted]
-    return fit_scaler(
-        values.reshape(-1, values.shape[2]), np.repeat(samples.weights[fitted], samples.horizon)
-    )
+    return fit_scaler(samples.y[fitted], samples.weights[fitted])

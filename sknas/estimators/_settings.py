@@ -146,7 +146,7 @@ def make_space(problem: Problem, settings: Settings, supernet: Supernet) -> Sear
 
 def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedule:
     batch_size = samples_per_step(
-        settings.batch_size, len(problem.data.past), _sequences_each(problem)
+        settings.batch_size, len(problem.data.past), problem.n_sequences_each
     )
     n_batches = max(1, -(-len(problem.weight) // batch_size))
     n_steps = max(MIN_EPOCH_STEPS, n_batches)
@@ -159,8 +159,7 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
     # Steps on all samples go as far as more steps on some of them.
     is_short = _is_costly(problem) or n_batches == 1
     search_steps = SHORT_SEARCH_STEPS if is_short else SEARCH_STEPS
-    passes = math.ceil(PATIENCE_PASSES * len(problem.train) / batch_size)
-    patience_steps = max(PATIENCE_STEPS, passes)
+    patience_steps = max(PATIENCE_STEPS, PATIENCE_PASSES * len(problem.train) / batch_size)
     budget = math.inf if settings.time_budget is None else settings.time_budget
     return Schedule(
         epochs(settings.search_epochs, search_steps),
@@ -171,7 +170,7 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
         settings.learning_rate,
         _weight_decay(problem, settings),
         settings.arch_learning_rate,
-        max(3, -(-patience_steps // n_steps)) if settings.early_stopping else None,
+        max(3, round(patience_steps / n_steps)) if settings.early_stopping else None,
         _dropout(problem, settings),
         MAX_NORM,
         settings.linear_seed,
@@ -288,15 +287,11 @@ def _n_units(problem: Problem, settings: Settings) -> int:
 
 def _is_costly(problem: Problem) -> bool:
     """Say whether data are many, and every sample is a sequence for each of its channels."""
-    return _n_sequences(problem) >= SMALL_DATA and _sequences_each(problem) > 1
+    return _n_sequences(problem) >= SMALL_DATA and problem.n_sequences_each > 1
 
 
 def _n_sequences(problem: Problem) -> int:
-    return len(problem.train) * _sequences_each(problem)
-
-
-def _sequences_each(problem: Problem) -> int:
-    return problem.shape.n_targets if problem.channel_mode == "independent" else 1
+    return len(problem.train) * problem.n_sequences_each
 
 
 def contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:

@@ -49,8 +49,8 @@ class Stages:
 
     def __init__(self, problem: Problem, seed: DerivedNetwork, seconds: float) -> None:
         self.problem = problem
-        loss = mean_loss(validation_losses(seed, problem), problem)
-        self.seed = Stage("seed", seed, loss, seed.n_params, seconds)
+        self._known: dict[tuple[DerivedNetwork, bool], Tensor] = {}
+        self.seed = Stage("seed", seed, self._mean_loss(seed), seed.n_params, seconds)
         naive = Stage("naive", None, _naive_loss(problem), 0, 0.0)
         self.account = Account(stages=[naive, self.seed])
 
@@ -62,7 +62,7 @@ class Stages:
         network : DerivedNetwork
             What the fit before left.
         """
-        loss = mean_loss(validation_losses(network, self.problem), self.problem)
+        loss = self._mean_loss(network)
         self.account.stages.append(Stage("previous", network, loss, network.n_params, 0.0))
 
     @property
@@ -119,7 +119,7 @@ class Stages:
         """
         begun = time.monotonic()
         network = average_networks([stage.own_network for stage in members])
-        loss = mean_loss(validation_losses(network, self.problem), self.problem)
+        loss = self._mean_loss(network)
         best_epoch = round(statistics.mean(stage.best_epoch for stage in members))
         seconds = time.monotonic() - begun
         stage = Stage(name, network, loss, network.n_params, seconds, None, best_epoch)
@@ -172,7 +172,8 @@ class Stages:
         """Say whether a network is clearly better than the seed."""
         problem, share = self.problem, 0.005
         overlaps = make_probe(problem).n_overlapping > 1
-        before, after = (self._losses(own, by_target=overlaps) for own in (self.seed, stage))
+        networks = (self.seed.own_network, stage.own_network)
+        before, after = (self.losses(network, by_target=overlaps) for network in networks)
         if overlaps or problem.n_classes:
             return is_likely_gain(before, after, problem, share=share)
         return is_clear_gain(before, after, problem, share=share, n_errors=n_errors)
@@ -187,20 +188,53 @@ class Stages:
         mean = next((stage for stage in means if stage.network is not None), None)
         fresh = stages.get("retrained")
         if mean is not None and not has_prices:
-            return best if self._is_better(best, mean, 2.0) else mean
+            return best if best is not mean and self.is_better(best, mean, 2.0) else mean
         if fresh is None or best.name not in ("derived", "trained"):
             return best
         if fresh.phase is not None and fresh.phase.interruption is not None:
             return best  # cut short, it has not shown what it can
-        return best if self._is_better(best, fresh, 1.0) else fresh
+        return best if self.is_better(best, fresh, 1.0) else fresh
 
-    def _is_better(self, one: Stage, other: Stage, n_errors: float) -> bool:
-        """Say whether one network is better than another by so many standard errors."""
-        before, after = self._losses(other), self._losses(one)
+    def is_better(self, one: Stage, other: Stage, n_errors: float) -> bool:
+        """Say whether one network is better than another by so many standard errors.
+
+        Parameters
+        ----------
+        one, other : Stage
+            Of networks.
+        n_errors : float
+            Standard errors of the paired differences of their validation losses.
+
+        Returns
+        -------
+        bool
+            Whether the first is better.
+        """
+        before, after = self.losses(other.own_network), self.losses(one.own_network)
         return is_clear_gain(before, after, self.problem, share=0.0, n_errors=n_errors)
 
-    def _losses(self, stage: Stage, *, by_target: bool = False) -> Tensor:
-        return validation_losses(stage.own_network, self.problem, by_target=by_target)
+    def losses(self, network: DerivedNetwork, *, by_target: bool = False) -> Tensor:
+        """Return the validation losses of a stage's network, which are computed once.
+
+        Parameters
+        ----------
+        network : DerivedNetwork
+            It must not change any more.
+        by_target : bool, default=False
+            Whether to keep the losses of a sample's targets apart.
+
+        Returns
+        -------
+        Tensor of shape (n_validation,), or (n_validation, targets)
+            Losses, unweighted.
+        """
+        key = (network, by_target)
+        if key not in self._known:
+            self._known[key] = validation_losses(network, self.problem, by_target=by_target)
+        return self._known[key]
+
+    def _mean_loss(self, network: DerivedNetwork) -> float:
+        return mean_loss(self.losses(network), self.problem)
 
 
 def _n_errors(n_offers: int) -> float:

@@ -49,7 +49,8 @@ __all__ = [
 ]
 
 _N_JUDGE_SAMPLES = 1024
-_N_TRAINING_SAMPLES = 2048
+_N_TRAINING_SEQUENCES = 8192  # that judge an epoch of a training
+_FEWEST_TRAINING_SAMPLES = 512
 
 
 @dataclass
@@ -303,6 +304,7 @@ def train_network(
     """
     start = time.monotonic()
     rows: list[dict[str, Any]] = []
+    n_judges = max(_FEWEST_TRAINING_SAMPLES, _N_TRAINING_SEQUENCES // problem.n_sequences_each)
 
     def record(row: dict[str, Any]) -> None:
         rows.append({**row, "epoch": len(rows) + 1, "n_params": network.n_params})
@@ -321,7 +323,7 @@ def train_network(
         objective=problem.objective,
         dropout=Dropout(schedule.dropout, problem.generator),
         max_norm=schedule.max_norm,
-        probe=make_probe(problem, _N_TRAINING_SAMPLES) if validates else None,
+        probe=make_probe(problem, n_judges) if validates else None,
         patience=schedule.patience if validates else None,
         deadline=schedule.deadline,
         on_epoch=record,

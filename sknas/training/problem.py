@@ -105,6 +105,11 @@ class Problem:
     is_in_time: bool = True
 
     @property
+    def n_sequences_each(self) -> int:
+        """Sequences that a cell makes of a sample: one, or one a target that it reads alone."""
+        return self.shape.n_targets if self.channel_mode == "independent" else 1
+
+    @property
     def judge(self) -> Objective:
         """The loss that validation judges by: the objective, but that no class is ever certain.
 

@@ -56,7 +56,9 @@ class Scaler:
             If `axis` has not as many entries as there are channels.
         """
         center, scale = self._along(values, axis)
-        return (values - center) / scale
+        standardised: NDArray[np.float64] = values - center
+        standardised /= scale
+        return standardised
 
     def inverse_transform(
         self, values: NDArray[np.floating], *, axis: int = -1
@@ -98,19 +100,19 @@ class Scaler:
 
 
 def fit_scaler(values: NDArray[np.floating], weights: NDArray[np.floating] | None = None) -> Scaler:
-    """Measure the mean and the standard deviation of each column.
+    """Measure the mean and the standard deviation of each channel.
 
     The deviation is that of the population (divided by the sum of the weights). It is
-    computed from the deviations of a mean already known, in units of the column's
-    largest magnitude: columns of 1e-30 or of 1e30 lose nothing. A column that does
+    computed from the deviations of a mean already known, in units of the channel's
+    largest magnitude: channels of 1e-30 or of 1e30 lose nothing. A channel that does
     not vary beyond rounding, or has no value, gets scale 1.
 
     Parameters
     ----------
-    values : ndarray of shape (n_rows, n_channels)
+    values : ndarray of shape (n_samples, ..., n_channels)
         The data; NaN are left out.
-    weights : ndarray of shape (n_rows,), default=None
-        Non-negative weight of each row; None is 1 for all.
+    weights : ndarray of shape (n_samples,), default=None
+        Non-negative weight of each sample, and of all its steps; None is 1 for all.
 
     Returns
     -------
@@ -120,30 +122,35 @@ def fit_scaler(values: NDArray[np.floating], weights: NDArray[np.floating] | Non
     Raises
     ------
     ValueError
-        If `values` has not two axes, no row or an infinite entry, or if `weights` has
+        If `values` has fewer than two axes, no row or an infinite entry, or if `weights` has
         another length, a negative or non-finite entry or no positive one.
     """
-    if values.ndim != 2 or len(values) == 0:
-        raise ValueError(f"values must have 2 axes and at least 1 row; got shape {values.shape}.")
+    if values.ndim < 2 or values.size == 0:
+        raise ValueError(
+            f"values must have 2 axes or more and at least 1 row; got shape {values.shape}."
+        )
     if np.isinf(values).any():
         raise ValueError("values must be finite or NaN; got an infinite entry.")
     share = checked_weights(weights, len(values))
     share /= share.max()  # so that no sum of weights overflows
-    # A few columns at a time: what is computed of a long table takes several times its memory.
-    n_blocks = max(1, min(values.shape[1] // 2, values.size // _BLOCK))
-    blocks = np.array_split(np.arange(values.shape[1]), n_blocks)
-    measured = [_measure(values[:, block], share) for block in blocks]
+    # A few channels at a time: what is computed of a long table takes several times its memory.
+    n_channels = values.shape[-1]
+    n_blocks = max(1, min(n_channels // 2, values.size // _BLOCK))
+    blocks = np.array_split(np.arange(n_channels), n_blocks)
+    measured = [_measure(values[..., block[0] : block[-1] + 1], share) for block in blocks]
     return Scaler(*(np.concatenate(parts) for parts in zip(*measured, strict=True)))
 
 
 def _measure(
     values: NDArray[np.floating], share: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the center and the scale of each column."""
+    """Return the center and the scale of each channel."""
     is_used = share > 0
     if not is_used.all():
         values, share = values[is_used], share[is_used]
-    data = np.array(values.T, dtype=np.float64, order="C")  # (n_columns, n_rows) sums fast
+    columns = np.array(np.moveaxis(values, -1, 0), dtype=np.float64, order="C")
+    data = columns.reshape(len(columns), -1)  # (n_columns, n_rows) sums fast
+    share = np.repeat(share, data.shape[1] // len(share))
     is_known = ~np.isnan(data)
     is_whole = bool(is_known.all())
     total = np.full(len(data), share.sum()) if is_whole else is_known @ share

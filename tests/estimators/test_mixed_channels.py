@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from sknas.estimators._stages import Stages
 from sknas.genotype import Genotype
 from tests.small import normal, trained
 
@@ -93,6 +94,32 @@ def test_where_it_validates_worse_it_is_told_and_not_offered():
     assert table.val_loss["blended"] >= table.val_loss["trained"]
     assert model.search_report_.chosen == "trained"
     assert modes(model) == {"independent"}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "is_clearly_worse", "chosen"),
+    [(1.004, False, "blended"), (1.004, True, "trained"), (1.006, False, "trained")],
+)
+def test_a_mean_is_offered_that_validates_a_hair_worse(
+    monkeypatch, ratio, is_clearly_worse, chosen
+):
+    add_mean, is_better = Stages.add_mean, Stages.is_better
+
+    def add(self, name, members):
+        stage = add_mean(self, name, members)
+        if name == "blended":
+            stage.loss = members[0].loss * ratio
+        return stage
+
+    def compare(self, one, other, n_errors):
+        if n_errors == 1.0 and other.name == "blended":
+            return is_clearly_worse
+        return is_better(self, one, other, n_errors)
+
+    monkeypatch.setattr(Stages, "add_mean", add)
+    monkeypatch.setattr(Stages, "is_better", compare)
+    model = trained(**FOUND).fit(*coupled(coupling=0.5))
+    assert model.search_report_.chosen == chosen
 
 
 @pytest.mark.parametrize(

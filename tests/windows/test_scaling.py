@@ -123,7 +123,7 @@ def test_fitting_leaves_its_input_alone():
 @pytest.mark.parametrize(
     ("values", "weights", "message"),
     [
-        (np.zeros(3), None, r"values must have 2 axes .* got shape \(3,\)"),
+        (np.zeros(3), None, r"values must have 2 axes or more .* got shape \(3,\)"),
         (np.zeros((0, 3)), None, r"values must have .* at least 1 row; got shape \(0, 3\)"),
         (np.array([[np.inf]]), None, "values must be finite or NaN"),
         (np.zeros((2, 1)), np.ones(3), r"weights must have one entry .* 2 rows; got shape \(3,\)"),
@@ -134,6 +134,16 @@ def test_fitting_leaves_its_input_alone():
 def test_wrong_data_are_named_in_the_error(values, weights, message):
     with pytest.raises(ValueError, match=message):
         fit_scaler(values, weights)
+
+
+def test_steps_of_a_sample_count_as_rows_of_its_weight():
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random((5, 4, 3)) < 0.2, np.nan, rng.normal(size=(5, 4, 3)))
+    weights = np.array([1.0, 0.0, 2.5, 1.0, 3.0])
+    together = fit_scaler(values, weights)
+    flat = fit_scaler(values.reshape(20, 3), np.repeat(weights, 4))
+    np.testing.assert_array_equal(together.center, flat.center)
+    np.testing.assert_array_equal(together.scale, flat.scale)
 
 
 def test_a_wrong_number_of_channels_is_refused():

@@ -1,0 +1,38 @@
+"""What `import sknas` offers, and what it does not wait for."""
+
+import subprocess
+import sys
+
+import pytest
+
+import sknas
+
+
+def imported(statement):
+    """Return the modules that a new process has imported after a statement."""
+    code = f"{statement}; import sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    return set(run.stdout.split())
+
+
+def test_nothing_heavy_is_imported_before_it_is_asked_for():
+    modules = imported("import sknas")
+    assert "sknas" in modules
+    assert not modules & {"torch", "sklearn", "pandas", "numpy"}
+    assert "torch" in imported("from sknas import GrowingDARTSRegressor")
+
+
+@pytest.mark.parametrize("name", sknas.__all__)
+def test_every_public_name_is_there_and_listed(name):
+    assert name in dir(sknas)
+    assert getattr(sknas, name) is getattr(sknas, name)
+
+
+@pytest.mark.parametrize("name", ["datasets", "forecasting", "genotype", "inspection"])
+def test_packages_need_no_import_of_their_own(name):
+    assert f"sknas.{name}" in imported(f"import sknas; sknas.{name}")
+
+
+def test_another_name_is_refused():
+    with pytest.raises(AttributeError, match="module 'sknas' has no attribute 'Growing'"):
+        _ = sknas.Growing
