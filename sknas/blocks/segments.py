@@ -64,6 +64,22 @@ class Segments(nn.Module):
             )
             self.bias = zero_parameter(n_embedded, dtype=dtype)
 
+    def reads_as(self, other: Segments) -> bool:
+        """Say whether what another one makes of a window is the same.
+
+        Parameters
+        ----------
+        other : Segments
+            Of a network of the same shape.
+
+        Returns
+        -------
+        bool
+            Whether both fold alike and embed nothing.
+        """
+        folds = (self.segment_length, self.is_independent)
+        return self.weight is None and folds == (other.segment_length, other.is_independent)
+
     def forward(self, normed: Tensor) -> Tensor:
         """Fold windows.
 

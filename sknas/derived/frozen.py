@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sknas.blocks import BranchStack
+from sknas.blocks import BranchStack, Segments
 from sknas.blocks.trunk import in_order
 from sknas.derived.cell import DerivedCell
 from sknas.derived.frozen_cell import FrozenCell
@@ -45,6 +45,14 @@ class FrozenNetwork:
             trunk.seed.bias.detach(),
         )
         self.branches = tuple(_FrozenBranch(branch) for branch in trunk.branches)
+        # Branches that are averaged read the same segments, where these are not embedded.
+        self.readings: list[Segments] = []
+        self.read_by: list[int] = []
+        for branch in trunk.branches:
+            own = branch.segments
+            same = [n for n, other in enumerate(self.readings) if own.reads_as(other)]
+            self.read_by.append(same[0] if same else len(self.readings))
+            self.readings += [] if same else [own]
 
     def __call__(self, past: Tensor) -> Tensor:
         """Predict.
@@ -63,10 +71,11 @@ class FrozenNetwork:
         if self.embedding is not None:
             normed = self.embedding(normed, present)
         output = torch.addmm(self.bias, self.features(normed).flatten(0, -2), self.weight)
-        for branch in self.branches:
-            states = branch.last_states(normed, present)
+        read = [segments(normed) for segments in self.readings]
+        for branch, place in zip(self.branches, self.read_by, strict=True):
+            states = branch.last_states(read[place], present)
             # Whether rows are those of windows or of their targets, numbers lie in one order.
-            before = output.view(len(states), branch.heads.shape[1])
+            before = output.view(states.shape[0], branch.heads.shape[1])
             output = torch.addmm(before, states, branch.heads)
         output = output.view(-1, self.shape.n_targets, self.shape.n_outputs)
         return in_order(self.window_norm.undo(output, stats), self.shape.n_quantiles)
@@ -116,10 +125,10 @@ class _FrozenBranch:
         self.heads = torch.cat(list(branch.heads))
         self.gains = tuple(branch.gains)
 
-    def last_states(self, normed: Tensor, present: Tensor | None) -> Tensor:
+    def last_states(self, inputs: Tensor, present: Tensor | None) -> Tensor:
         """Return the last states of all layers, (batch or batch * targets, layers * hidden)."""
         mask = None if present is None else self.segments.presence(present)
-        states = self.cells[0].states(self.segments(normed), mask)
+        states = self.cells[0].states(inputs, mask)
         last = [states[-1]]
         for cell in self.cells[1:]:
             states = cell.states(torch.stack(states), mask)

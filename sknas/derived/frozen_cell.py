@@ -73,7 +73,7 @@ class FrozenCell:
         """
         n_steps, batch = inputs.shape[:2]
         flat = torch.addmm(self.bias, inputs.flatten(0, 1), self.on_input)
-        columns = flat.view(n_steps, batch, len(self.bias))
+        columns = flat.view(n_steps, batch, flat.shape[1])
         state = memory = zero = self.zero.expand(batch, -1)
         states = []
         for t, step in enumerate(columns.unbind(0)):

@@ -67,6 +67,19 @@ def test_it_reads_windows_as_the_network_does(shape, window_norm, channel_mode):
     predicts_the_same(made, past)
 
 
+@pytest.mark.parametrize("shape", [SHAPE, PADDED], ids=["whole", "padded"])
+def test_branches_that_embed_nothing_share_what_they_read(shape):
+    alike = [branch(name, segment_length=1) for name in ("gru", "product")]
+    others = [
+        branch("gru", segment_length=1, channel_mode="independent"),
+        branch("gru", segment_length=2),
+        branch("rnn", segment_length=2),  # embeds by weights of its own
+    ]
+    made = network(*others, *alike, shape=shape)
+    assert FrozenNetwork(made).read_by == [0, 1, 2, 3, 3]
+    predicts_the_same(made, windows(shape, 7))
+
+
 def test_it_reads_codes_as_the_network_does():
     made = network(branch("gru"), shape=CODED, window_norm="none")
     predicts_the_same(made, windows(CODED, 6))
