@@ -25,12 +25,11 @@ from sknas.estimators._settings import (
     make_plan,
     make_schedule,
     make_space,
-    mixed_version,
     resolve_genotype,
-    resolve_refit,
 )
 from sknas.estimators._short_phases import warn_of_short_phases
 from sknas.estimators._stages import Stages
+from sknas.estimators._trainings import mixed_version, resolve_refit
 from sknas.exceptions import SearchWarning
 from sknas.genotype import Branch, Cell, Genotype
 from sknas.search.inheritance import derive
@@ -216,9 +215,7 @@ class _Fit:
     def train(self, network: DerivedNetwork) -> None:
         """Train the network that a search derived with its weights, anew, or both; or a given one.
 
-        A warm start keeps its weights unless it is told to begin anew. What is trained twice is
-        averaged by default, and members of a mean should err in different places: so where the race
-        for the first branch ended in a tie, cells that tied are trained in place of the winner's.
+        A warm start keeps its weights unless it is told to begin anew.
         """
         trainings, most_fresh = self.trainings, self.schedule.fresh_epochs
         found = network.spec.genotype
@@ -228,15 +225,8 @@ class _Fit:
             self._train("trained", "train", network, most)
         if not is_found or (trainings.inherits and self.stages.has_previous):
             return
-        fresh = [found] * trainings.n_fresh
-        if trainings.are_averaged:
-            first = 0 if trainings.inherits else 1
-            tied = [Genotype((self.space.branch(cell),)) for cell in self.runners_up]
-            fresh = [*fresh[:first], *tied, *fresh[first + len(tied) :]][: len(fresh)]
-        for number, genotype in enumerate(fresh):
-            name = "retrained" if genotype is found else "runner-up"
-            n_before = sum((one is found) == (genotype is found) for one in fresh[:number])
-            name = f"{name} {n_before + 1}" if n_before else name
+        tied = [Genotype((self.space.branch(cell),)) for cell in self.runners_up]
+        for name, genotype in trainings.fresh(found, tied):
             self._train(name, "retrain", self._fresh(network, genotype), most_fresh)
 
     def _fresh(self, network: DerivedNetwork, genotype: Genotype) -> DerivedNetwork:

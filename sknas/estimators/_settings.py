@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -20,17 +19,16 @@ from sknas.training import Problem, Schedule, samples_per_step
 
 __all__ = [
     "Settings",
-    "Trainings",
     "arch_fraction",
+    "are_few",
     "check_channel_modes",
     "contenders",
     "drawn_contenders",
+    "is_costly",
     "make_plan",
     "make_schedule",
     "make_space",
-    "mixed_version",
     "resolve_genotype",
-    "resolve_refit",
 ]
 
 SEARCH_STEPS = 3000
@@ -49,7 +47,6 @@ FEWEST_SEPARATE = 32  # with fewer, validation cannot tell cells apart
 ARCH_FRACTION = 0.25
 MOST_ARCH_FRACTION = 0.5
 LONG_HORIZON = 128
-MOST_MIXED_INPUTS = 1500  # of a segment of all channels
 MOST_DRAWN = 64  # with more epochs than they need, drawn cells train longer
 
 
@@ -157,7 +154,7 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
         return max(1, -(-auto_steps // n_steps)) if wanted == "auto" else int(wanted)
 
     # Steps on all samples go as far as more steps on some of them.
-    is_short = _is_costly(problem) or n_batches == 1
+    is_short = is_costly(problem) or n_batches == 1
     search_steps = SHORT_SEARCH_STEPS if is_short else SEARCH_STEPS
     patience_steps = max(PATIENCE_STEPS, PATIENCE_PASSES * len(problem.train) / batch_size)
     budget = math.inf if settings.time_budget is None else settings.time_budget
@@ -212,66 +209,7 @@ def _dropout(problem: Problem, settings: Settings) -> float:
     return SMALL_DATA_DROPOUT if _n_sequences(problem) < SMALL_DATA else 0.0
 
 
-@dataclass(frozen=True)
-class Trainings:
-    """How often what a search found is trained, and from which weights.
-
-    Attributes
-    ----------
-    inherits : bool
-        Whether one training goes on from searched weights.
-    n_fresh : int
-        Trainings that begin anew.
-    are_averaged : bool
-        Whether the mean of all of them is wanted, so that they should err in different places.
-    """
-
-    inherits: bool
-    n_fresh: int
-    are_averaged: bool
-
-
-def resolve_refit(problem: Problem, settings: Settings) -> Trainings:
-    """Return whether to go on from searched weights, to begin anew, or both.
-
-    Trained on and trained anew are two networks, whose mean is better than either, where a training
-    costs little. Where many channels share a network a step costs much, and searched weights that
-    are trained on end as well as new ones do, and sooner. But where forecasts are few, weights that
-    have passed through a search have learned too much of them, and single trainings scatter.
-    """
-    is_free = settings.size_penalty == 0 and not problem.shape.is_embedded
-    are_averaged = is_free and settings.n_models == "auto"
-    if settings.refit != "auto":
-        inherits, n_fresh = settings.refit != "scratch", int(settings.refit != "inherit")
-    elif _are_few(problem):
-        inherits, n_fresh = False, 3 if are_averaged else 1
-    else:
-        inherits, n_fresh = True, 0 if _is_costly(problem) else 1
-    return Trainings(inherits, n_fresh, are_averaged)
-
-
-def mixed_version(genotype: Genotype, problem: Problem, settings: Settings) -> Genotype | None:
-    """Return what was found for single channels as it is to be tried on all of them together.
-
-    A cell that reads all channels sees what they tell of each other, and errs elsewhere than one
-    that reads each alone, so that the mean of both is better than either. But it has one sequence
-    to learn from where the other has one a channel: where forecasts are few it learns little.
-    """
-    is_asked = settings.channel_mode == "auto" and settings.n_models == "auto"
-    is_free = settings.size_penalty == 0 and settings.genotype is None
-    shape = problem.shape
-    has_others = shape.n_channels - shape.n_covariates > 1
-    if not (is_asked and is_free and has_others) or _are_few(problem):
-        return None
-    branches = genotype.branches
-    if not branches or any(branch.channel_mode == "mixed" for branch in branches):
-        return None
-    if max(branch.segment_length for branch in branches) * shape.n_channels > MOST_MIXED_INPUTS:
-        return None
-    return Genotype(tuple(dataclasses.replace(branch, channel_mode="mixed") for branch in branches))
-
-
-def _are_few(problem: Problem) -> bool:
+def are_few(problem: Problem) -> bool:
     """Say whether so few forecasts share no step that validation tells little."""
     return problem.shape.target_channels is not None and _n_separate(problem) < FEWEST_SEPARATE
 
@@ -282,10 +220,10 @@ def _n_units(problem: Problem, settings: Settings) -> int:
     if _n_sequences(problem) < SMALL_DATA:
         return 64
     # Wider costs too much where every channel is a sequence, unless the state foretells much.
-    return 64 if _is_costly(problem) and problem.shape.horizon <= LONG_HORIZON else 128
+    return 64 if is_costly(problem) and problem.shape.horizon <= LONG_HORIZON else 128
 
 
-def _is_costly(problem: Problem) -> bool:
+def is_costly(problem: Problem) -> bool:
     """Say whether data are many, and every sample is a sequence for each of its channels."""
     return _n_sequences(problem) >= SMALL_DATA and problem.n_sequences_each > 1
 
@@ -306,7 +244,7 @@ def contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
             return (NAMED_CELLS[initial],)
         return ()
     cells = settings.backbone.contenders(is_sequence=problem.shape.is_sequence)
-    if _are_few(problem):
+    if are_few(problem):
         cells = sorted(cells, key=lambda cell: cell != NAMED_CELLS["gru"])
     return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
 
