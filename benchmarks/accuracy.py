@@ -8,7 +8,8 @@ From a lookback of 96 hours to 1, 24, 96, 192, 336 and 720, and to 96 from the l
 model validates best. Every network has the same macro-architecture (ridge seed, window
 normalisation, segments, width, gains) and the same training; only the cell differs. Beside the mean
 over seeds stands the best published error of a recurrent network at that lookback (SegRNN, Lin et
-al. 2023, arXiv:2308.11200), where there is one. Needs the data folder, see `_data`.
+al. 2023, arXiv:2308.11200), where there is one; ``segrnn`` trains that network here, from 96 and
+from 720 hours, with 128 units. Needs the data folder, see `_data`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _data import Windows, etth1
+from _networks import forecasts
 from _table import errors, keep, merged, timed
 
 from sknas import GrowingDARTSRegressor
@@ -29,7 +31,8 @@ LOOKBACK = 96
 LOOKBACKS = (96, 192, 336, 512)
 HORIZONS = (1, 24, 96, 192, 336, 720)
 PUBLISHED = {(96, 96): 0.368, (96, 192): 0.408, (96, 336): 0.444, (96, 720): 0.446}
-METHODS = ("floors", "gru", "lstm", "search", "lookback")
+METHODS = ("floors", "gru", "lstm", "search", "lookback", "segrnn")
+PEER_LOOKBACKS = (96, 720)
 
 Record = dict[str, Any]
 
@@ -78,6 +81,24 @@ def chosen_lookback(horizon: int) -> int:
     return min(losses, key=lambda lookback: losses[lookback]["val_loss"])
 
 
+def peer(windows: Windows, seed: int) -> Record:
+    """Train SegRNN, predict the test windows and return one record."""
+    (predicted, n_params), seconds = timed(
+        lambda: forecasts("published segrnn", windows, seed, math.inf)
+    )
+    record = {
+        "lookback": windows.X.shape[1],
+        "horizon": windows.y.shape[1],
+        "method": "SegRNN, 128 units",
+        "seed": seed,
+        **errors(windows.y_test, predicted),
+        "cpu_seconds": seconds,
+        "n_params": n_params,
+    }
+    print(f"  SegRNN, seed {seed}: MSE {record['mse']:.4f}, {seconds:.0f} CPU s", flush=True)
+    return record
+
+
 def rows(horizon: int, options: argparse.Namespace) -> list[Record]:
     """Return the records of one horizon."""
     windows = etth1(LOOKBACK, horizon)
@@ -96,6 +117,10 @@ def rows(horizon: int, options: argparse.Namespace) -> list[Record]:
             run(longer, "search, lookback by validation", seed, **budget)
             for seed in range(options.seeds)
         ]
+    if "segrnn" in options.methods and horizon == LOOKBACK and not options.smoke:
+        for lookback in PEER_LOOKBACKS:
+            windows = etth1(lookback, horizon)
+            found += [peer(windows, seed) for seed in range(options.seeds)]
     return found
 
 
