@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sknas._show_versions import show_versions
     from sknas.estimators import GrowingDARTSClassifier, GrowingDARTSRegressor
     from sknas.forecasting import GrowingDARTSForecaster
     from sknas.genotype import Genotype
@@ -18,6 +19,7 @@ __all__ = [
     "GrowingDARTSForecaster",
     "GrowingDARTSRegressor",
     "__version__",
+    "show_versions",
 ]
 
 _HOMES = {
@@ -25,6 +27,7 @@ _HOMES = {
     "GrowingDARTSClassifier": "sknas.estimators",
     "GrowingDARTSForecaster": "sknas.forecasting",
     "GrowingDARTSRegressor": "sknas.estimators",
+    "show_versions": "sknas._show_versions",
 }
 _PACKAGES = ("datasets", "estimators", "forecasting", "genotype", "inspection", "windows")
 

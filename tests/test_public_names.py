@@ -4,6 +4,8 @@ import subprocess
 import sys
 
 import pytest
+import sklearn
+import torch
 
 import sknas
 
@@ -36,3 +38,15 @@ def test_packages_need_no_import_of_their_own(name):
 def test_another_name_is_refused():
     with pytest.raises(AttributeError, match="module 'sknas' has no attribute 'Growing'"):
         _ = sknas.Growing
+
+
+def test_versions_are_those_of_what_is_installed(capsys):
+    sknas.show_versions()
+    told = dict(
+        line.split(": ", 1) for line in capsys.readouterr().out.splitlines() if ": " in line
+    )
+    told = {name.strip(): value for name, value in told.items()}
+    assert told["sknas"] == sknas.__version__ or told["sknas"] == "not installed"
+    assert told["torch"] == torch.__version__
+    assert told["threads of torch"] == str(torch.get_num_threads())
+    assert told["scikit-learn"] == sklearn.__version__
