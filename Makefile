@@ -15,7 +15,7 @@ PIP_INSTALL := PIP_CONSTRAINT="$(CURDIR)/constraints.txt" $(BIN)/python -m pip i
 	--disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv venv-dev demo test sktime readme lint format layers types docs notebooks clean
+.PHONY: help .venv venv-dev demo test sktime wheel readme lint format layers types docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[.a-z-]+:.*##' Makefile | sed -E 's/^([.a-z-]+):.*## /\1\t/' | sort | expand -t 12
@@ -52,6 +52,14 @@ test: .venv/.installed  ## the whole test suite, slow tests included
 
 sktime: .venv-sktime/.installed  ## the adapter against sktime's own checks, in .venv-sktime
 	$(TEST_ENV) .venv-sktime/bin/python -m pytest tests/clients/test_sktime.py $(ARGS)
+
+wheel: .venv/.installed-dev  ## build, install the wheel alone in .venv-wheel, and try it from elsewhere
+	rm -rf dist .venv-wheel
+	PIP_CONSTRAINT="$(CURDIR)/constraints.txt" $(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv .venv-wheel
+	PIP_CONSTRAINT="$(CURDIR)/constraints.txt" .venv-wheel/bin/python -m pip install --quiet \
+		--disable-pip-version-check dist/*.whl
+	cd "$$(mktemp -d)" && OMP_NUM_THREADS=1 "$(CURDIR)/.venv-wheel/bin/python" "$(CURDIR)/.ci/smoke.py"
 
 readme: .venv/.installed  ## run the README's code blocks
 	$(TEST_ENV) $(BIN)/python -m pytest tests/test_readme.py
