@@ -1,5 +1,6 @@
 """Pictures of what was found and forecast; they need matplotlib, the extra `plot`."""
 
 from sknas.inspection.forecast_display import ForecastDisplay
+from sknas.inspection.genotype_display import GenotypeDisplay
 
-__all__ = ["ForecastDisplay"]
+__all__ = ["ForecastDisplay", "GenotypeDisplay"]
