@@ -2,5 +2,6 @@
 
 from sknas.inspection.forecast_display import ForecastDisplay
 from sknas.inspection.genotype_display import GenotypeDisplay
+from sknas.inspection.search_history_display import SearchHistoryDisplay
 
-__all__ = ["ForecastDisplay", "GenotypeDisplay"]
+__all__ = ["ForecastDisplay", "GenotypeDisplay", "SearchHistoryDisplay"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sknas.genotype import INPUT, MEMORY, STATE, Cell
 from sknas.inspection._cell_graph import NEXT_MEMORY, NEXT_STATE, CellGraph, GraphEdge
@@ -159,7 +159,7 @@ class CellDrawing:
         axes.add_patch(patch)
         middle = top + _BOX_HEIGHT / 2
         shift = 0.085 if box.note else 0.0
-        look = {"ha": "center", "va": "center", "zorder": 4}
+        look: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 4}
         axes.text(x, middle - shift, box.title, fontsize=_FONT * scale, color=_TEXT, **look)
         if box.note:
             axes.text(

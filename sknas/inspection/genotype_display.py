@@ -13,7 +13,7 @@ from sknas.estimators.searched import SearchedNetwork
 from sknas.genotype import Branch, Genotype
 from sknas.inspection._cell_drawing import KEY_HEIGHT, CellDrawing, draw_key, key_width
 from sknas.inspection._learned import learned
-from sknas.inspection.panels import emptied, given_axes, import_pyplot
+from sknas.inspection.panels import emptied, given_axes, import_pyplot, inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GenotypeDisplay"]
 
-_PAGE_WIDTH = 11.0  # inches
+_PAGE_WIDTH, _LEAST_WIDTH = 11.0, 3.0  # inches
 
 
 class GenotypeDisplay:
@@ -217,7 +217,7 @@ def _drawn_alone(drawings: list[CellDrawing]) -> tuple[Figure, NDArray[Any]]:
     """Draw on a page as large as needed: side by side, and below each other where it is full."""
     sizes = [_fitted(drawing) for drawing in drawings]
     kinds = _kinds(drawings)
-    places, width, height = _flowed(sizes, key_width(kinds) + 0.3 if kinds else 0.0)
+    places, width, height = _flowed(sizes, max(_LEAST_WIDTH, key_width(kinds) + 0.5))
     whole = height + (KEY_HEIGHT if kinds else 0.0)
     figure = import_pyplot().figure(figsize=(width, whole))
     axes = []
@@ -278,7 +278,7 @@ def _room(ax: Axes | NDArray[Any], drawings: list[CellDrawing]) -> NDArray[Any]:
     if given.size == len(drawings):
         return given
     room, figure = emptied(given[0]), given[0].figure
-    width, height = _inches(given[0])
+    width, height = inches(given[0])
 
     def scale(n_columns: int) -> float:
         n_rows = -(-len(drawings) // n_columns)
@@ -293,12 +293,6 @@ def _room(ax: Axes | NDArray[Any], drawings: list[CellDrawing]) -> NDArray[Any]:
     )
 
 
-def _inches(axes: Axes) -> tuple[float, float]:
-    """Return width and height of an Axes."""
-    frame = axes.get_window_extent()
-    return frame.width / axes.figure.dpi, frame.height / axes.figure.dpi
-
-
 def _draw_in(panels: NDArray[Any], drawings: list[CellDrawing]) -> None:
     for axes in panels:
         axes.set_axis_off()
@@ -306,7 +300,7 @@ def _draw_in(panels: NDArray[Any], drawings: list[CellDrawing]) -> None:
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()  # until then the engine has not placed the axes
     for place, (axes, drawing) in enumerate(zip(panels, drawings, strict=True)):
-        drawing.draw(axes, *_inches(axes), () if place else _kinds(drawings))
+        drawing.draw(axes, *inches(axes), () if place else _kinds(drawings))
 
 
 def _as_array(axes: list[Axes]) -> NDArray[Any]:

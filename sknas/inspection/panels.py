@@ -225,6 +225,23 @@ def emptied(whole: Axes) -> SubplotSpec:
     return room
 
 
+def inches(axes: Axes) -> tuple[float, float]:
+    """Return the size of an Axes as it stands now.
+
+    Parameters
+    ----------
+    axes : Axes
+        The Axes.
+
+    Returns
+    -------
+    width, height : float
+        Inches.
+    """
+    frame = axes.get_window_extent()
+    return frame.width / axes.figure.dpi, frame.height / axes.figure.dpi
+
+
 def name_panel(axes: Axes, name: str, n_columns: int) -> None:
     """Write a name above a panel and take off the frame's upper and right side.
 
