@@ -6,6 +6,8 @@ from functools import cache
 
 __all__ = ["shortened", "text_width"]
 
+_SPARE = 1.06  # small letters are drawn wider than they should be, to fall on whole pixels
+
 
 @cache
 def text_width(text: str, size: float, *, is_bold: bool = False) -> float:
@@ -30,7 +32,7 @@ def text_width(text: str, size: float, *, is_bold: bool = False) -> float:
 
     font = FontProperties(size=size, weight="bold" if is_bold else "normal")
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return float(width) / 72.0
+    return _SPARE * float(width) / 72.0
 
 
 def shortened(text: str, size: float, room: float) -> str:
