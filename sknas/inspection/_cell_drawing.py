@@ -95,34 +95,53 @@ class CellDrawing:
         rows = self._n_rows * _BOX_HEIGHT + max(0, self._n_rows - 1) * _ROW_GAP
         self.height = _HEADER_HEIGHT + rows + 2 * _MARGIN
 
-    def draw(self, axes: Axes, width: float, height: float, kinds: Sequence[str] = ()) -> None:
-        """Draw, shrunk as far as needed and in the middle.
+    def scale_in(self, room: tuple[float, float], kinds: Sequence[str] = ()) -> float:
+        """Return the share of the full size at which there is room.
+
+        Parameters
+        ----------
+        room : tuple of float
+            Width and height in inches.
+        kinds : sequence of str, default=()
+            Kinds of edges whose meaning is to be told at the foot.
+
+        Returns
+        -------
+        float
+            At most 1.
+        """
+        width = max(self.width, key_width(kinds) + 2 * _MARGIN)
+        height = self.height + (KEY_HEIGHT if kinds else 0.0)
+        return min(1.0, room[0] / width, room[1] / height)
+
+    def draw(
+        self, axes: Axes, room: tuple[float, float], scale: float, kinds: Sequence[str] = ()
+    ) -> None:
+        """Draw in the middle of an Axes, from its top.
 
         Parameters
         ----------
         axes : Axes
             Where; its limits become inches at full size.
-        width, height : float
-            Inches that the Axes has.
+        room : tuple of float
+            Width and height of the Axes in inches.
+        scale : float
+            Share of the full size.
         kinds : sequence of str, default=()
             Kinds of edges whose meaning is to be told at the foot.
         """
-        key = KEY_HEIGHT if kinds else 0.0
-        whole_width = max(self.width, key_width(kinds) + 2 * _MARGIN)
-        scale = min(1.0, width / whole_width, height / (self.height + key))
-        room = width / scale, height / scale
-        axes.set_xlim(0, room[0])
-        axes.set_ylim(room[1], 0)
-        left = (room[0] - self._inner_width) / 2
-        top = _MARGIN
-        self._draw_header(axes, left, top, scale)
-        origin = (room[0] - self._layout.width) / 2, top + _HEADER_HEIGHT
+        width, height = room[0] / scale, room[1] / scale
+        axes.set_xlim(0, width)
+        axes.set_ylim(height, 0)
+        self._draw_header(axes, (width - self._inner_width) / 2, _MARGIN, scale)
+        origin = (width - self._layout.width) / 2, _MARGIN + _HEADER_HEIGHT
+        self._draw_ways(axes, origin, scale)
         for edge, stops in self._layout.routes:
-            self._draw_edge(axes, edge, stops, origin, scale)
+            self._draw_arrow(axes, edge, stops, origin, scale)
         for name, box in self._boxes.items():
             self._draw_box(axes, name, box, origin, scale)
-        start = (room[0] - key_width(kinds)) / 2
-        draw_key(axes, kinds, start, self.height + key / 2 - _MARGIN / 2, scale)
+        middle = self.height + (KEY_HEIGHT - _MARGIN) / 2
+        draw_key(axes, kinds, (width - key_width(kinds)) / 2, middle, scale)
 
     def _draw_header(self, axes: Axes, left: float, top: float, scale: float) -> None:
         axes.text(
@@ -175,7 +194,22 @@ class CellDrawing:
     def _node_names(self) -> set[str]:
         return {name for name, box in self._boxes.items() if box.fill == _NODE_FILL}
 
-    def _draw_edge(
+    def _draw_ways(self, axes: Axes, origin: tuple[float, float], scale: float) -> None:
+        """Draw what the edges of a source share: the way of the longest, but for its end."""
+        from matplotlib.patches import PathPatch
+
+        longest: dict[str, list[float]] = {}
+        for edge, stops in self._layout.routes:
+            if len(stops) > max(2, len(longest.get(edge.source, []))):
+                longest[edge.source] = stops
+        line = {"edgecolor": _EDGE, "linewidth": scale, "zorder": 1}
+        for source, stops in longest.items():
+            xs, ys = self._places(source, stops, origin)
+            axes.add_patch(PathPatch(_bends(xs[:-1], ys[:-1]), fill=False, **line))
+            lane = [xs[-2]] * 2, [ys[-2], ys[-2] + _BOX_HEIGHT]
+            axes.plot(*lane, color=_EDGE, linewidth=scale, zorder=1)
+
+    def _draw_arrow(
         self,
         axes: Axes,
         edge: GraphEdge,
@@ -183,18 +217,11 @@ class CellDrawing:
         origin: tuple[float, float],
         scale: float,
     ) -> None:
-        """Draw the way that a source's edges share in grey, the rest in the look of the kind."""
-        from matplotlib.patches import FancyArrowPatch, PathPatch
+        """Draw the end of an edge, which is its own."""
+        from matplotlib.patches import FancyArrowPatch
 
-        row = self._layout.row_of[edge.source]
-        xs = [origin[0] + stop for stop in stops]
-        ys = [origin[1] + _top(row + place) for place in range(len(xs))]
+        xs, ys = self._places(edge.source, stops, origin)
         _, color, style = _STYLES[edge.kind]
-        if len(xs) > 2:
-            line = {"edgecolor": _EDGE, "linewidth": scale, "zorder": 1}
-            axes.add_patch(PathPatch(_bends(xs[:-1], ys[:-1]), fill=False, **line))
-            lane = [xs[-2]] * 2, [ys[-2], ys[-2] + _BOX_HEIGHT]
-            axes.plot(*lane, color=_EDGE, linewidth=scale, zorder=1)
         arrow = FancyArrowPatch(
             path=_bends(xs[-2:], ys[-2:]),
             arrowstyle="-|>,head_length=3,head_width=1.5",
@@ -208,6 +235,14 @@ class CellDrawing:
         )
         arrow.set_gid(f"{edge.kind}:{edge.source}:{edge.target}")
         axes.add_patch(arrow)
+
+    def _places(
+        self, source: str, stops: list[float], origin: tuple[float, float]
+    ) -> tuple[list[float], list[float]]:
+        """Return where a way passes the tops of rows, from that of its source."""
+        row = self._layout.row_of[source]
+        ys = [origin[1] + _top(row + place) for place in range(len(stops))]
+        return [origin[0] + stop for stop in stops], ys
 
 
 def _top(row: int) -> float:

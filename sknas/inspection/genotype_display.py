@@ -162,9 +162,8 @@ class GenotypeDisplay:
         if ax is None:
             self.figure_, self.axes_ = _drawn_alone(drawings)
         else:
-            self.axes_ = _room(ax, drawings)
+            self.axes_ = _drawn_in(ax, drawings)
             self.figure_ = self.axes_[0].figure
-            _draw_in(self.axes_, drawings)
         return self
 
     def _drawings(self) -> Iterator[CellDrawing]:
@@ -225,13 +224,9 @@ def _drawn_alone(drawings: list[CellDrawing]) -> tuple[Figure, NDArray[Any]]:
         frame = x / width, 1 - (y + size[1]) / whole, size[0] / width, size[1] / whole
         axes.append(figure.add_axes(frame))
         axes[-1].set_axis_off()
-        drawing.draw(axes[-1], *size)
+        drawing.draw(axes[-1], size, drawing.scale_in(size))
     if kinds:
-        foot = figure.add_axes((0, 0, 1, KEY_HEIGHT / whole), label="key")
-        foot.set_axis_off()
-        foot.set_xlim(0, width)
-        foot.set_ylim(0, KEY_HEIGHT)
-        draw_key(foot, kinds, (width - key_width(kinds)) / 2, 0.6 * KEY_HEIGHT, 1.0)
+        _draw_foot(figure.add_axes((0, 0, 1, KEY_HEIGHT / whole)), kinds)
     return figure, _as_array(axes)
 
 
@@ -269,38 +264,62 @@ def _kinds(drawings: list[CellDrawing]) -> list[str]:
     return [kind for kind in CellDrawing.KINDS if any(kind in one.kinds for one in drawings)]
 
 
+def _draw_foot(axes: Axes, kinds: list[str]) -> None:
+    """Tell what edges mean in the middle of an Axes of its own."""
+    axes.set_axis_off()
+    width, height = inches(axes)
+    scale = min(1.0, width / key_width(kinds))
+    axes.set_xlim(0, width / scale)
+    axes.set_ylim(0, height / scale)
+    start = (width / scale - key_width(kinds)) / 2
+    draw_key(axes, kinds, start, 0.6 * height / scale, scale)
+
+
 # -- in the caller's axes -------------------------------------------------------------------------
 
 
-def _room(ax: Axes | NDArray[Any], drawings: list[CellDrawing]) -> NDArray[Any]:
-    """Return an Axes for each drawing; one is divided so that drawings are as large as can be."""
+def _drawn_in(ax: Axes | NDArray[Any], drawings: list[CellDrawing]) -> NDArray[Any]:
+    """Draw in as many axes as there are drawings, or in one that is divided; return them."""
     given = given_axes(ax, len(drawings))
-    if given.size == len(drawings):
-        return given
-    room, figure = emptied(given[0]), given[0].figure
-    width, height = inches(given[0])
-
-    def scale(n_columns: int) -> float:
-        n_rows = -(-len(drawings) // n_columns)
-        return min(
-            min(width / n_columns / one.width, height / n_rows / one.height) for one in drawings
-        )
-
-    n_columns = max(range(1, len(drawings) + 1), key=scale)
-    cells = room.subgridspec(-(-len(drawings) // n_columns), n_columns)
-    return _as_array(
-        [figure.add_subplot(cells[divmod(place, n_columns)]) for place in range(len(drawings))]
-    )
-
-
-def _draw_in(panels: NDArray[Any], drawings: list[CellDrawing]) -> None:
-    for axes in panels:
+    for axes in given:
         axes.set_axis_off()
-    figure = panels[0].figure
+    figure, kinds = given[0].figure, _kinds(drawings)
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()  # until then the engine has not placed the axes
-    for place, (axes, drawing) in enumerate(zip(panels, drawings, strict=True)):
-        drawing.draw(axes, *inches(axes), () if place else _kinds(drawings))
+    if given.size == len(drawings):
+        panels, first_kinds = given, kinds
+    else:
+        panels, foot = _divided(given[0], drawings)
+        _draw_foot(foot, kinds)
+        first_kinds = []
+    rooms = [inches(axes) for axes in panels]
+    keys = [first_kinds, *[[] for _ in drawings[1:]]]
+    scale = min(map(CellDrawing.scale_in, drawings, rooms, keys))
+    for drawing, axes, room, key in zip(drawings, panels, rooms, keys, strict=True):
+        drawing.draw(axes, room, scale, key)
+    return panels
+
+
+def _divided(whole: Axes, drawings: list[CellDrawing]) -> tuple[NDArray[Any], Axes]:
+    """Divide an Axes so that drawings are as large as can be; return panels and a foot."""
+    width, height = inches(whole)
+    height = max(height - KEY_HEIGHT, 0.1)
+
+    def scale(n_columns: int) -> float:
+        room = width / n_columns, height / -(-len(drawings) // n_columns)
+        return min(one.scale_in(room) for one in drawings)
+
+    n_columns = max(range(1, len(drawings) + 1), key=scale)
+    n_rows = -(-len(drawings) // n_columns)
+    ratios = [height / n_rows] * n_rows + [KEY_HEIGHT]
+    cells = emptied(whole).subgridspec(
+        n_rows + 1, n_columns, height_ratios=ratios, hspace=0, wspace=0
+    )
+    places = [divmod(place, n_columns) for place in range(len(drawings))]
+    panels = [whole.figure.add_subplot(cells[place]) for place in places]
+    for axes in panels:
+        axes.set_axis_off()
+    return _as_array(panels), whole.figure.add_subplot(cells[-1, :])
 
 
 def _as_array(axes: list[Axes]) -> NDArray[Any]:
