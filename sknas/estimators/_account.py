@@ -182,10 +182,12 @@ class Account:
         """
         rows: list[dict[str, Any]] = []
         moves: list[Move] = []
+        gates: list[dict[str, Any]] = []
         notes: list[str] = []
         for name, phase in self.phases:
             n_before = self.n_epochs_before + len(rows)
             moves += [dataclasses.replace(m, epoch=n_before + m.epoch) for m in phase.moves]
+            gates += [{**gate, "epoch": n_before + gate["epoch"]} for gate in phase.gates]
             notes += [str(collapse.after(n_before)) for collapse in phase.collapses]
             rows += [{"phase": name, **row} for row in phase.rows]
         records = [
@@ -198,7 +200,7 @@ class Account:
             for stage in self.stages
         ]
         ended = self.interruption
-        report = SearchReport.build(records, moves, chosen, _stopped_by(ended), notes)
+        report = SearchReport.build(records, moves, chosen, _stopped_by(ended), notes, gates)
         interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
         return Outcome(network, rows, moves, report, interrupt, memory)
 

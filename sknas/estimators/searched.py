@@ -175,6 +175,21 @@ class SearchedNetwork(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
 
+    # -- in a notebook --------------------------------------------------------------------------
+
+    def _repr_html_inner(self) -> str:
+        """Return scikit-learn's HTML, followed by what the search found."""
+        return super()._repr_html_inner() + self._genotype_html()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._genotype_html()
+        return bundle
+
+    def _genotype_html(self) -> str:
+        return self.genotype_._repr_html_() if hasattr(self, "genotype_") else ""
+
     # -- persistence ----------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:

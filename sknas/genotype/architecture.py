@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -222,3 +223,6 @@ class Genotype:
                     lines.append(f"  layer {depth}")
                 lines.extend(f"    {line}" for line in str(cell).splitlines())
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"

@@ -14,8 +14,17 @@ if TYPE_CHECKING:
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.gridspec import SubplotSpec
 
-__all__ = ["Panels", "import_pyplot", "make_panels", "name_panel", "plain_times"]
+__all__ = [
+    "Panels",
+    "emptied",
+    "given_axes",
+    "import_pyplot",
+    "make_panels",
+    "name_panel",
+    "plain_times",
+]
 
 # With three ticks at least, or fewer than five at most, matplotlib finds none for some spans.
 _FEWEST_TICKS = 2
@@ -150,25 +159,87 @@ def make_panels(n_panels: int, ax: Axes | NDArray[Any] | None) -> Panels:
         figure = import_pyplot().figure(figsize=(9.5, height), layout="constrained")
         grid = figure.subplots(n_rows, n_columns, sharex=True, squeeze=False)
         return Panels(_without_spares(grid, n_panels), n_columns, None, is_own_figure=True)
-    given = np.asarray(ax, dtype=object).reshape(-1)
+    given = given_axes(ax, n_panels)
     if given.size == n_panels:
         # How they stand is not known; names and ticks are fit for a row of them.
         return Panels(given, min(n_panels, 3), None, is_own_figure=False)
-    if given.size != 1:
-        raise ValueError(
-            f"ax must be one Axes or as many as there are panels, {n_panels}; got {given.size}."
-        )
     whole: Axes = given[0]
-    cells = whole.get_subplotspec()
-    if cells is None:
-        raise ValueError("ax must stand in a grid of subplots to be divided; got a free Axes.")
-    whole.set_axis_off()
-    halves = cells.subgridspec(2, 1, height_ratios=[0.1, 0.9])
+    halves = emptied(whole).subgridspec(2, 1, height_ratios=[0.1, 0.9])
     key = whole.figure.add_subplot(halves[0])
     key.set_axis_off()
     inner = halves[1].subgridspec(n_rows, n_columns, hspace=0.35, wspace=0.25)
     grid = inner.subplots(sharex=True, squeeze=False)
     return Panels(_without_spares(grid, n_panels), n_columns, key, is_own_figure=False)
+
+
+def given_axes(ax: Axes | NDArray[Any], n_panels: int) -> NDArray[Any]:
+    """Return the axes that the caller gave.
+
+    Parameters
+    ----------
+    ax : Axes or array of Axes
+        One, or as many as there are panels.
+    n_panels : int
+        How many panels there are.
+
+    Returns
+    -------
+    ndarray of shape (n_given,)
+        They.
+
+    Raises
+    ------
+    ValueError
+        If there is another number of them.
+    """
+    given = np.asarray(ax, dtype=object).reshape(-1)
+    if given.size not in (1, n_panels):
+        raise ValueError(
+            f"ax must be one Axes or as many as there are panels, {n_panels}; got {given.size}."
+        )
+    return given
+
+
+def emptied(whole: Axes) -> SubplotSpec:
+    """Return the room of an Axes in its grid, to be divided; nothing of the Axes is shown.
+
+    Parameters
+    ----------
+    whole : Axes
+        One of a grid of subplots.
+
+    Returns
+    -------
+    SubplotSpec
+        Its room.
+
+    Raises
+    ------
+    ValueError
+        If it stands in no grid.
+    """
+    room = whole.get_subplotspec()
+    if room is None:
+        raise ValueError("ax must stand in a grid of subplots to be divided; got a free Axes.")
+    whole.set_axis_off()
+    return room
+
+
+def inches(axes: Axes) -> tuple[float, float]:
+    """Return the size of an Axes as it stands now.
+
+    Parameters
+    ----------
+    axes : Axes
+        The Axes.
+
+    Returns
+    -------
+    width, height : float
+        Inches.
+    """
+    frame = axes.get_window_extent()
+    return frame.width / axes.figure.dpi, frame.height / axes.figure.dpi
 
 
 def name_panel(axes: Axes, name: str, n_columns: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,16 @@ from sknas.edits import Edit
 from sknas.search import Move
 
 __all__ = ["GrowthEvent", "SearchReport"]
+
+_GATE_COLUMNS = {
+    "epoch": "int64",
+    "branch": "int64",
+    "layer": "int64",
+    "node": "int64",
+    "source": "str",
+    "operation": "str",
+    "gate": "float64",
+}
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,11 @@ class SearchReport:
         ``"schedule"``, ``"time_budget"`` or ``"interrupt"``.
     notes : tuple of str
         What else is to be told, such as a collapse that the search went back from.
+    gates : DataFrame
+        A row an epoch and candidate of a node that was mixed then: ``epoch``, ``branch``,
+        ``layer``, ``node``, ``source``, ``operation`` and ``gate``, its weight in the mixture.
+        The source is that of a candidate of DARTS's graph, a pair of edge and operation; else it is
+        empty. Without rows where nothing was mixed.
     """
 
     stages: pd.DataFrame
@@ -110,6 +125,7 @@ class SearchReport:
     chosen: str
     stopped_by: str
     notes: tuple[str, ...] = ()
+    gates: pd.DataFrame = field(default_factory=lambda: _gate_table([]))
 
     @classmethod
     def build(
@@ -119,6 +135,7 @@ class SearchReport:
         chosen: str,
         stopped_by: str,
         notes: Sequence[str] = (),
+        gates: Sequence[dict[str, Any]] = (),
     ) -> SearchReport:
         """Gather the tables.
 
@@ -134,6 +151,8 @@ class SearchReport:
             What ended the fit.
         notes : sequence of str, default=()
             What else is to be told.
+        gates : sequence of dict, default=()
+            A record an epoch and candidate that was mixed.
 
         Returns
         -------
@@ -151,6 +170,7 @@ class SearchReport:
             chosen,
             stopped_by,
             tuple(notes),
+            _gate_table(gates),
         )
 
     def followed_by(self, later: SearchReport) -> SearchReport:
@@ -166,13 +186,13 @@ class SearchReport:
         SearchReport
             The tables of both, with the later end.
         """
-        moves = [table for table in (self.moves, later.moves) if len(table)]
         return SearchReport(
             pd.concat([self.stages, later.stages]),
-            pd.concat(moves, ignore_index=True) if moves else self.moves,
+            _stacked(self.moves, later.moves),
             later.chosen,
             later.stopped_by,
             self.notes + later.notes,
+            _stacked(self.gates, later.gates),
         )
 
     def __str__(self) -> str:
@@ -189,3 +209,13 @@ class SearchReport:
         moves = self.moves.to_html(index=False, float_format=lambda value: f"{value:.5g}")
         notes = "".join(f"<p>{note}</p>" for note in self.notes)
         return f"{stages}<p>chosen on validation: <b>{self.chosen}</b></p>{notes}{moves}"
+
+
+def _gate_table(gates: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(gates, columns=list(_GATE_COLUMNS)).astype(_GATE_COLUMNS)
+
+
+def _stacked(first: pd.DataFrame, then: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of both; an empty table has no say in the types of columns."""
+    tables = [table for table in (first, then) if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else first

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Generator
 
@@ -19,7 +20,7 @@ from sknas.search.learner import Learner
 from sknas.search.plan import Plan
 from sknas.search.probe import Probe
 from sknas.search.pruning_round import prune_round
-from sknas.search.readings import cell_ranks, newborn_score, size_columns
+from sknas.search.readings import cell_ranks, gate_rows, newborn_score, size_columns
 from sknas.search.space import SearchSpace
 from sknas.search.state import CellRank, Move, SearchState
 from sknas.search.trial import Baseline, Trial
@@ -51,6 +52,8 @@ class Controller:
         What was tried.
     rows : list of dict
         One record an epoch.
+    gates : list of dict
+        The gates of what was mixed, a record an epoch and candidate.
     watcher : Watcher or None
         Looks out for a collapse while something is mixed.
     """
@@ -64,6 +67,7 @@ class Controller:
     cells: Sequence[Cell]
     moves: list[Move] = field(default_factory=list)
     rows: list[dict[str, float]] = field(default_factory=list)
+    gates: list[dict[str, Any]] = field(default_factory=list)
     watcher: Watcher | None = None
 
     def __post_init__(self) -> None:
@@ -179,6 +183,7 @@ class Controller:
             with self.learner.average.swapped_in():
                 row["effective_rank"] = sum(rank.rank for rank in self._ranks(self.learner))
         self.rows.append(row)
+        self.gates += [{"epoch": self.epoch, **gate} for gate in gate_rows(self.learner.supernet)]
 
     def _look_out(self) -> Learner | None:
         """Return the state to go back to if a mixed phase has collapsed; it may be pruned soon."""

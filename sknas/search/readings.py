@@ -1,8 +1,9 @@
-"""What is read off a supernet: its sizes, and for growth rules scores of moves and ranks."""
+"""What is read off a supernet: its sizes and gates, and for growth rules scores and ranks."""
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Generator
@@ -13,9 +14,9 @@ from sknas.edits import Edit, Evidence, Narrow, effective_rank, newborn_gradient
 from sknas.edits.geometry import projections
 from sknas.ops import get_op
 from sknas.search.state import CellRank
-from sknas.supernet import MixedNode, Supernet
+from sknas.supernet import DagNode, MixedNode, Supernet
 
-__all__ = ["cell_ranks", "newborn_score", "size_columns"]
+__all__ = ["cell_ranks", "gate_rows", "newborn_score", "size_columns"]
 
 
 def size_columns(supernet: Supernet) -> dict[str, float]:
@@ -42,6 +43,34 @@ def size_columns(supernet: Supernet) -> dict[str, float]:
         "skip_weight": supernet.skip_weight,
         "progress": supernet.progress,
     }
+
+
+@torch.no_grad()
+def gate_rows(supernet: Supernet) -> list[dict[str, Any]]:
+    """Return the gates of every node that still mixes operations, without noise.
+
+    Parameters
+    ----------
+    supernet : Supernet
+        The network as it is.
+
+    Returns
+    -------
+    list of dict
+        ``branch``, ``layer``, ``node``, ``source``, ``operation`` and ``gate`` of each candidate;
+        the source is empty where operands are chosen by themselves.
+    """
+    rows: list[dict[str, Any]] = []
+    for place, node in supernet.nodes():
+        if node.n_candidates == 1:
+            continue
+        names = node.pairs() if isinstance(node, DagNode) else [("", o) for o in node.operations]
+        at = {"branch": place.branch, "layer": place.layer, "node": place.node}
+        for (source, operation), gate in zip(
+            names, node.gates_at(node.progress).tolist(), strict=True
+        ):
+            rows.append({**at, "source": source, "operation": operation, "gate": gate})
+    return rows
 
 
 def newborn_score(edit: Edit, supernet: Supernet, evidence: Evidence) -> float:

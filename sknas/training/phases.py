@@ -69,6 +69,8 @@ class Phase:
         One record an epoch.
     moves : list of Move
         Moves tried.
+    gates : list of dict
+        Gates of what was mixed, a record an epoch and candidate.
     supernet_loss : float
         Best validation loss, mixed or not, of the supernet that the network was derived from.
     n_supernet_params : int
@@ -88,6 +90,7 @@ class Phase:
     seconds: float = 0.0
     rows: list[dict[str, Any]] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
+    gates: list[dict[str, Any]] = field(default_factory=list)
     supernet_loss: float = math.nan
     n_supernet_params: int = 0
     best_epoch: int = 0
@@ -258,6 +261,7 @@ def run_search(
             time.monotonic() - start,
             controller.rows,
             controller.moves,
+            controller.gates,
             controller.lineage.loss,
             controller.lineage.n_params,
             interruption=interruption,

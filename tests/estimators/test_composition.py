@@ -1,5 +1,6 @@
 """The estimators work inside scikit-learn's tools: pipelines, grids, routing, output settings."""
 
+import html
 import pickle
 
 import numpy as np
@@ -136,6 +137,13 @@ def test_a_sequence_can_be_scored_by_cross_validation():
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_fitted_estimator_shows_itself_as_html(make):
     model = make(max_nodes=2).fit(*data_for(make, 60))
-    html = model._repr_html_()
-    assert type(model).__name__ in html
-    assert "genotype_" in html
+    page = model._repr_html_()
+    assert type(model).__name__ in page
+    assert "genotype_" in page
+    assert "hidden_size" in page
+    found = f"<pre>{html.escape(str(model.genotype_))}</pre>"
+    assert page.count(found) == model._repr_mimebundle_()["text/html"].count(found) == 1
+    assert "<pre>linear seed" not in make()._repr_html_()
+    with config_context(display="text"):
+        assert not hasattr(model, "_repr_html_")
+        assert list(model._repr_mimebundle_()) == ["text/plain"]
