@@ -129,7 +129,7 @@ class _Step:
         return torch.lerp(state, proposal, torch.sigmoid(pieces[plan.gate])), memory
 
     def _multiply(self, pieces: Pieces, name: str, value: Tensor) -> None:
-        for product, weight in self.products[name]:
+        for product, weight in self.products.get(name, ()):
             self._add(pieces, product, value @ weight)
 
     def _add(self, pieces: Pieces, product: Product, columns: Tensor) -> None:
