@@ -24,7 +24,7 @@ _ENTRIES = "dict"  # of keys that are not all strings
 _LEAVES = (bool, int, float, str, bytes, type(None))
 
 
-def to_plain(value: Any) -> Any:  # noqa: ANN401 (a state holds anything)
+def to_plain(value: Any) -> Any:
     """Take objects apart, all the way down.
 
     Parameters
@@ -55,7 +55,7 @@ def to_plain(value: Any) -> Any:  # noqa: ANN401 (a state holds anything)
     return value if parts is None else _plain_parts(name, parts)
 
 
-def from_plain(value: Any) -> Any:  # noqa: ANN401 (as above)
+def from_plain(value: Any) -> Any:
     """Make again what `to_plain` took apart.
 
     Parameters
@@ -105,7 +105,7 @@ def _is_own(kind: type) -> bool:
     return holds_data and kind.__module__.split(".")[0] == "sknas" and "." not in kind.__qualname__
 
 
-def _parts(value: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 (as above)
+def _parts(value: Any) -> Mapping[str, Any] | None:
     """Return what a type takes to make an object; None where an object holds more."""
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -60,7 +60,7 @@ def _timestamp_parts(value: pd.Timestamp) -> Parts:
 
 
 def _timestamp(time: int, unit: str, tz: tzinfo | None) -> pd.Timestamp:
-    moment = pd.Timestamp(np.datetime64(time, unit))
+    moment = pd.Timestamp(np.array(time, dtype=np.int64).view(f"M8[{unit}]")[()])
     return moment if tz is None else moment.tz_localize("UTC").tz_convert(tz)
 
 
@@ -69,7 +69,7 @@ def _timedelta_parts(value: pd.Timedelta) -> Parts:
 
 
 def _timedelta(time: int, unit: str) -> pd.Timedelta:
-    return pd.Timedelta(np.timedelta64(time, unit))
+    return pd.Timedelta(np.array(time, dtype=np.int64).view(f"m8[{unit}]")[()])
 
 
 def _period_parts(value: pd.Period) -> Parts:

@@ -260,7 +260,10 @@ def broken_cell(**entries):
         ({}, "must have the format 'sknas.genotype'"),
         ([1, 2], "must have the format 'sknas.genotype'"),
         (changed(format="onnx"), "must have the format 'sknas.genotype'"),
-        (changed(version=99), r"version must be 1, which sknas \d.* reads; got 99. Install a later"),
+        (
+            changed(version=99),
+            r"version must be 1, which sknas \d.* reads; got 99. Install",
+        ),
         (changed(version=0), r"version must be 1, which sknas \d.* reads; got 0\.$"),
         (changed(version=None), r"version must be 1, which sknas \d.* reads; got None\.$"),
         (changed(branches=None), "lacks or misnames an entry"),

@@ -77,7 +77,9 @@ def write_estimator(
         What else the file says; None is left out, and the rest written as JSON.
     """
     read, tell = around
-    metadata = {name: json.dumps(fact, default=str) for name, fact in facts.items() if fact is not None}
+    metadata = {
+        name: json.dumps(fact, default=str) for name, fact in facts.items() if fact is not None
+    }
     metadata |= {"estimator": estimator, "genotype": network.spec.genotype.to_json()}
     write_onnx(Deployed(read, network, tell), path, inputs, outputs, metadata)
 

@@ -275,9 +275,7 @@ class BaseGrowingDARTS(SearchedNetwork):
             If onnx is not installed, which the extra ``export`` brings.
         """
         check_is_fitted(self)
-        read, samples = reader_of(
-            self._layout, self._x_scaler, channels_first=self.channels_first
-        )
+        read, samples = reader_of(self._layout, self._x_scaler, channels_first=self.channels_first)
         tell, outputs, facts = self._teller()
         names = getattr(self, "feature_names_in_", None)
         facts = {**facts, "feature_names": None if names is None else names.tolist()}

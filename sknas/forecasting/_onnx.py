@@ -50,9 +50,7 @@ def write_forecaster(
             f"{shape.n_covariates}. Export module_ by torch.export to bring your own."
         )
     read = ForecastWindows(scales.center, scales.scale, shape)
-    tell = RegressionOutputs(
-        scales.center, scales.scale, shape, (shape.horizon, shape.n_targets)
-    )
+    tell = RegressionOutputs(scales.center, scales.scale, shape, (shape.horizon, shape.n_targets))
     inputs = {"Y": torch.zeros(2, shape.lookback, shape.n_targets, dtype=torch.float64)}
     if panel.keys is not None:
         inputs["series"] = torch.zeros(2, dtype=torch.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from sknas.blocks import NetworkShape
 from sknas.blocks.carrying import carried_forward
 from sknas.windows import Scaler, Vocabulary
+
+Array = NDArray[np.float64]
 
 __all__ = [
     "ClassOutputs",
@@ -64,6 +67,11 @@ class Deployed(nn.Module):
 
 class _Units(nn.Module):
     """The channels, the last axis, in the units of a network: numbers of codes, or standardised."""
+
+    codes: Tensor
+    numbers: Tensor
+    center: Tensor
+    scale: Tensor
 
     def __init__(self, scales: Scaler | Vocabulary) -> None:
         super().__init__()
@@ -200,7 +208,10 @@ class ForecastWindows(nn.Module):
         Sizes of the network; whether it fills what is missing itself.
     """
 
-    def __init__(self, center: NDArray, scale: NDArray, shape: NetworkShape) -> None:
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, center: Array, scale: Array, shape: NetworkShape) -> None:
         super().__init__()
         self.register_buffer("center", _buffer(center))
         self.register_buffer("scale", _buffer(scale))
@@ -242,8 +253,11 @@ class RegressionOutputs(nn.Module):
         Axes of a prediction, less that of samples.
     """
 
+    center: Tensor
+    scale: Tensor
+
     def __init__(
-        self, center: NDArray, scale: NDArray, shape: NetworkShape, y_shape: Sequence[int]
+        self, center: Array, scale: Array, shape: NetworkShape, y_shape: Sequence[int]
     ) -> None:
         super().__init__()
         self.register_buffer("center", _buffer(center.reshape(-1, center.shape[-1])))
@@ -304,5 +318,5 @@ def _of_series(values: Tensor, series: Tensor | None) -> Tensor:
     return (values if series is None else values[series]).unsqueeze(1)
 
 
-def _buffer(values: NDArray) -> Tensor:
+def _buffer(values: Array) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)

@@ -109,7 +109,7 @@ def _traced(
         torch.onnx.export(
             module,
             arguments,
-            written,
+            written,  # type: ignore[arg-type]  # what torch writes to a path, it writes to a file
             input_names=list(inputs),
             output_names=list(outputs),
             dynamic_axes={name: {axis: _BATCH} for name, axis in {**inputs, **outputs}.items()},
@@ -146,7 +146,7 @@ def _roll_up(module: nn.Module) -> list[_Step]:
 
 
 class _RolledCell(nn.Module):
-    """A cell that torch writes as one node, less its product with the input, which is one anyway."""
+    """A cell that torch writes as one node, behind the product of its input."""
 
     def __init__(self, cell: DerivedCell, number: int) -> None:
         super().__init__()
@@ -188,9 +188,11 @@ class _Step(nn.Module):
     def __init__(self, cell: DerivedCell) -> None:
         super().__init__()
         self.cell, weights = cell, cell.packed()
-        # Torch writes single numbers in single precision, and arrays as they are.
+        # One number a unit, since single numbers lose digits: torch writes them in single
+        # precision, and onnxruntime makes such factors of matrix products.
         weights = weights._replace(
-            scales=weights.scales.unsqueeze(1), outputs=weights.outputs.unsqueeze(1)
+            scales=weights.scales.unsqueeze(1).repeat(1, cell.n_hidden),
+            outputs=weights.outputs.unsqueeze(1).repeat(1, cell.n_hidden),
         )
         self.width = cell.n_inputs if cell.plan.on_input is None else weights.on_input.shape[1]
         self.step = RecordedStep(cell.plan, weights, cell.n_hidden)
