@@ -15,7 +15,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from sknas._plain_pandas import PANDAS, taker_of
+from sknas._plain.tables import PANDAS, taker_of
 
 __all__ = ["from_plain", "to_plain"]
 
