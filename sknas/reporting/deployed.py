@@ -69,7 +69,6 @@ class _Units(nn.Module):
     """The channels, the last axis, in the units of a network: numbers of codes, or standardised."""
 
     codes: Tensor
-    numbers: Tensor
     center: Tensor
     scale: Tensor
 
@@ -78,18 +77,26 @@ class _Units(nn.Module):
         self.is_coded = isinstance(scales, Vocabulary)
         if isinstance(scales, Vocabulary):
             self.register_buffer("codes", _buffer(scales.codes))
-            numbers = torch.arange(1, scales.n_categories, dtype=torch.float64)
-            self.register_buffer("numbers", numbers)
         else:
             self.register_buffer("center", _buffer(scales.center))
             self.register_buffer("scale", _buffer(scales.scale))
 
     def forward(self, X: Tensor) -> Tensor:
         """Return the numbers, (..., channels); NaN stays NaN."""
-        if not self.is_coded:
-            return (X - self.center) / self.scale
-        is_code = (X.unsqueeze(-1) == self.codes).to(X.dtype)
-        return torch.where(X.isnan(), X, is_code @ self.numbers)
+        if self.is_coded:
+            return torch.where(X.isnan(), X, self._numbers(X).to(X.dtype))
+        return (X - self.center) / self.scale
+
+    def _numbers(self, X: Tensor) -> Tensor:
+        """Count the codes up to each value, bit by bit; of an unknown one the number is 0."""
+        n_codes = len(self.codes)
+        count = torch.zeros_like(X, dtype=torch.int64)
+        for bit in reversed(range(n_codes.bit_length())):
+            further = count + 2**bit
+            last = self.codes[(further - 1).clamp(max=n_codes - 1)]
+            count = torch.where((further <= n_codes) & (last <= X), further, count)
+        is_code = self.codes[(count - 1).clamp(min=0)] == X
+        return torch.where(is_code, count, torch.zeros_like(count))
 
 
 class TableRows(nn.Module):
