@@ -103,8 +103,9 @@ def _traced(
     """Return what torch writes of a module; names come with the axis of the batch."""
     onnx, written = _onnx(), io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
-        # Of an exporter that torch calls its older one, and of Python's numbers, such as sizes,
-        # which are the same for every batch.
+        # It warns that it is torch's older exporter, and of sizes in Python's numbers, which are the
+        # same for every batch. The newer one takes seconds for each cell, and drops the clamp of
+        # a first state that is zero.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
