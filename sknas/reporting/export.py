@@ -103,9 +103,9 @@ def _traced(
     """Return what torch writes of a module; names come with the axis of the batch."""
     onnx, written = _onnx(), io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
-        # It warns that it is torch's older exporter, and of sizes in Python's numbers, which are the
-        # same for every batch. The newer one takes seconds for each cell, and drops the clamp of
-        # a first state that is zero.
+        # Torch warns that this is its older exporter, and of sizes in Python's numbers, which are
+        # the same for every batch. What the newer one writes of a clamped state of zeros (torch
+        # 2.13), onnxruntime does not load.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
