@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from sknas._version import __version__
+
 if TYPE_CHECKING:
     from sknas._show_versions import show_versions
     from sknas.estimators import GrowingDARTSClassifier, GrowingDARTSRegressor
     from sknas.forecasting import GrowingDARTSForecaster
     from sknas.genotype import Genotype
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Genotype",

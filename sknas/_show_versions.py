@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 __all__ = ["show_versions"]
 
 _REQUIRED = ("sknas", "numpy", "pandas", "scikit-learn", "skorch", "torch", "tqdm")
-_OPTIONAL = ("scipy", "joblib", "matplotlib", "onnx", "onnxruntime", "onnxscript", "sktime")
+_OPTIONAL = ("scipy", "joblib", "matplotlib", "onnx", "onnxruntime", "skops", "sktime")
 
 
 def show_versions() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CalibrationWarning", "SearchWarning"]
+__all__ = ["CalibrationWarning", "SearchWarning", "VersionWarning"]
 
 
 class CalibrationWarning(UserWarning):
@@ -11,3 +11,7 @@ class CalibrationWarning(UserWarning):
 
 class SearchWarning(UserWarning):
     """Something of a search did not go as asked; the message says what and what to do."""
+
+
+class VersionWarning(UserWarning):
+    """A file was written by another version of sknas; the message says which and what to do."""

@@ -97,6 +97,11 @@ def test_the_counts_are_those_of_the_parts(genotype):
     assert genotype.is_multiplicative == bool(products & {node.operation for node in nodes})
 
 
+def test_the_data_name_their_format_and_its_version():
+    data = json.loads(Genotype.named("gru").to_json())
+    assert (data["format"], data["version"]) == ("sknas.genotype", 1)
+
+
 def test_nothing_of_a_genotype_can_be_changed():
     genotype = Genotype.named("gru")
     spec = genotype.branches[0]
@@ -255,7 +260,12 @@ def broken_cell(**entries):
         ({}, "must have the format 'sknas.genotype'"),
         ([1, 2], "must have the format 'sknas.genotype'"),
         (changed(format="onnx"), "must have the format 'sknas.genotype'"),
-        (changed(version=99), "version must be 1; got 99"),
+        (
+            changed(version=99),
+            r"version must be 1, which sknas \d.* reads; got 99. Install",
+        ),
+        (changed(version=0), r"version must be 1, which sknas \d.* reads; got 0\.$"),
+        (changed(version=None), r"version must be 1, which sknas \d.* reads; got None\.$"),
         (changed(branches=None), "lacks or misnames an entry"),
         (changed(branches=["gru"]), "lacks or misnames an entry"),
         (changed(branches=[{}]), "lacks or misnames an entry: 'layers'"),

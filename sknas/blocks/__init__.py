@@ -5,7 +5,14 @@ from sknas.blocks.embedding import CodeEmbedding
 from sknas.blocks.linear_seed import LinearSeed
 from sknas.blocks.objective import REGRESSION_LOSSES, CrossEntropy, Objective
 from sknas.blocks.projection import Projection, apart, side_by_side
-from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND, RecurrentCell, recur, within
+from sknas.blocks.recurrence import (
+    MEMORY_BOUND,
+    STATE_BOUND,
+    RecurrentCell,
+    carry_on,
+    recur,
+    within,
+)
 from sknas.blocks.segments import Segments
 from sknas.blocks.shape import NetworkShape
 from sknas.blocks.trunk import Trunk
@@ -31,6 +38,7 @@ __all__ = [
     "WindowData",
     "WindowNorm",
     "apart",
+    "carry_on",
     "recur",
     "side_by_side",
     "within",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sknas.genotype import MEMORY, STATE
 
-__all__ = ["MEMORY_BOUND", "STATE_BOUND", "RecurrentCell", "recur", "within"]
+__all__ = ["MEMORY_BOUND", "STATE_BOUND", "RecurrentCell", "carry_on", "recur", "within"]
 
 # A state enters the next step within these bounds. |h| < 1 in a GRU and an LSTM, and |c_t| <= t in
 # an LSTM, so both are exact over a thousand steps, while no genotype can diverge.
@@ -77,17 +77,42 @@ def recur(
     memory: Tensor | None = state if has_memory else None
     states = []
     for t, update in enumerate(updates):
-        values = {STATE: state.clamp(-STATE_BOUND, STATE_BOUND)}
-        if memory is not None:
-            values[MEMORY] = memory.clamp(-MEMORY_BOUND, MEMORY_BOUND)
-        new_state, new_memory = update(values)
-        if present is not None:
-            new_state = torch.where(present[t], new_state, state)
-            if memory is not None and new_memory is not None:
-                new_memory = torch.where(present[t], new_memory, memory)
-        state, memory = new_state, new_memory
+        here = None if present is None else present[t]
+        state, memory = carry_on(update, state, memory, here)
         states.append(state)
     return torch.stack(states)  # (n_steps, batch, n_hidden)
+
+
+def carry_on(
+    update: Update, state: Tensor, memory: Tensor | None, present: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Carry a bounded state over one time step.
+
+    Parameters
+    ----------
+    update : callable
+        Makes the next state and memory of the present ones, by name.
+    state : Tensor of shape (batch, n_hidden)
+        The state before.
+    memory : Tensor of shape (batch, n_hidden) or None
+        The memory before, where there is one.
+    present : Tensor of shape (batch, 1) or None
+        Where the step counts; elsewhere both pass over it unchanged.
+
+    Returns
+    -------
+    tuple of (Tensor, Tensor or None)
+        Both after the step.
+    """
+    values = {STATE: state.clamp(-STATE_BOUND, STATE_BOUND)}
+    if memory is not None:
+        values[MEMORY] = memory.clamp(-MEMORY_BOUND, MEMORY_BOUND)
+    new_state, new_memory = update(values)
+    if present is not None:
+        new_state = torch.where(present, new_state, state)
+        if memory is not None and new_memory is not None:
+            new_memory = torch.where(present, new_memory, memory)
+    return new_state, new_memory
 
 
 def within(states: Tensor, bound: float) -> Tensor | None:

@@ -96,8 +96,8 @@ class WindowNorm(nn.Module):
             center = series.mean(dim=-1, keepdim=True)
             variance = series.var(dim=-1, keepdim=True, correction=0)
         else:
-            center = series.nanmean(dim=-1, keepdim=True)
-            variance = (series - center).square().nanmean(dim=-1, keepdim=True)
+            center = _mean_of_known(series)
+            variance = _mean_of_known((series - center).square())
         if self.has_missing:  # a channel without a known value
             center, variance = center.nan_to_num(0.0), variance.nan_to_num(0.0)
         return WindowStats(center, (variance + _MIN_SCALE**2).sqrt())
@@ -124,3 +124,12 @@ class WindowNorm(nn.Module):
         if stats.center is not None:
             output = output + of_channels(stats.center, self.target_channels)
         return output
+
+
+def _mean_of_known(series: Tensor) -> Tensor:
+    if not torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        return series.nanmean(dim=-1, keepdim=True)
+    # ONNX has no mean that passes over NaN.
+    is_known = ~series.isnan()
+    total = torch.where(is_known, series, torch.zeros_like(series)).sum(dim=-1, keepdim=True)
+    return total / is_known.to(series).sum(dim=-1, keepdim=True)

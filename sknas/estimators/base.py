@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from torch import nn
 
 from sknas.blocks import NetworkShape, Objective
 from sknas.estimators._checks import check_codes, is_three_deep
 from sknas.estimators._layout import Layout, TrailingRows
+from sknas.estimators._onnx import reader_of, write_estimator
 from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._settings import Settings
 from sknas.estimators.searched import SearchedNetwork
@@ -245,3 +249,43 @@ class BaseGrowingDARTS(SearchedNetwork):
         past = self._layout.past(rows, self._context(X))
         with prediction_runtime():
             return self._frozen.outputs(past, reduce)
+
+    # -- export -------------------------------------------------------------------------------
+
+    def to_onnx(self, path: str | PathLike[str]) -> None:
+        """Write what predicts as an ONNX file, for programs without Python or torch.
+
+        The file holds the network, the scales of its input and those of its targets, in double
+        precision, for any number of samples at once. Its input ``X`` is what `predict` takes: rows
+        of a table, or sequences; with `lookback`, the window (n_samples, lookback, n_channels) of
+        each row. Sequences may end in all-NaN steps, and no other value may be missing, which a
+        file does not check. A regressor tells ``prediction``, in the shape of y, and with
+        ``loss="quantile"`` also ``quantiles``, one behind the other; a classifier tells
+        ``probabilities`` and ``class_index``, a place in `classes_`, which the metadata list. These
+        also name the version of sknas and the genotype.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write.
+
+        Raises
+        ------
+        ImportError
+            If onnx is not installed, which the extra ``export`` brings.
+        """
+        check_is_fitted(self)
+        read, samples = reader_of(self._layout, self._x_scaler, channels_first=self.channels_first)
+        tell, outputs, facts = self._teller()
+        names = getattr(self, "feature_names_in_", None)
+        facts = {**facts, "feature_names": None if names is None else names.tolist()}
+        around, inputs = (read, tell), {"X": samples}
+        write_estimator(path, type(self).__name__, self.module_, around, inputs, outputs, facts)
+
+    @abstractmethod
+    def _teller(self) -> tuple[nn.Module, Mapping[str, int], Mapping[str, Any]]:
+        """Return what tells predictions of the network's outputs.
+
+        With it come the names of what is told, with the axis of samples in each, and what a file
+        says of them.
+        """

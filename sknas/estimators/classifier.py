@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
-from torch import Tensor
+from torch import Tensor, nn
 
 from sknas.blocks import CrossEntropy
 from sknas.estimators._checks import as_weights, is_three_deep
@@ -20,6 +20,7 @@ from sknas.estimators.base import BaseGrowingDARTS
 from sknas.estimators.parameters import document
 from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
+from sknas.reporting.deployed import ClassOutputs
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, EdgeChoice, Relaxation
 
@@ -388,6 +389,10 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         codes = self._outputs(X, _most_probable)
         labels: NDArray[Any] = self.classes_[codes]
         return labels
+
+    def _teller(self) -> tuple[nn.Module, Mapping[str, int], Mapping[str, Any]]:
+        outputs = {"probabilities": 0, "class_index": 0}
+        return ClassOutputs(), outputs, {"classes": self.classes_.tolist()}
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

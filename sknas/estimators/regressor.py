@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+from torch import nn
 
 from sknas.estimators._checks import (
     as_target_channels,
@@ -24,8 +25,10 @@ from sknas.estimators.losses import checked_quantiles, make_objective, median_of
 from sknas.estimators.parameters import document
 from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
+from sknas.reporting.deployed import RegressionOutputs
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, EdgeChoice, Relaxation
+from sknas.windows import Scaler
 
 __all__ = ["GrowingDARTSRegressor"]
 
@@ -349,10 +352,20 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
 
     def _in_shape_of_y(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return outputs (n_samples, n_targets, horizon) in the units and the shape of y."""
+        values = self._checked_y_scaler().inverse_transform(outputs.swapaxes(1, 2))
+        return np.ascontiguousarray(values.reshape(len(values), *self._y_shape))
+
+    def _checked_y_scaler(self) -> Scaler:
         if self._y_scaler is None:
             raise RuntimeError("internal error: a regressor without a target scale.")
-        values = self._y_scaler.inverse_transform(outputs.swapaxes(1, 2))
-        return np.ascontiguousarray(values.reshape(len(values), *self._y_shape))
+        return self._y_scaler
+
+    def _teller(self) -> tuple[nn.Module, Mapping[str, int], Mapping[str, Any]]:
+        shape, scales = self.module_.spec.shape, self._checked_y_scaler()
+        tell = RegressionOutputs(scales.center, scales.scale, shape, self._y_shape)
+        if not shape.quantiles:
+            return tell, {"prediction": 0}, {}
+        return tell, {"prediction": 0, "quantiles": 1}, {"quantile_levels": shape.quantiles}
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return R^2, averaged over targets and steps.

@@ -20,6 +20,7 @@ from sknas._validation import validate_parameters
 from sknas.derived import DerivedNetwork, FrozenNetwork
 from sknas.estimators._account import Outcome, ValidationLoss
 from sknas.estimators._fitting import fit_network
+from sknas.estimators._kept import kept, read_back
 from sknas.estimators._progress import ProgressBar
 from sknas.estimators._resolution import resolve
 from sknas.estimators._settings import Settings
@@ -200,17 +201,21 @@ class SearchedNetwork(BaseEstimator):
         if module is not None:
             weights = {name: value.numpy() for name, value in module.state_dict().items()}
             state["_network"] = (module.spec, weights)
-        return state
+        return kept(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Build the network again around its weights."""
-        state = dict(state)
+        """Build the network again around its weights.
+
+        Of the state of another version there is a warning, or, where it cannot be read, an error.
+        """
+        state = read_back(state, type(self).__name__)
         network = state.pop("_network", None)
         super().__setstate__(state)
         if network is not None:
             spec, weights = network
             module = DerivedNetwork(spec, generator=Generator().manual_seed(0), dtype=torch.float64)
-            module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
+            # Copies, since arrays that joblib maps into memory may not be written to.
+            module.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
             self._set_module(module)
 
     def _set_module(self, network: DerivedNetwork) -> None:

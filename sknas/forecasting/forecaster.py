@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ from sknas.forecasting._further_errors import further_errors
 from sknas.forecasting._inference import Frequency
 from sknas.forecasting._known_reader import KnownReader
 from sknas.forecasting._naive import NaiveErrors
+from sknas.forecasting._onnx import write_forecaster
 from sknas.forecasting._probabilities import checked_probabilities
 from sknas.forecasting._seasons import season_length
 from sknas.forecasting._seen import SeenRows
@@ -406,6 +408,33 @@ class GrowingDARTSForecaster(FittedForecaster):
         forecasts = self._forecasts(horizon, X, Y, static)
         levels = self._levels_of(forecasts, alphas, "alpha")
         return forecasts.table([((one,), level) for one, level in zip(alphas, levels, strict=True)])
+
+    # -- export -----------------------------------------------------------------------------------
+
+    def to_onnx(self, path: str | PathLike[str]) -> None:
+        """Write what forecasts as an ONNX file, for programs without Python or torch.
+
+        The file holds the network and the units of the series, in double precision, for any number
+        of forecasts at once. It takes ``Y``, the last `lookback_` rows (n, lookback, n_targets), in
+        which NaN is missing, and, of a panel, ``series``, the number of each one's series, by its
+        place in the metadata. It tells ``forecast`` (n, horizon, n_targets), and with
+        ``loss="quantile"`` also ``quantiles``, one behind the other. It knows the units that the
+        series have now, and no others.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write.
+
+        Raises
+        ------
+        ValueError
+            If the forecaster reads covariates, which a file cannot make of dates and frames.
+        ImportError
+            If onnx is not installed, which the extra ``export`` brings.
+        """
+        check_is_fitted(self)
+        write_forecaster(path, type(self).__name__, self.module_, self._scales, self._panel)
 
     # -- going on ---------------------------------------------------------------------------------
 

@@ -155,7 +155,9 @@ class Genotype:
         Returns
         -------
         dict
-            Lists, dicts, strings and numbers.
+            Lists, dicts, strings and numbers: the ``branches``, with the ``format``
+            ``"sknas.genotype"`` and its ``version``, which goes up when earlier versions of sknas
+            could not read it.
         """
         return branches_to_dict(self.branches)
 
@@ -176,7 +178,7 @@ class Genotype:
         Raises
         ------
         ValueError
-            If the data are not a genotype of a known version.
+            If the data are not a genotype of a known version, such as one that a later sknas wrote.
         """
         return cls(branches_from_dict(data))
 
@@ -207,7 +209,7 @@ class Genotype:
         Raises
         ------
         ValueError
-            If the text is not JSON, or not a genotype.
+            If the text is not JSON, or not a genotype of a known version.
         """
         return cls.from_dict(json.loads(text))
 

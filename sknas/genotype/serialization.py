@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sknas._version import __version__
 from sknas.genotype.parts import Branch, Cell, Node
 
 __all__ = ["SCHEMA_VERSION", "branches_from_dict", "branches_to_dict"]
@@ -53,8 +54,14 @@ def branches_from_dict(data: Mapping[str, Any]) -> tuple[Branch, ...]:
     """
     if not isinstance(data, Mapping) or data.get("format") != _FORMAT:
         raise ValueError(f"a genotype must have the format {_FORMAT!r}; got other data.")
-    if data.get("version") != SCHEMA_VERSION:
-        raise ValueError(f"genotype version must be {SCHEMA_VERSION}; got {data.get('version')!r}.")
+    version = data.get("version")
+    if version != SCHEMA_VERSION:
+        is_later = isinstance(version, int) and version > SCHEMA_VERSION
+        advice = " Install a later sknas to read it." if is_later else ""
+        raise ValueError(
+            f"genotype version must be {SCHEMA_VERSION}, which sknas {__version__} reads; got "
+            f"{version!r}.{advice}"
+        )
     try:
         return tuple(_branch_from_dict(branch) for branch in data["branches"])
     except (KeyError, TypeError) as error:

@@ -2,13 +2,14 @@
 
 from sknas.loops.packing import Pieces, ScanWeights, pack_weights
 from sknas.loops.plan import CARRY, CellPlan, plan_cell
-from sknas.loops.recorded import recorded, recorded_gradients
+from sknas.loops.recorded import RecordedStep, recorded, recorded_gradients
 from sknas.loops.scan import scan
 
 __all__ = [
     "CARRY",
     "CellPlan",
     "Pieces",
+    "RecordedStep",
     "ScanWeights",
     "pack_weights",
     "plan_cell",

@@ -14,7 +14,7 @@ from sknas.genotype import INPUT, STATE
 from sknas.loops.packing import ScanWeights
 from sknas.loops.plan import CellPlan, Product
 
-__all__ = ["recorded", "recorded_gradients"]
+__all__ = ["RecordedStep", "recorded", "recorded_gradients"]
 
 Values = dict[str, Tensor]
 Pieces = dict[int, Tensor]  # by their places among all pieces, as far as they are summed
@@ -43,7 +43,7 @@ def recorded(
     Tensor of shape (n_steps, batch, n_hidden)
         The state after each step.
     """
-    step = _Step(plan, weights, n_hidden)
+    step = RecordedStep(plan, weights, n_hidden)
     state = inputs.new_zeros(inputs.shape[1], n_hidden)
     updates = [partial(step.update, entering=entering) for entering in step.entering(inputs)]
     return recur(updates, state, present, has_memory=plan.memory is not None)
@@ -85,8 +85,18 @@ def recorded_gradients(
     return tuple(of.get(place) for place in range(len(views)))
 
 
-class _Step:
-    """What a planned cell computes at one time step, batch first."""
+class RecordedStep:
+    """What a planned cell computes at one time step, batch first.
+
+    Parameters
+    ----------
+    plan : CellPlan
+        The cell.
+    weights : ScanWeights
+        Its weights.
+    n_hidden : int
+        Width of the state.
+    """
 
     def __init__(self, plan: CellPlan, weights: ScanWeights, n_hidden: int) -> None:
         self.plan, self.weights, self.n_hidden = plan, weights, n_hidden
@@ -96,14 +106,38 @@ class _Step:
             self.products[product.source].append((product, weight))
 
     def entering(self, inputs: Tensor) -> list[Values]:
-        """Return the product with the input at each step, made of all steps at once."""
+        """Return the product with the input at each step, made of all steps at once.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_steps, batch, n_inputs)
+            The sequence.
+
+        Returns
+        -------
+        list of dict
+            What `update` takes, for each step.
+        """
         if self.plan.on_input is None:
             return [{}] * len(inputs)
         product = inputs @ self.weights.on_input  # (n_steps, batch, rows)
         return [{INPUT: step} for step in product.unbind(0)]
 
     def update(self, values: Values, entering: Values) -> tuple[Tensor, Tensor | None]:
-        """Evaluate the nodes in order and carry the state; see `recur`."""
+        """Evaluate the nodes in order and carry the state.
+
+        Parameters
+        ----------
+        values : dict
+            The bounded state, and the bounded memory where there is one, by their names.
+        entering : dict
+            The product with the input at this step.
+
+        Returns
+        -------
+        tuple of (Tensor, Tensor or None)
+            The next state, and memory; see `recur`.
+        """
         plan, state = self.plan, values[STATE]
         zero = torch.zeros_like(state)
         pieces = dict(enumerate(bias.expand_as(state) for bias in self.bias))
@@ -129,7 +163,7 @@ class _Step:
         return torch.lerp(state, proposal, torch.sigmoid(pieces[plan.gate])), memory
 
     def _multiply(self, pieces: Pieces, name: str, value: Tensor) -> None:
-        for product, weight in self.products[name]:
+        for product, weight in self.products.get(name, ()):
             self._add(pieces, product, value @ weight)
 
     def _add(self, pieces: Pieces, product: Product, columns: Tensor) -> None:

@@ -6,7 +6,7 @@ import torch
 from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND
 from sknas.derived import DerivedCell
 from sknas.genotype import NAMED_CELLS, Cell, Node
-from sknas.loops.recorded import _Step, recorded
+from sknas.loops.recorded import RecordedStep, recorded
 from tests.tiny import generator, normal, perturb
 
 N_STEPS = 500
@@ -53,13 +53,13 @@ def test_the_bound_never_touches_a_cell_that_is_bounded_by_itself(name, monkeypa
 def test_a_state_enters_a_step_within_its_bounds(monkeypatch):
     seen = []
     cell = build(EXPLOSIVE["memory"])
-    update = _Step.update
+    update = RecordedStep.update
 
     def record(step, values, entering):
         seen.append((float(values["h"].detach().abs().max()), float(values["c"].abs().max())))
         return update(step, values, entering)
 
-    monkeypatch.setattr(_Step, "update", record)
+    monkeypatch.setattr(RecordedStep, "update", record)
     inputs = normal(N_STEPS, 5, 3, seed=0, dtype=torch.float32)
     with torch.no_grad():
         recorded(cell.plan, cell.packed(), inputs, cell.n_hidden, None)

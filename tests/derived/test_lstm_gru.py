@@ -8,7 +8,7 @@ from torch import nn
 
 from sknas.derived import DerivedCell
 from sknas.genotype import MEMORY, NAMED_CELLS, STATE
-from sknas.loops.recorded import _Step
+from sknas.loops.recorded import RecordedStep
 from sknas.supernet import Mixing, SoftmaxRelaxation, TwoInputCell
 from tests.tiny import generator, normal
 
@@ -86,7 +86,7 @@ def updates(cell, inputs):
     """Return what makes the next state and memory, for each step."""
     if isinstance(cell, TwoInputCell):
         return [step.update for step in cell.plan(inputs).steps()]
-    step = _Step(cell.plan, cell.packed(), N_HIDDEN)
+    step = RecordedStep(cell.plan, cell.packed(), N_HIDDEN)
     return [partial(step.update, entering=entering) for entering in step.entering(inputs)]
 
 

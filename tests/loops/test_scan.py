@@ -6,14 +6,14 @@ import pickle
 import pytest
 import torch
 
-from sknas.derived import DerivedCell, DerivedNetwork, NetworkSpec
-from sknas.genotype import Cell, Genotype, Node
+from sknas.derived import DerivedCell
+from sknas.genotype import Cell, Node
 from sknas.loops import recorded
 from sknas.ops import Op, registered_ops
 from sknas.ops.base import _REGISTRY
 from tests.cells import FIXED, RANDOM
 from tests.oracles.fixed_cell import FORMULAS, fixed_states
-from tests.tiny import SHAPE, branch, generator, normal, perturb, windows
+from tests.tiny import generator, normal, perturb
 
 N_STEPS, N_INPUTS, N_HIDDEN = 5, 3, 4
 FEW, MANY = 5, 17  # sequences, on both sides of where the input is projected at once
@@ -214,15 +214,3 @@ def test_an_operation_that_does_not_say_its_derivative_works(monkeypatch):
 def test_a_copy_computes_the_same(name, clone):
     cell, inputs = build(name), sequence()
     assert torch.equal(clone(cell)(inputs), cell(inputs))
-
-
-@pytest.mark.parametrize("name", ["gru", "lstm", "darts"])
-def test_torch_can_export_a_network_of_it(name):
-    genotype = Genotype((branch(name),))
-    network = DerivedNetwork(
-        NetworkSpec(genotype, SHAPE, "last", "mixed"), generator=generator(), dtype=torch.float64
-    )
-    perturb(network)
-    past = windows()
-    exported = torch.export.export(network.eval(), (past,)).module()
-    torch.testing.assert_close(exported(past), network(past), rtol=0, atol=1e-12)
