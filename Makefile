@@ -15,7 +15,7 @@ PIP_INSTALL := PIP_CONSTRAINT="$(CURDIR)/constraints.txt" $(BIN)/python -m pip i
 	--disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv venv-dev demo test sktime wheel readme lint format layers types docs notebooks clean
+.PHONY: help .venv venv-dev demo test clients wheel readme lint format layers types docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[.a-z-]+:.*##' Makefile | sed -E 's/^([.a-z-]+):.*## /\1\t/' | sort | expand -t 12
@@ -35,13 +35,13 @@ venv-dev: .venv/.installed-dev  ## .venv with the documentation and development 
 	$(PIP_INSTALL) --editable ".[dev,docs,export,plot,test]"
 	@touch $@
 
-.venv-sktime/.installed: pyproject.toml constraints.txt constraints-sktime.txt
-	test -x .venv-sktime/bin/python || $(PYTHON) -m venv .venv-sktime
+.venv-clients/.installed: pyproject.toml constraints.txt constraints-clients.txt
+	test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
 	awk -F== 'NR == FNR { other[$$1]; print; next } !($$1 in other)' \
-		constraints-sktime.txt constraints.txt > .venv-sktime/constraints.txt
-	PIP_CONSTRAINT="$(CURDIR)/.venv-sktime/constraints.txt" .venv-sktime/bin/python -m pip install \
-		--quiet --disable-pip-version-check --constraint .venv-sktime/constraints.txt \
-		--editable ".[sktime]" hypothesis pytest pytest-timeout
+		constraints-clients.txt constraints.txt > .venv-clients/constraints.txt
+	PIP_CONSTRAINT="$(CURDIR)/.venv-clients/constraints.txt" .venv-clients/bin/python -m pip install \
+		--quiet --disable-pip-version-check --constraint .venv-clients/constraints.txt \
+		--editable ".[clients,plot]" hypothesis pytest pytest-timeout
 	@touch $@
 
 demo: .venv/.installed  ## search, train and forecast on a small series
@@ -50,8 +50,8 @@ demo: .venv/.installed  ## search, train and forecast on a small series
 test: .venv/.installed  ## the whole test suite, slow tests included
 	$(TEST_ENV) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-sktime: .venv-sktime/.installed  ## the adapter against sktime's own checks, in .venv-sktime
-	$(TEST_ENV) .venv-sktime/bin/python -m pytest tests/clients/test_sktime.py $(ARGS)
+clients: .venv-clients/.installed  ## other libraries drive the estimators, in .venv-clients
+	$(TEST_ENV) .venv-clients/bin/python -m pytest tests/clients $(ARGS)
 
 wheel: .venv/.installed-dev  ## build, install the wheel alone in .venv-wheel, and try it from elsewhere
 	rm -rf dist .venv-wheel

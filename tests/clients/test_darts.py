@@ -8,7 +8,10 @@ pytest.importorskip("darts", reason="tested by `make clients`")
 from darts import TimeSeries
 from darts.metrics import mae
 from darts.models import NaiveSeasonal, SKLearnModel
+from darts.utils.serialization import add_safe_globals
+from darts.utils.serialization.base import UnpicklingError
 
+from sknas import GrowingDARTSRegressor
 from tests.clients.air import DAY, air, regressor
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -76,5 +79,8 @@ def test_a_saved_model_forecasts_the_same(tmp_path):
     fitted.fit(target)
     path = str(tmp_path / "model.pkl")
     fitted.save(path)
+    with pytest.raises(UnpicklingError, match="GrowingDARTSRegressor"):
+        SKLearnModel.load(path)
+    add_safe_globals([GrowingDARTSRegressor])  # all that there is to trust
     loaded = SKLearnModel.load(path)
     np.testing.assert_array_equal(fitted.predict(6).values(), loaded.predict(6).values())

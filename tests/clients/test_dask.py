@@ -57,18 +57,16 @@ def test_folds_of_a_search_are_those_of_one_process(cluster):
     assert there.tobytes() == here.tobytes()
 
 
-def forecast_of(name, frame):
-    """Fit one group and forecast it, in whatever process."""
-    model = GrowingDARTSForecaster(lookback=24, horizon=6, genotype="gru", **BUDGET)
-    return name, model.fit(frame[[name]]).predict().to_numpy()
-
-
 def test_a_model_for_each_group(cluster):
     frame = air(240)
-    futures = [cluster.submit(forecast_of, name, frame, pure=False) for name in frame]
-    there = dict(cluster.gather(futures))
-    for name in frame:
-        np.testing.assert_array_equal(there[name], forecast_of(name, frame)[1])
+
+    def forecast_of(name):
+        model = GrowingDARTSForecaster(lookback=24, horizon=6, genotype="gru", **BUDGET)
+        return model.fit(frame[[name]]).predict().to_numpy()
+
+    there = cluster.gather(cluster.map(forecast_of, list(frame)))
+    for name, forecast in zip(frame, there, strict=True):
+        np.testing.assert_array_equal(forecast, forecast_of(name))
 
 
 def test_origins_of_a_backtest_are_spread(cluster):

@@ -22,28 +22,28 @@ def product():
 @pytest.mark.parametrize("kind", ["permutation", "kernel"])
 def test_shares_add_up_to_the_prediction(kind):
     X, y = product()
-    model = regressor(max_epochs=20).fit(X, y)
+    model = regressor(genotype="product", max_epochs=10).fit(X, y)
     if kind == "kernel":
-        explainer = shap.KernelExplainer(model.predict, X[:20], silent=True)
-        shares = explainer.shap_values(X[:5])
+        explainer = shap.KernelExplainer(model.predict, X[:10], silent=True)
+        shares = explainer.shap_values(X[:3])
         base = explainer.expected_value
     else:
-        explained = shap.explainers.Permutation(model.predict, X[:20], seed=0)(X[:5])
+        explained = shap.explainers.Permutation(model.predict, X[:10], seed=0)(X[:3])
         shares, base = explained.values, explained.base_values
-    np.testing.assert_allclose(shares.sum(axis=1) + base, model.predict(X[:5]), atol=1e-5)
+    np.testing.assert_allclose(shares.sum(axis=1) + base, model.predict(X[:3]), atol=1e-5)
 
 
 def test_the_features_that_multiply_have_the_shares():
     X, y = product()
-    model = regressor(max_epochs=40).fit(X, y)
-    explained = shap.explainers.Permutation(model.predict, X[:50], seed=0)(X[:40])
+    model = regressor(max_epochs=20).fit(X, y)
+    explained = shap.explainers.Permutation(model.predict, X[:20], seed=0)(X[:20])
     shares = np.abs(explained.values).mean(axis=0)
     assert shares[2] < 0.5 * shares[:2].min()
 
 
 def test_classes_are_explained_by_their_probabilities():
     X, y = product()
-    model = classifier(max_epochs=10).fit(X, np.where(y > 0, "up", "down"))
+    model = classifier(max_epochs=3).fit(X, np.where(y > 0, "up", "down"))
     explained = shap.explainers.Permutation(model.predict_proba, X[:20], seed=0)(X[:5])
     assert explained.values.shape == (5, 3, 2)
     total = explained.values.sum(axis=1) + explained.base_values

@@ -1,4 +1,4 @@
-"""skforecast drives the regressor: recursive, direct, many series, backtests with and without refit."""
+"""skforecast drives the regressor: recursive, direct, many series, grids and backtests."""
 
 import numpy as np
 import pytest
@@ -63,8 +63,10 @@ def test_many_series_make_one_forecast():
 
 
 def test_one_model_learns_from_several_series():
-    known, truth = split(6)
-    forecaster = ForecasterRecursiveMultiSeries(regressor(genotype="product"), lags=12, encoding="ordinal")
+    known, _ = split(6)
+    forecaster = ForecasterRecursiveMultiSeries(
+        regressor(genotype="product"), lags=12, encoding="ordinal"
+    )
     forecaster.fit(known)
     forecast = forecaster.predict(6)
     assert set(forecast["level"]) == set(known.columns)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest.importorskip("sktime", reason="the adapter is tested by `make sktime`")
+pytest.importorskip("sktime", reason="tested by `make clients`")
 
 from sktime.forecasting.base import ForecastingHorizon
 from sktime.forecasting.compose import TransformedTargetForecaster
