@@ -11,7 +11,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # A pipeline and a grid
 #
@@ -21,9 +20,10 @@
 # `GridSearchCV` reaches its parameters. Since a search costs many trainings, the plan is to let
 # cheap models answer the questions that cheap models can answer:
 #
-# 1. the *linear* model, which is solved in milliseconds, chooses the lookback; 2. a *fixed* cell,
-# trained in seconds, chooses the width; 3. *one* search finds a cell; 4. the found cell is
-# trained again wherever a training is needed.
+# 1. the *linear* model, which is solved in milliseconds, chooses the lookback;
+# 2. a *fixed* cell, trained in seconds, chooses the width;
+# 3. *one* search finds a cell;
+# 4. the found cell is trained again wherever a training is needed.
 
 # %%
 import os
