@@ -146,10 +146,9 @@ pd.DataFrame(
 
 # %% [markdown]
 # In this run they do not differ: for all three targets the mean difference is within two standard
-# errors. The gain that the search had on the validation part, below, is small, and four weeks are
-# too few to find it again, if it is there. The linear model, which is solved in a fraction of a
-# second, is as good an answer for these data; both are ahead of the two naive forecasts on
-# average.
+# errors. On the validation part, weeks before, the search was ahead (see the report below); these
+# four weeks do not show it. The linear model, which is solved in a fraction of a second, is as
+# good an answer here. Both are ahead of the two naive forecasts on average.
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
@@ -183,8 +182,8 @@ print(model.genotype_)
 # ## The next day comes
 #
 # `update` takes the new rows. Forecasts then begin behind them, and their errors join those that
-# intervals are made of. Nothing is trained, so this takes no time; `update(rows, refit=True)`
-# also lets the network learn on.
+# intervals are made of. Nothing is trained, so this takes hardly any time; `update(rows,
+# refit=True)` also lets the network learn on.
 
 # %%
 print("known until", model.cutoff)
