@@ -168,7 +168,7 @@ _ = axes[0].set_ylabel("mean absolute error")
 
 # %%
 report = model.search_report_
-print(report.stages)
+print(report.stages[["val_loss", "n_params"]])
 print("chosen:", report.chosen)
 
 # %%
