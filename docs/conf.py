@@ -1,5 +1,6 @@
 """Configuration of the documentation build: `make docs`."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -38,7 +39,7 @@ autosummary_context = {"top_level": sorted(getattr(sknas, "__all__", []))}
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
-# Notebooks are run by `make notebooks`; the documentation shows what they stored.
+# Notebooks are tested by `make notebooks`; the documentation shows what they stored.
 nb_execution_mode = "off"
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -61,3 +62,12 @@ def setup(app):
     make_benchmark_tables.main(DOCS / "generated")
     make_layers_picture.main(DOCS / "_static")
     make_option_table.main(DOCS / "generated")
+    copy_notebooks(DOCS.parent / "notebooks", DOCS / "notebooks")
+
+
+def copy_notebooks(source, target):
+    """Bring the notebooks to where Sphinx looks for pages; the copies are not kept in git."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    for path in source.glob("*.ipynb"):
+        shutil.copy2(path, target)  # with its time, so that an unchanged page is not built anew

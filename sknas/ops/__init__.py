@@ -9,6 +9,7 @@ from sknas.ops.base import (
     get_op,
     register_op,
     registered_ops,
+    unregister_op,
 )
 from sknas.ops.differentiated import unitwise
 from sknas.ops.highway import Highway
@@ -47,4 +48,5 @@ __all__ = [
     "register_op",
     "registered_ops",
     "unitwise",
+    "unregister_op",
 ]

@@ -14,7 +14,15 @@ from torch import Tensor
 
 from sknas.ops.activations import Activation
 
-__all__ = ["Op", "OpGradients", "UnitwiseOp", "get_op", "register_op", "registered_ops"]
+__all__ = [
+    "Op",
+    "OpGradients",
+    "UnitwiseOp",
+    "get_op",
+    "register_op",
+    "registered_ops",
+    "unregister_op",
+]
 
 
 class Op(ABC):
@@ -198,6 +206,25 @@ def register_op(name: str) -> Callable[[_OpClass], _OpClass]:
         return op_class
 
     return register
+
+
+def unregister_op(name: str) -> None:
+    """Forget an operation, so that its name is free again.
+
+    Networks that were built with it keep it; a genotype that names it can no longer be trained.
+
+    Parameters
+    ----------
+    name : str
+        A registered name.
+
+    Raises
+    ------
+    ValueError
+        If no operation has the name.
+    """
+    get_op(name)
+    del _REGISTRY[name]
 
 
 def get_op(name: str) -> Op:

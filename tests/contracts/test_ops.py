@@ -16,6 +16,7 @@ from sknas.ops import (
     register_op,
     registered_ops,
     unitwise,
+    unregister_op,
 )
 from sknas.supernet import Mixing, NodePlace, SigmoidRelaxation, Supernet
 from tests.tiny import SHAPE, generator, normal, perturb, windows
@@ -275,3 +276,14 @@ def test_an_unknown_name_is_refused():
 def test_a_name_can_be_given_only_once():
     with pytest.raises(ValueError, match="must be unique; got 'add' again"):
         register_op("add")(Op)
+
+
+def test_an_operation_that_is_taken_back_leaves_its_name_free():
+    before = registered_ops()
+    for _ in range(2):
+        register_op("own")(type(get_op("add")))
+        assert registered_ops() == (*before, "own")
+        unregister_op("own")
+    assert registered_ops() == before
+    with pytest.raises(ValueError, match="got 'own'"):
+        unregister_op("own")
