@@ -15,7 +15,7 @@ PIP_INSTALL := PIP_CONSTRAINT="$(CURDIR)/constraints.txt" $(BIN)/python -m pip i
 	--disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv venv-dev demo test clients wheel readme lint format layers types docs notebooks clean
+.PHONY: help .venv venv-dev demo test clients oldest wheel readme lint format layers types docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[.a-z-]+:.*##' Makefile | sed -E 's/^([.a-z-]+):.*## /\1\t/' | sort | expand -t 12
@@ -44,6 +44,15 @@ venv-dev: .venv/.installed-dev  ## .venv with the documentation and development 
 		--editable ".[clients,plot]" hypothesis pytest pytest-timeout
 	@touch $@
 
+.venv-oldest/.installed: pyproject.toml constraints.txt constraints-oldest.txt
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	awk -F== 'NR == FNR { other[$$1]; print; next } !($$1 in other)' \
+		constraints-oldest.txt constraints.txt > .venv-oldest/constraints.txt
+	PIP_CONSTRAINT="$(CURDIR)/.venv-oldest/constraints.txt" .venv-oldest/bin/python -m pip install \
+		--quiet --disable-pip-version-check --constraint .venv-oldest/constraints.txt \
+		--editable ".[plot]" hypothesis polars pytest pytest-timeout pytest-xdist
+	@touch $@
+
 demo: .venv/.installed  ## search, train and forecast on a small series
 	$(BIN)/python benchmarks/demo.py
 
@@ -52,6 +61,12 @@ test: .venv/.installed  ## the whole test suite, slow tests included
 
 clients: .venv-clients/.installed  ## other libraries drive the estimators, in .venv-clients
 	$(TEST_ENV) .venv-clients/bin/python -m pytest tests/clients $(ARGS)
+
+OLDEST := tests/estimators/test_sklearn_checks.py tests/forecasting/test_forecaster_*.py \
+	tests/inspection tests/test_plain.py tests/test_public_names.py tests/windows
+
+oldest: .venv-oldest/.installed  ## what touches other packages most, with their oldest versions
+	$(TEST_ENV) .venv-oldest/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(OLDEST) $(ARGS)
 
 wheel: .venv/.installed-dev  ## build, install the wheel alone in .venv-wheel, and try it from elsewhere
 	rm -rf dist .venv-wheel

@@ -45,8 +45,10 @@ def rows_by_series(frame: pd.DataFrame | None) -> dict[tuple[Any, ...], pd.DataF
     if frame.index.nlevels == 1:
         return {(): frame}
     levels = list(range(frame.index.nlevels - 1))
-    groups = frame.groupby(level=levels, sort=False)
-    return {key: rows.droplevel(levels) for key, rows in groups}
+    if len(levels) == 1:  # of a list of one level, some versions of pandas make keys that are none
+        groups = frame.groupby(level=0, sort=False)
+        return {(key,): rows.droplevel(0) for key, rows in groups}
+    return {key: rows.droplevel(levels) for key, rows in frame.groupby(level=levels, sort=False)}
 
 
 def as_frame(values: Values, start: int) -> pd.DataFrame:
@@ -284,4 +286,5 @@ def newest_rows(history: pd.DataFrame, forecast: pd.DataFrame, n_rows: int | Non
     if history.index.nlevels == 1:
         return history.iloc[max(len(history) - n_rows, 0) :]
     levels = list(range(history.index.nlevels - 1))
-    return history.groupby(level=levels, sort=False).tail(n_rows)
+    by_series = history.groupby(level=levels if len(levels) > 1 else 0, sort=False)
+    return by_series.tail(n_rows)

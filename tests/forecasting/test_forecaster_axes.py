@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal, assert_index_equal, assert_series_equal
 
 from tests.forecasting.makers import autoregressive, days, frame, linear, noise, panel, recurrent
+from tests.labels import assert_same_labels
 
 few = settings(max_examples=40)
 STARTS = {
@@ -59,7 +60,7 @@ def test_a_forecast_continues_the_index(kind, n, horizon, n_steps, knows_freq):
     Y = pd.DataFrame(noise(n, 2), index=index, columns=["a", "b"])
     model = linear(4, horizon).fit(Y)
     found = model.predict(n_steps)
-    assert_index_equal(found.index, whole[n:], exact="equiv", check_freq=False)
+    assert_same_labels(found.index, whole[n:], exact="equiv")
     if knows_freq and kind in STARTS:
         assert found.index.freq == whole.freq
     assert list(found.columns) == ["a", "b"]
@@ -91,7 +92,7 @@ def test_what_comes_back_is_of_the_kind_that_came(kind):
     if kind in ("series", "nameless"):
         assert isinstance(found, pd.Series)
         assert found.name == Y.name
-        assert_index_equal(found.index, axis("MS", 65)[60:], check_freq=False)
+        assert_same_labels(found.index, axis("MS", 65)[60:])
     else:
         assert isinstance(found, np.ndarray)
         assert found.shape == (5, *np.shape(Y)[1:])
@@ -108,7 +109,7 @@ def test_a_panel_of_several_key_levels_comes_back_series_by_series():
     assert list(found.index.names) == ["region", "shop", "time"]
     for key, end in zip(keys, ends, strict=True):
         times = found.xs(key, level=("region", "shop")).index
-        assert_index_equal(times, days(4, end), check_freq=False)
+        assert_same_labels(times, days(4, end))
     assert found.index.droplevel("time").unique().tolist() == keys
     assert_index_equal(model.predict_interval(4, coverage=0.5).index, found.index)
     assert model.cutoff.tolist() == [days(end)[-1] for end in ends]

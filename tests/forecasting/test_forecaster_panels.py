@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from pandas.testing import assert_frame_equal, assert_index_equal
+from pandas.testing import assert_frame_equal
 
 from sknas.forecasting._scales import fit_panel_scales
 from tests.forecasting.makers import autoregressive, days, frame, linear, noise, panel, recurrent
+from tests.labels import assert_same_labels
 
 few = settings(max_examples=25)
 
@@ -35,7 +36,7 @@ def test_every_series_is_forecast_from_its_own_end(sizes, lookback, horizon):
     found = model.predict(5)
     assert np.isfinite(found.to_numpy()).all()
     for key, (n, begin) in zip(frames, sizes, strict=True):
-        assert_index_equal(found.loc[key].index, days(5, begin + n), check_freq=False)
+        assert_same_labels(found.loc[key].index, days(5, begin + n))
         alone = model.predict(5, Y=panel({key: frames[key]}))
         assert_frame_equal(alone, found.loc[[key]])
 
