@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -77,15 +78,24 @@ def _period_parts(value: pd.Period) -> Parts:
 
 
 def _zone_parts(value: tzinfo) -> Parts | None:
-    try:
-        is_named = _zone(str(value)) == value
-    except (KeyError, ValueError):
-        return None
-    return {"name": str(value)} if is_named else None
+    for maker in _ZONES:
+        try:
+            if _zone(str(value), maker) == value:
+                return {"name": str(value), "maker": maker}
+        except (KeyError, ValueError):
+            continue
+    return None
 
 
-def _zone(name: str) -> tzinfo | None:
-    return pd.Timestamp(0, tz=name).tz
+def _zone(name: str, maker: str) -> tzinfo | None:
+    return _ZONES[maker](name)
+
+
+# Of one name, pandas makes a zone of another library in some of its versions.
+_ZONES: dict[str, Callable[[str], tzinfo | None]] = {
+    "zoneinfo": ZoneInfo,
+    "pandas": lambda name: pd.Timestamp(0, tz=name).tz,
+}
 
 
 def _offset_parts(value: pd.offsets.BaseOffset) -> Parts | None:
