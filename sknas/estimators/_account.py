@@ -14,6 +14,7 @@ from sknas.derived import DerivedNetwork
 from sknas.reporting import SearchReport
 from sknas.search import Move
 from sknas.training import Phase, Problem, make_probe, mean_loss
+from sknas.training.runtime import CutShortError
 
 __all__ = ["Account", "Outcome", "Stage", "ValidationLoss"]
 
@@ -209,4 +210,4 @@ def _stopped_by(interruption: BaseException | None) -> str:
     """Return the report's word for what ended a call."""
     if interruption is None:
         return "schedule"
-    return "interrupt" if isinstance(interruption, KeyboardInterrupt) else "time_budget"
+    return interruption.stopped_by if isinstance(interruption, CutShortError) else "interrupt"

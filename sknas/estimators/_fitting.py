@@ -6,8 +6,6 @@ import copy
 import dataclasses
 import time
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 from sknas.derived import DerivedNetwork
 from sknas.estimators._account import Outcome, Stage, ValidationLoss
@@ -20,6 +18,7 @@ from sknas.estimators._planting import (
     put_first_branches,
     seed_to_train,
 )
+from sknas.estimators._progress import Progress, planned_phases
 from sknas.estimators._settings import (
     Settings,
     make_plan,
@@ -35,6 +34,7 @@ from sknas.genotype import Branch, Cell, Genotype
 from sknas.search.inheritance import derive
 from sknas.supernet import Supernet
 from sknas.training import (
+    Phase,
     Problem,
     Schedule,
     narrow,
@@ -42,12 +42,11 @@ from sknas.training import (
     solve_seed,
     train_network,
 )
+from sknas.training.narrowing import N_NARROWING_EPOCHS
 
-__all__ = ["Progress", "fit_network"]
+__all__ = ["fit_network"]
 
 MOST_WORSE = 0.005  # that a mean may validate
-
-Progress = Callable[[str, dict[str, Any]], None]
 
 
 def fit_network(
@@ -65,8 +64,8 @@ def fit_network(
         Data and split.
     settings : Settings
         Resolved parameters.
-    progress : callable
-        Gets the phase's name and each epoch's record.
+    progress : Progress
+        Runs each phase before those who look on.
     start : float
         Reading of the monotonic clock when the fit began.
     previous : DerivedNetwork or None, default=None
@@ -88,6 +87,7 @@ def fit_network(
     fit = _Fit(problem, settings, progress, start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)
     account, chosen = stages.account, None
+    progress.expect(planned_phases(settings, fit.schedule, fit.trainings), fit.schedule.deadline)
     if previous is not None:
         fit.start_from(previous)
     with account.interruptible():
@@ -190,14 +190,12 @@ class _Fit:
             share=1,
             stacklevel=8,
         )
-        phase = run_search(
-            problem,
-            self.schedule,
-            supernet,
-            plan,
-            space,
-            cells,
-            on_epoch=lambda row: self.progress("search", row),
+        phase = self.progress.run(
+            "search",
+            plan.n_epochs,
+            lambda onlooker: run_search(
+                problem, self.schedule, supernet, plan, space, cells, onlooker=onlooker
+            ),
         )
         self.stages.account.phases.append(("search", phase))
         self.runners_up = phase.runners_up
@@ -244,17 +242,27 @@ class _Fit:
     ) -> None:
         if self.stages.account.interruption is not None:
             return
-        phase = train_network(
-            self.problem,
-            schedule or self.schedule,
-            network,
-            self.problem.train,
-            validates=True,
-            n_epochs=n_epochs,
-            on_epoch=lambda row: self.progress(phase_name, row),
-        )
+        phase = self._run_training(phase_name, network, n_epochs, schedule or self.schedule)
         self.stages.account.phases.append((phase_name, phase))
         self.stages.add_training(stage, phase, phase.seconds)
+
+    def _run_training(
+        self, phase_name: str, network: DerivedNetwork, n_epochs: int, schedule: Schedule
+    ) -> Phase:
+        return self.progress.run(
+            phase_name,
+            n_epochs,
+            lambda onlooker: train_network(
+                self.problem,
+                schedule,
+                network,
+                self.problem.train,
+                validates=True,
+                n_epochs=n_epochs,
+                onlooker=onlooker,
+            ),
+            network.spec.genotype.n_nodes,
+        )
 
     def average(self) -> None:
         """Offer the mean of several trained networks; train those that are missing."""
@@ -326,25 +334,23 @@ class _Fit:
 
     def narrow(self, network: DerivedNetwork) -> None:
         """Remove units that are not worth their weights from a trained network; train it on."""
-        gates = narrow(
-            self.problem,
-            self.schedule,
-            network,
-            self.settings.size_penalty,
-            on_epoch=lambda row: self.progress("narrow", row),
+        gates = self.progress.run(
+            "narrow",
+            N_NARROWING_EPOCHS,
+            lambda onlooker: narrow(
+                self.problem,
+                self.schedule,
+                network,
+                self.settings.size_penalty,
+                onlooker=onlooker,
+            ),
+            network.spec.genotype.n_nodes,
         )
         self.stages.account.phases.append(("narrow", gates))
         if gates.interruption is not None:
             return
-        tuned = train_network(
-            self.problem,
-            self.schedule,
-            gates.network,
-            self.problem.train,
-            validates=True,
-            n_epochs=self.schedule.max_epochs,
-            on_epoch=lambda row: self.progress("tune", row),
-        )
+        n_epochs = self.schedule.max_epochs
+        tuned = self._run_training("tune", gates.network, n_epochs, self.schedule)
         self.stages.account.phases.append(("tune", tuned))
         self.stages.add_training("narrowed", tuned, gates.seconds + tuned.seconds)
 
@@ -357,14 +363,20 @@ class _Fit:
         if not len(network.trunk.branches):
             # Nothing else could learn.
             schedule = dataclasses.replace(schedule, linear_seed=False)
-        phase = train_network(
-            problem,
-            schedule,
-            network,
-            everything,
-            validates=False,
-            n_epochs=max(1, chosen.best_epoch),
-            on_epoch=lambda row: self.progress("refit", row),
+        n_epochs = max(1, chosen.best_epoch)
+        phase = self.progress.run(
+            "refit",
+            n_epochs,
+            lambda onlooker: train_network(
+                problem,
+                schedule,
+                network,
+                everything,
+                validates=False,
+                n_epochs=n_epochs,
+                onlooker=onlooker,
+            ),
+            network.spec.genotype.n_nodes,
         )
         self.stages.account.phases.append(("refit", phase))
 

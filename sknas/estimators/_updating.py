@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sknas.derived import DerivedNetwork
 from sknas.estimators._account import Account, Outcome, Stage, ValidationLoss
-from sknas.estimators._fitting import Progress
 from sknas.estimators._planting import admitted, lift_network
+from sknas.estimators._progress import Progress
 from sknas.estimators._settings import Settings, make_plan, make_schedule, make_space
 from sknas.estimators._short_phases import warn_of_short_phases
 from sknas.genotype import Cell
@@ -109,8 +109,8 @@ def update_network(
         The present network, left as it is.
     past : Past
         What earlier calls left behind.
-    progress : callable
-        Gets the phase's name and each epoch's record.
+    progress : Progress
+        Runs each phase before those who look on.
     start : float
         Reading of the monotonic clock when the call began.
 
@@ -120,6 +120,8 @@ def update_network(
         Of this call alone. Its network is `network` itself where nothing was clearly better.
     """
     schedule = _short(make_schedule(problem, settings, start))
+    n_train, n_search = schedule.max_epochs, schedule.search_epochs
+    progress.expect([(_PHASE, n) for n in (n_train, n_search, n_train)], schedule.deadline)
     update = _Update(problem, network, past.n_calls + 1, Account(past.n_epochs))
     update.consider("before", network, time.monotonic(), 0.0, 0.0)
     account = update.account
@@ -162,14 +164,19 @@ def _train(
     if not len(network.trunk.branches):
         # Nothing else could learn.
         schedule = dataclasses.replace(schedule, linear_seed=False)
-    return train_network(
-        problem,
-        schedule,
-        network,
-        problem.train,
-        validates=True,
-        n_epochs=schedule.max_epochs,
-        on_epoch=lambda row: progress(_PHASE, row),
+    return progress.run(
+        _PHASE,
+        schedule.max_epochs,
+        lambda onlooker: train_network(
+            problem,
+            schedule,
+            network,
+            problem.train,
+            validates=True,
+            n_epochs=schedule.max_epochs,
+            onlooker=onlooker,
+        ),
+        network.spec.genotype.n_nodes,
     )
 
 
@@ -205,14 +212,12 @@ def _grow(update: _Update, schedule: Schedule, settings: Settings, progress: Pro
         share=_SEARCH_SHARE,
         stacklevel=8,
     )
-    phase = run_search(
-        problem,
-        schedule,
-        supernet,
-        plan,
-        space,
-        cells,
-        on_epoch=lambda row: progress(_PHASE, row),
+    phase = progress.run(
+        _PHASE,
+        plan.n_epochs,
+        lambda onlooker: run_search(
+            problem, schedule, supernet, plan, space, cells, onlooker=onlooker
+        ),
     )
     phases, moves = update.account.phases, phase.moves
     # What was accepted in the search is so in the call if the grown network stays.

@@ -21,7 +21,7 @@ from sknas.derived import DerivedNetwork, FrozenNetwork
 from sknas.estimators._account import Outcome, ValidationLoss
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._kept import kept, read_back
-from sknas.estimators._progress import ProgressBar
+from sknas.estimators._progress import Progress, ProgressBar
 from sknas.estimators._resolution import resolve
 from sknas.estimators._settings import Settings
 from sknas.estimators._updating import Past, update_network
@@ -124,7 +124,7 @@ class SearchedNetwork(BaseEstimator):
         """Search, derive and train; keep the result in place of any before."""
         given = settings if previous is None else previous.spec.shape
         problem = _with_gains(problem, has_gains=given.has_gains)
-        with torch_runtime(), ProgressBar(is_shown=bool(self.verbose)) as progress:
+        with torch_runtime(), self._progress() as progress:
             outcome = fit_network(problem, settings, progress, start, previous)
         self._keep_network(outcome)
         self._keep_history(outcome, [])
@@ -139,7 +139,7 @@ class SearchedNetwork(BaseEstimator):
         past = Past(self._memory, self.n_iter_, self._n_calls)
         problem = _with_gains(problem, has_gains=self.module_.spec.shape.has_gains)
         network = self._network_for(problem)
-        with torch_runtime(), ProgressBar(is_shown=bool(self.verbose)) as progress:
+        with torch_runtime(), self._progress() as progress:
             outcome = update_network(problem, settings, network, past, progress, start)
         if outcome.network is network:
             self._memory = outcome.memory  # the network is not even rounded to the training's type
@@ -154,6 +154,9 @@ class SearchedNetwork(BaseEstimator):
         self.search_report_ = self.search_report_.followed_by(outcome.report)
         self._n_calls += 1
         return outcome
+
+    def _progress(self) -> Progress:
+        return Progress(*([ProgressBar()] if self.verbose else []))
 
     def _network_for(self, problem: Problem) -> DerivedNetwork:
         """Return a copy of the present network in the type that training uses."""

@@ -9,6 +9,7 @@ from sknas.training.judging import (
     validation_losses,
 )
 from sknas.training.narrowing import narrow
+from sknas.training.onlooker import Onlooker
 from sknas.training.phases import (
     Phase,
     grow_from,
@@ -24,6 +25,7 @@ from sknas.training.runtime import prediction_runtime, torch_runtime
 from sknas.training.seeding import seed_learns
 
 __all__ = [
+    "Onlooker",
     "Phase",
     "Problem",
     "Schedule",

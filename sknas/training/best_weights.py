@@ -87,6 +87,19 @@ class BestWeights:
                 return
         self._network.load_state_dict(self._best)
 
+    def settled(self) -> nn.Module:
+        """Return a copy of the network with the weights that would be the result now.
+
+        Returns
+        -------
+        nn.Module
+            The copy; the network itself trains on.
+        """
+        twin = copy.copy(self)
+        twin._network = copy.deepcopy(self._network)
+        twin.settle()
+        return twin._network
+
     def _begin_at_present(self) -> None:
         self.best_epoch = self._n_epochs
         self._best = copy.deepcopy(self._network.state_dict())

@@ -17,13 +17,14 @@ from sknas.schedules import ExponentialSchedule
 from sknas.search.channels import ChannelGates, narrow_network
 from sknas.training.judging import mean_loss, validation_losses
 from sknas.training.nets import Feed, _QuietNet
+from sknas.training.onlooker import NOBODY, Onlooker, Recorder
 from sknas.training.phases import Phase
 from sknas.training.problem import Problem, Schedule
-from sknas.training.runtime import TimeIsUpError
+from sknas.training.runtime import CutShortError
 
-__all__ = ["narrow"]
+__all__ = ["N_NARROWING_EPOCHS", "narrow"]
 
-N_EPOCHS = 10
+N_NARROWING_EPOCHS = 10
 SCALE = ExponentialSchedule(1.0, 1e4)
 LEARNING_RATE = 0.05  # over the scale
 
@@ -98,16 +99,16 @@ class GateNet(_QuietNet):
             self.module_.harden()
         batches = self.history[-1]["batches"]
         now = time.monotonic()
-        self.on_epoch(
+        self.onlooker.end_epoch(
             {
-                "epoch": self.epoch,
                 "train_loss": sum(row["train_loss"] for row in batches) / len(batches),
                 "val_loss": self.validate(self.module_),
                 "n_params": _narrowed(self.module_.network, self.module_.unclosed_units()).n_params,
                 "gate_entropy": self.module_.entropy(),
                 "progress": self.epoch / self.n_epochs,
                 "seconds": now - self.epoch_start,
-            }
+            },
+            lambda: self.module_.network,
         )
         self.epoch_start = now
 
@@ -118,7 +119,7 @@ def narrow(
     network: DerivedNetwork,
     size_penalty: float,
     *,
-    on_epoch: Callable[[dict[str, Any]], None],
+    onlooker: Onlooker = NOBODY,
 ) -> Phase:
     """Return a copy of a trained network without the units that its loss does not pay for.
 
@@ -138,8 +139,8 @@ def narrow(
         The trained network; left as it is.
     size_penalty : float
         What all of the network's weights cost, in units of the loss.
-    on_epoch : callable
-        Gets each epoch's record.
+    onlooker : Onlooker, default=NOBODY
+        Is told of each epoch.
 
     Returns
     -------
@@ -147,11 +148,7 @@ def narrow(
         The narrow network, not yet tuned; the network itself where the phase was cut short.
     """
     start = time.monotonic()
-    rows: list[dict[str, Any]] = []
-
-    def record(row: dict[str, Any]) -> None:
-        rows.append(row)
-        on_epoch(row)
+    recorder = Recorder(onlooker)
 
     def validate(module: torch.nn.Module) -> float:
         return mean_loss(validation_losses(module, problem), problem)
@@ -169,22 +166,22 @@ def narrow(
         objective=problem.objective,
         size_penalty=size_penalty,
         validate=validate,
-        n_epochs=N_EPOCHS,
+        n_epochs=N_NARROWING_EPOCHS,
         deadline=schedule.deadline,
-        on_epoch=record,
+        onlooker=recorder,
     )
     interruption: BaseException | None = None
     narrowed = network
     try:
-        net.run(N_EPOCHS)
+        net.run(N_NARROWING_EPOCHS)
         narrowed = _narrowed(network, gates.open_units())
-    except (KeyboardInterrupt, TimeIsUpError) as error:
+    except (KeyboardInterrupt, CutShortError) as error:
         interruption = error
     return Phase(
         narrowed,
         validate(narrowed),
         time.monotonic() - start,
-        rows,
+        recorder.rows,
         interruption=interruption,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -23,9 +23,11 @@ from sknas.search.averaging import WeightAverage
 from sknas.search.bilevel import VirtualStep, arch_step, weight_step
 from sknas.search.controller import Controller
 from sknas.search.decay import decay_groups
+from sknas.search.inheritance import derive
 from sknas.search.probe import Probe
 from sknas.supernet.sampling import sampling
 from sknas.training.best_weights import BestWeights
+from sknas.training.onlooker import Onlooker
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
 
 __all__ = ["DerivedNet", "Dropout", "Feed", "SearchFeed", "SearchNet"]
@@ -134,8 +136,8 @@ class _QuietNet(NeuralNet):
         Batches to train on.
     deadline : float
         Reading of the monotonic clock at which the time budget is spent.
-    on_epoch : callable
-        Called with the net after each epoch; returns whether the phase is over.
+    onlooker : Onlooker
+        Is told of each epoch.
     **kwargs : dict
         Parameters of `skorch.NeuralNet`.
     """
@@ -146,12 +148,12 @@ class _QuietNet(NeuralNet):
         *,
         feed: Feed | SearchFeed,
         deadline: float,
-        on_epoch: Callable[[dict[str, Any]], None],
+        onlooker: Onlooker,
         **kwargs: Any,
     ) -> None:
         self.feed = feed
         self.deadline = deadline
-        self.on_epoch = on_epoch
+        self.onlooker = onlooker
         super().__init__(
             module, criterion=nn.Identity, train_split=None, verbose=0, callbacks=None, **kwargs
         )
@@ -168,6 +170,11 @@ class _QuietNet(NeuralNet):
         """Return the feed: skorch's data loader would gather window by window."""
         del dataset, training
         return self.feed
+
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Tell who looks on."""
+        super().on_epoch_begin(net, **kwargs)
+        self.onlooker.begin_epoch()
 
     def check_time(self) -> None:
         """Raise if the time budget is spent."""
@@ -265,6 +272,11 @@ class SearchNet(_QuietNet):
             self.clock = ArchClock(self.controller.plan.arch_schedule)
         return self._was_undecided and self.clock.is_due()
 
+    def _derived(self) -> DerivedNetwork:
+        # Draws of its own, so that the search draws the same whether anybody asks or not.
+        source = Generator().manual_seed(0)
+        return derive(self.controller.incumbent.supernet, generator=source)
+
     def _is_undecided(self) -> bool:
         return bool(self.controller.learner.supernet.free_arch_parameters())
 
@@ -280,7 +292,7 @@ class SearchNet(_QuietNet):
         n_held_out = len(self.arch_feed.index) if self._is_undecided() else 0
         is_over = self.controller.end_epoch(train_loss, self.n_arch_steps, now - self.epoch_start)
         self.controller.rows[-1]["arch_samples"] = n_held_out
-        self.on_epoch(self.controller.rows[-1])
+        self.onlooker.end_epoch(self.controller.rows[-1], self._derived)
         self.n_arch_steps, self.epoch_start = 0, now
         self.module_ = self.controller.learner.supernet
         self.optimizer_ = self.controller.learner.weight_optimizer
@@ -374,12 +386,13 @@ class DerivedNet(_QuietNet):
             loss = self.best.end_epoch()
         batches = self.history[-1]["batches"]
         now = time.monotonic()
-        self.on_epoch(
+        self.onlooker.end_epoch(
             {
                 "train_loss": sum(row["train_loss"] for row in batches) / len(batches),
                 "val_loss": loss,
                 "seconds": now - self.epoch_start,
-            }
+            },
+            self.best.settled,
         )
         self.epoch_start = now
         if self.patience is not None and self.best.n_epochs_since_best >= self.patience:

@@ -29,9 +29,10 @@ from sknas.training.judging import (
     validation_losses,
 )
 from sknas.training.nets import DerivedNet, Dropout, Feed, SearchFeed, SearchNet
+from sknas.training.onlooker import NOBODY, Onlooker, Recorder
 from sknas.training.problem import Problem, Schedule
 from sknas.training.ridge_seed import solve_ridge_seed
-from sknas.training.runtime import TimeIsUpError
+from sknas.training.runtime import CutShortError
 from sknas.training.seeding import (
     seed_learns,
     solve_constant_seed,
@@ -78,7 +79,7 @@ class Phase:
     best_epoch : int
         Epoch of the best validation loss.
     interruption : BaseException or None
-        What ended the phase early: the time budget, or the user's interrupt.
+        What ended the phase early: the time budget, a callback, or the user's interrupt.
     collapses : list of Collapse
         What the search went back from; their epochs are those of this phase.
     runners_up : tuple of Cell
@@ -192,7 +193,7 @@ def run_search(
     space: SearchSpace,
     cells: Sequence[Cell],
     *,
-    on_epoch: Callable[[dict[str, Any]], None],
+    onlooker: Onlooker = NOBODY,
 ) -> Phase:
     """Search, and derive the best settled supernet.
 
@@ -210,8 +211,8 @@ def run_search(
         Bounds.
     cells : sequence of Cell
         Contenders for the first branch; empty to start with mixed nodes.
-    on_epoch : callable
-        Gets each epoch's record.
+    onlooker : Onlooker, default=NOBODY
+        Is told of each epoch.
 
     Returns
     -------
@@ -245,12 +246,12 @@ def run_search(
         dropout=Dropout(schedule.dropout, problem.generator),
         max_norm=schedule.max_norm,
         deadline=schedule.deadline,
-        on_epoch=on_epoch,
+        onlooker=onlooker,
     )
     interruption: BaseException | None = None
     try:
         net.run(plan.n_epochs)
-    except (KeyboardInterrupt, TimeIsUpError) as error:
+    except (KeyboardInterrupt, CutShortError) as error:
         interruption = error
 
     def tell() -> Phase:
@@ -280,7 +281,7 @@ def train_network(
     *,
     validates: bool,
     n_epochs: int,
-    on_epoch: Callable[[dict[str, Any]], None],
+    onlooker: Onlooker = NOBODY,
 ) -> Phase:
     """Train a derived network.
 
@@ -298,8 +299,8 @@ def train_network(
         Whether validation chooses the best epoch; otherwise the last is taken.
     n_epochs : int
         Most epochs.
-    on_epoch : callable
-        Gets each epoch's record.
+    onlooker : Onlooker, default=NOBODY
+        Is told of each epoch.
 
     Returns
     -------
@@ -307,12 +308,8 @@ def train_network(
         The network, and how training went.
     """
     start = time.monotonic()
-    rows: list[dict[str, Any]] = []
+    recorder = Recorder(onlooker, n_params=network.n_params)
     n_judges = max(_FEWEST_TRAINING_SAMPLES, _N_TRAINING_SEQUENCES // problem.n_sequences_each)
-
-    def record(row: dict[str, Any]) -> None:
-        rows.append({**row, "epoch": len(rows) + 1, "n_params": network.n_params})
-        on_epoch(rows[-1])
 
     network.requires_grad_(requires_grad=True)
     seed = network.trunk.seed
@@ -330,12 +327,12 @@ def train_network(
         probe=make_probe(problem, n_judges) if validates else None,
         patience=schedule.patience if validates else None,
         deadline=schedule.deadline,
-        on_epoch=record,
+        onlooker=recorder,
     )
     interruption: BaseException | None = None
     try:
         net.run(n_epochs)
-    except (KeyboardInterrupt, TimeIsUpError) as error:
+    except (KeyboardInterrupt, CutShortError) as error:
         interruption = error
 
     def tell() -> Phase:
@@ -344,7 +341,7 @@ def train_network(
             network,
             mean_loss(validation_losses(network, problem), problem) if validates else math.nan,
             time.monotonic() - start,
-            rows,
+            recorder.rows,
             best_epoch=net.best.best_epoch,
             interruption=interruption,
         )

@@ -6,18 +6,46 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 
-__all__ = ["PhaseOverError", "TimeIsUpError", "prediction_runtime", "torch_runtime"]
+__all__ = [
+    "CallbackStopError",
+    "CutShortError",
+    "PhaseOverError",
+    "TimeIsUpError",
+    "prediction_runtime",
+    "torch_runtime",
+]
 
 
 class PhaseOverError(Exception):
     """A phase of training has come to its end."""
 
 
-class TimeIsUpError(Exception):
+class CutShortError(Exception):
+    """A fit is to end with the best that it has.
+
+    Attributes
+    ----------
+    stopped_by : str
+        The report's word for the reason.
+    """
+
+    stopped_by: ClassVar[str]
+
+
+class TimeIsUpError(CutShortError):
     """The time budget is spent."""
+
+    stopped_by = "time_budget"
+
+
+class CallbackStopError(CutShortError):
+    """A callback asks to stop."""
+
+    stopped_by = "callback"
 
 
 class _Threads:

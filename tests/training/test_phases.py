@@ -29,6 +29,7 @@ from sknas.training import (
     validation_losses,
 )
 from sknas.training.nets import Feed, SearchFeed
+from sknas.training.onlooker import NOBODY, Onlooker
 from sknas.training.runtime import TimeIsUpError
 from tests.tiny import generator, normal
 
@@ -80,7 +81,15 @@ def network(task, name="gru"):
     return DerivedNetwork(spec, generator=task.generator, dtype=task.dtype)
 
 
-def train(task, net, plan=None, *, validates=True, n_epochs=6, on_epoch=lambda row: None):
+class Listener(Onlooker):
+    def __init__(self, seen):
+        self.seen = seen
+
+    def end_epoch(self, row, network):
+        self.seen.append(row)
+
+
+def train(task, net, plan=None, *, validates=True, n_epochs=6, onlooker=NOBODY):
     return train_network(
         task,
         plan or schedule(),
@@ -88,11 +97,11 @@ def train(task, net, plan=None, *, validates=True, n_epochs=6, on_epoch=lambda r
         task.train,
         validates=validates,
         n_epochs=n_epochs,
-        on_epoch=on_epoch,
+        onlooker=onlooker,
     )
 
 
-def search(task, plan=None, *, mode="interleaved", cells=("highway",), on_epoch=lambda row: None):
+def search(task, plan=None, *, mode="interleaved", cells=("highway",), onlooker=NOBODY):
     plan = plan or schedule()
     space = SearchSpace(("hadamard", "lin_tanh"), 3, None, 4, 2, (2, 1), "mixed", is_sequence=True)
     return run_search(
@@ -102,7 +111,7 @@ def search(task, plan=None, *, mode="interleaved", cells=("highway",), on_epoch=
         Plan(mode, plan.search_epochs, PeriodicGrowth(period=1), EffectPruning(n_rounds=1)),
         space,
         [NAMED_CELLS[name] for name in cells],
-        on_epoch=on_epoch,
+        onlooker=onlooker,
     )
 
 
@@ -193,7 +202,7 @@ def test_training_stops_after_as_many_epochs_without_progress(patience):
 def test_records_count_epochs_and_carry_sizes():
     task = problem()
     net, seen = network(task), []
-    phase = train(task, net, on_epoch=seen.append)
+    phase = train(task, net, onlooker=Listener(seen))
     assert phase.rows == seen
     assert [row["epoch"] for row in seen] == list(range(1, 7))
     assert {row["n_params"] for row in seen} == {net.n_params}
@@ -257,7 +266,7 @@ def test_a_search_never_returns_worse_than_the_seed(mode):
 
 def test_a_search_reports_each_epoch_once():
     seen = []
-    phase = search(problem(), on_epoch=seen.append)
+    phase = search(problem(), onlooker=Listener(seen))
     assert seen == phase.rows
     assert [row["epoch"] for row in seen] == list(range(1, len(seen) + 1))
 
