@@ -54,11 +54,12 @@ class BaseGrowingDARTS(SearchedNetwork):
         trailing = None
         if samples.layout.kind == "rows":
             trailing = TrailingRows.of(given, prepared.rows, samples.layout.lookback)
-        self._search(prepared.problem, settings, start, previous)
+        # Before the search, so that callbacks in it get an estimator that predicts.
         self._layout = samples.layout
         self._x_scaler = prepared.x_scaler
         self._y_scaler = prepared.y_scaler
         self._trailing = trailing
+        self._search(prepared.problem, settings, start, previous)
         # A later warm start is not to be judged on rows that this fit has trained on.
         self._split_seed = split_seed
         return self

@@ -14,11 +14,12 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from torch import Generator
+from torch import Generator, nn
 
 from sknas._validation import validate_parameters
 from sknas.derived import DerivedNetwork, FrozenNetwork
 from sknas.estimators._account import Outcome, ValidationLoss
+from sknas.estimators._callbacks import PASSING, CallbackSupportMixin, FitTasks, tear_down
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._kept import kept, read_back
 from sknas.estimators._progress import Progress, ProgressBar
@@ -73,10 +74,18 @@ def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(fit)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-        state = vars(args[0])
+        estimator: Any = args[0]
+        state = vars(estimator)
         before = state.copy()
         try:
-            fitted = fit(*args, **kwargs)
+            if "_skl_callbacks" in state:
+                estimator._tasks = FitTasks(estimator, fit, args, kwargs)
+            try:
+                fitted = fit(*args, **kwargs)
+                if "_tasks" in state:
+                    state.pop("_tasks").end()
+            finally:
+                tear_down(estimator)
         except BaseException:
             state.clear()
             state.update(before)
@@ -89,7 +98,7 @@ def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
     return guarded
 
 
-class SearchedNetwork(BaseEstimator):
+class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
     """An estimator whose parameters are those of a search, and whose state is its result.
 
     A shell checks its input, makes a `Problem` of it and hands that to `_search` or `_go_on`, from
@@ -100,6 +109,7 @@ class SearchedNetwork(BaseEstimator):
     _doc_link_module = "sknas"
     _memory: ValidationLoss
     _interrupt: BaseException | None
+    _tasks: FitTasks
 
     def _start_clock(self) -> float:
         """Check the parameters and return when the fit began, by the monotonic clock."""
@@ -139,7 +149,7 @@ class SearchedNetwork(BaseEstimator):
         past = Past(self._memory, self.n_iter_, self._n_calls)
         problem = _with_gains(problem, has_gains=self.module_.spec.shape.has_gains)
         network = self._network_for(problem)
-        with torch_runtime(), self._progress() as progress:
+        with torch_runtime(), self._progress(goes_on=True) as progress:
             outcome = update_network(problem, settings, network, past, progress, start)
         if outcome.network is network:
             self._memory = outcome.memory  # the network is not even rounded to the training's type
@@ -155,8 +165,13 @@ class SearchedNetwork(BaseEstimator):
         self._n_calls += 1
         return outcome
 
-    def _progress(self) -> Progress:
-        return Progress(*([ProgressBar()] if self.verbose else []))
+    def _progress(self, *, goes_on: bool = False) -> Progress:
+        bars = [ProgressBar()] if self.verbose else []
+        # The tasks last: they may end the phase before others have heard of the epoch.
+        tasks = [self._tasks] if hasattr(self, "_tasks") else []
+        for each in tasks:
+            each.goes_on = goes_on
+        return Progress(*bars, *tasks)
 
     def _network_for(self, problem: Problem) -> DerivedNetwork:
         """Return a copy of the present network in the type that training uses."""
@@ -169,12 +184,25 @@ class SearchedNetwork(BaseEstimator):
         self.n_params_ = outcome.network.n_params
         self._memory = outcome.memory
 
+    def _as_if_ended(
+        self, network: nn.Module, rows: list[dict[str, Any]], *, goes_on: bool
+    ) -> dict[str, Any]:
+        """Return what a fit would leave behind if a network were its result."""
+        module: Any = copy.deepcopy(network).double().cpu().eval()
+        module.requires_grad_(requires_grad=False)
+        earlier = [self.search_history_] if goes_on else []
+        return {
+            "module_": module,
+            "_frozen": FrozenNetwork(module),
+            "genotype_": module.spec.genotype,
+            "n_params_": module.n_params,
+            "search_history_": (history := _history(rows, earlier)),
+            "n_iter_": len(history),
+        }
+
     def _keep_history(self, outcome: Outcome, earlier: list[pd.DataFrame]) -> None:
-        rows = pd.DataFrame(outcome.rows).reindex(columns=list(HISTORY_COLUMNS))
-        parts = [part for part in (*earlier, rows) if len(part)]
-        history = pd.concat(parts, ignore_index=True) if parts else rows
-        self.search_history_ = history.assign(epoch=np.arange(1, len(history) + 1))
-        self.n_iter_ = len(history)
+        self.search_history_ = _history(outcome.rows, earlier)
+        self.n_iter_ = len(self.search_history_)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
@@ -199,19 +227,27 @@ class SearchedNetwork(BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """Return numpy arrays and plain Python: the network's weights, not the module."""
         state = dict(super().__getstate__())
-        state.pop("_frozen", None)
+        for name in ("_frozen", *PASSING):
+            state.pop(name, None)
+        callbacks = state.pop("_skl_callbacks", None)
         module = state.pop("module_", None)
         if module is not None:
             weights = {name: value.numpy() for name, value in module.state_dict().items()}
             state["_network"] = (module.spec, weights)
-        return kept(state)
+        written = kept(state)
+        # The user's own objects, which are no part of what was learned.
+        return written if callbacks is None else {**written, "_skl_callbacks": callbacks}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the network again around its weights.
 
         Of the state of another version there is a warning, or, where it cannot be read, an error.
         """
+        state = dict(state)
+        callbacks = state.pop("_skl_callbacks", None)
         state = read_back(state, type(self).__name__)
+        if callbacks is not None:
+            state["_skl_callbacks"] = callbacks
         network = state.pop("_network", None)
         super().__setstate__(state)
         if network is not None:
@@ -225,6 +261,14 @@ class SearchedNetwork(BaseEstimator):
         """Keep a network, and what predicts in its place."""
         self.module_ = network.eval().requires_grad_(requires_grad=False)
         self._frozen = FrozenNetwork(self.module_)
+
+
+def _history(rows: list[dict[str, Any]], earlier: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the records of epochs behind those of earlier calls."""
+    table = pd.DataFrame(rows).reindex(columns=list(HISTORY_COLUMNS))
+    parts = [part for part in (*earlier, table) if len(part)]
+    history = pd.concat(parts, ignore_index=True) if parts else table
+    return history.assign(epoch=np.arange(1, len(history) + 1))
 
 
 def _with_gains(problem: Problem, *, has_gains: bool) -> Problem:

@@ -125,11 +125,16 @@ class FittedForecaster(SearchedNetwork):
         return prepared, problem
 
     def _remember(
-        self, panel: Panel, known: NDArray[Any], naive: NaiveErrors, seen: SeenRows
+        self,
+        panel: Panel,
+        known: NDArray[Any],
+        naive: NaiveErrors,
+        seen: SeenRows,
+        horizon: int,
     ) -> None:
         """Keep rows that forecasts read, of those too whose horizon is not over; and a season."""
         self._naive, self._seen = naive, seen
-        n_kept = max(self.lookback_ + self._shape.horizon - 1, naive.season)
+        n_kept = max(self.lookback_ + horizon - 1, naive.season)
         kept = panel.row_positions >= (panel.stop - n_kept)[panel.row_series]
         self._panel, self._known = tail(panel, n_kept), known[kept]
         if self._scales.center.shape[0] != panel.n_series:

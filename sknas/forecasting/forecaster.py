@@ -250,10 +250,12 @@ class GrowingDARTSForecaster(FittedForecaster):
         panel = read_panel(Y, freq=self.freq, missing=self.missing)
         reader, known = KnownReader.at_fit(panel, X, static, self.calendar_features)
         prepared, problem = self._choose_lookback(panel, known, settings.arch_fraction, seed)
-        outcome = self._search(problem, settings, start)
+        # Before the search, so that callbacks in it get a forecaster that predicts.
         self.lookback_ = prepared.shape.lookback
         self._scales, self._reader = prepared.scales, reader
-        self._remember(panel, known, NaiveErrors.of(panel), SeenRows().followed_by(panel))
+        naive, seen = NaiveErrors.of(panel), SeenRows().followed_by(panel)
+        self._remember(panel, known, naive, seen, problem.shape.horizon)
+        outcome = self._search(problem, settings, start)
         judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
         with torch_runtime():
             times = prepared.laid.times[prepared.outer.validation]
@@ -504,7 +506,7 @@ class GrowingDARTSForecaster(FittedForecaster):
             self._go_on(problem, settings, start)
         self._scales, self._reader = scales, self._reader.extended(panel, static)
         naive = self._naive.going_on(panel, self._panel)
-        self._remember(panel, known, naive, self._seen.followed_by(new))
+        self._remember(panel, known, naive, self._seen.followed_by(new), self._shape.horizon)
         return self
 
     def score(

@@ -110,7 +110,7 @@ class SearchReport:
     chosen : str
         The stage whose network predicts.
     stopped_by : str
-        ``"schedule"``, ``"time_budget"`` or ``"interrupt"``.
+        ``"schedule"``, ``"time_budget"``, ``"callback"`` or ``"interrupt"``.
     notes : tuple of str
         What else is to be told, such as a collapse that the search went back from.
     gates : DataFrame
