@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,10 @@ from sknas.estimators._trainings import Trainings
 from sknas.training import Onlooker, Phase, Schedule
 from sknas.training.narrowing import N_NARROWING_EPOCHS
 
-__all__ = ["Progress", "ProgressBar", "Spectator", "planned_phases"]
+__all__ = ["Log", "Progress", "ProgressBar", "Spectator", "planned_phases"]
+
+LOGGER = logging.getLogger("sknas")
+LOGGER.addHandler(logging.NullHandler())  # else warnings and worse would go to standard error
 
 
 def planned_phases(
@@ -156,6 +160,43 @@ class _Teller(Onlooker):
     def end_epoch(self, row: dict[str, Any], network: Callable[[], nn.Module]) -> None:
         for spectator in self.spectators:
             spectator.end_epoch(self.name, row, network)
+
+
+class Log(Spectator):
+    """Tells the logger ``sknas`` of phases, and at the level DEBUG of epochs."""
+
+    def __init__(self) -> None:
+        self.n_epochs = 0
+
+    def begin_phase(self, name: str, n_epochs: int, n_nodes: int | None) -> None:
+        """Log what begins."""
+        del n_nodes
+        self.n_epochs = 0
+        LOGGER.info("%s begins, %d epochs at most", name, n_epochs)
+
+    def end_epoch(self, name: str, row: dict[str, Any], network: Callable[[], nn.Module]) -> None:
+        """Log the record."""
+        del network
+        self.n_epochs += 1
+        LOGGER.debug(
+            "%s, epoch %d: validation loss %.5g, %d weights, %.2f s",
+            name,
+            self.n_epochs,
+            row["val_loss"],
+            row["n_params"],
+            row["seconds"],
+        )
+
+    def end_phase(self, name: str, phase: Phase) -> None:
+        """Log what has come of it."""
+        LOGGER.info(
+            "%s has ended after %d epochs and %.2f s: validation loss %.5g, %d weights",
+            name,
+            self.n_epochs,
+            phase.seconds,
+            phase.loss,
+            phase.network.n_params,
+        )
 
 
 class ProgressBar(Spectator):

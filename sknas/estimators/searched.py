@@ -22,7 +22,7 @@ from sknas.estimators._account import Outcome, ValidationLoss
 from sknas.estimators._callbacks import PASSING, CallbackSupportMixin, FitTasks, tear_down
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._kept import kept, read_back
-from sknas.estimators._progress import Progress, ProgressBar
+from sknas.estimators._progress import Log, Progress, ProgressBar
 from sknas.estimators._resolution import resolve
 from sknas.estimators._settings import Settings
 from sknas.estimators._updating import Past, update_network
@@ -171,7 +171,7 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         tasks = [self._tasks] if hasattr(self, "_tasks") else []
         for each in tasks:
             each.goes_on = goes_on
-        return Progress(*bars, *tasks)
+        return Progress(Log(), *bars, *tasks)
 
     def _network_for(self, problem: Problem) -> DerivedNetwork:
         """Return a copy of the present network in the type that training uses."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from sknas.search.state import CellRank, Move, SearchState
 from sknas.search.trial import Baseline, Trial
 
 __all__ = ["Controller"]
+
+_LOGGER = logging.getLogger("sknas")
 
 
 @dataclass
@@ -76,7 +79,7 @@ class Controller:
         self._losses: list[float] = []
         self._best: Learner | None = None
         self._best_each = self.probe.each(self.learner.supernet)
-        self._n_refusals = 0
+        self._n_refusals = self._n_logged = 0
         self._refused: list[Edit] = []
         self._scores: dict[Edit, float] = {}
         self._trial: Trial | None = None
@@ -148,7 +151,16 @@ class Controller:
         is_over = self._is_over()
         if is_over and not self.learner.supernet.is_settled:
             self._settle()
+        self._log_moves()
         return is_over
+
+    def _log_moves(self) -> None:
+        for move in self.moves[self._n_logged :]:
+            if move.is_accepted:
+                losses = move.loss_after, move.loss_before
+                message = "epoch %d: accepted %s, validation loss %.5g, before %.5g"
+                _LOGGER.info(message, self.epoch, move.edit, *losses)
+        self._n_logged = len(self.moves)
 
     def _validate(self) -> float:
         supernet, race = self.learner.supernet, self._opening.race
