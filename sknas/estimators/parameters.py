@@ -240,7 +240,9 @@ _SHARED = """\
     random_state : int, RandomState or None, default=None
         Source of every random draw; the caller's generators are left as found.
     verbose : int, default=0
-        1 shows a progress bar.
+        1 shows a progress bar over all phases, with the validation loss now and at best, nodes,
+        weights, and the time that the epochs which there may still be would take; and what a
+        `time_budget` leaves.
     warm_start : bool, default=False
         Let the next `fit` start from the present network: its genotype, weights, scales, window
         normalisation and channel mode. The data need the shape of those before, and are split as
