@@ -78,8 +78,9 @@ display = GenotypeDisplay.from_estimator(model)
 display = SearchHistoryDisplay.from_estimator(model)
 
 # %% [markdown]
-# The report has the same as tables. Each stage offers a network, and validation chooses. The network
-# replaces the linear seed only where its gain is clear: here the row `seed` is what it had to beat.
+# The report has the same as tables. Each stage offers a network, and validation chooses. The
+# network replaces the linear seed only where its gain is clear: the row `seed` is what it had to
+# beat.
 
 # %%
 model.search_report_.stages
@@ -87,8 +88,8 @@ model.search_report_.stages
 # %% [markdown]
 # ## Is it better where nobody looked?
 #
-# The kept-back weeks played no part in any choice. Beside the network stand its two alternatives: the
-# linear seed alone, and a GRU in its place.
+# The kept-back weeks played no part in any choice. Beside the network stand its two alternatives:
+# the linear seed alone, and a GRU in its place.
 
 
 # %%
@@ -146,8 +147,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # Cells that differ and errors that agree mean that several architectures do equally well here, and
-# that which of them was found says little about the air. Errors that differ mean that one run is not
-# enough; `n_models` averages several.
+# that which of them was found says little about the air. Errors that differ mean that one run is
+# not enough; `n_models` averages several.
 #
 # ## What does it look at?
 #
@@ -166,5 +167,5 @@ for column in columns:
 axes = pd.Series(losses).sort_values().plot.barh(xlabel="error added, µg/m³")
 
 # %% [markdown]
-# This says what the network uses, and not what causes what: channels that tell the same stand in for
-# each other, and the one that is left has the share of both.
+# This says what the network uses, and not what causes what: channels that tell the same stand in
+# for each other, and the one that is left has the share of both.
