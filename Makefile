@@ -35,22 +35,16 @@ venv-dev: .venv/.installed-dev  ## .venv with the documentation and development 
 	$(PIP_INSTALL) --editable ".[dev,docs,export,plot,test]"
 	@touch $@
 
-.venv-clients/.installed: pyproject.toml constraints.txt constraints-clients.txt
-	test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
+# Environments beside .venv: constraints-NAME.txt has what stands there in place of constraints.txt.
+.venv-clients/.installed: EXTRAS := clients,plot
+.venv-oldest/.installed: EXTRAS := plot
+.venv-%/.installed: pyproject.toml constraints.txt constraints-%.txt
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
 	awk -F== 'NR == FNR { other[$$1]; print; next } !($$1 in other)' \
-		constraints-clients.txt constraints.txt > .venv-clients/constraints.txt
-	PIP_CONSTRAINT="$(CURDIR)/.venv-clients/constraints.txt" .venv-clients/bin/python -m pip install \
-		--quiet --disable-pip-version-check --constraint .venv-clients/constraints.txt \
-		--editable ".[clients,plot]" hypothesis pytest pytest-timeout
-	@touch $@
-
-.venv-oldest/.installed: pyproject.toml constraints.txt constraints-oldest.txt
-	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
-	awk -F== 'NR == FNR { other[$$1]; print; next } !($$1 in other)' \
-		constraints-oldest.txt constraints.txt > .venv-oldest/constraints.txt
-	PIP_CONSTRAINT="$(CURDIR)/.venv-oldest/constraints.txt" .venv-oldest/bin/python -m pip install \
-		--quiet --disable-pip-version-check --constraint .venv-oldest/constraints.txt \
-		--editable ".[plot]" hypothesis polars pytest pytest-timeout pytest-xdist
+		constraints-$*.txt constraints.txt > .venv-$*/constraints.txt
+	PIP_CONSTRAINT="$(CURDIR)/.venv-$*/constraints.txt" .venv-$*/bin/python -m pip install --quiet \
+		--disable-pip-version-check --constraint .venv-$*/constraints.txt \
+		--editable ".[$(EXTRAS)]" hypothesis polars pytest pytest-timeout pytest-xdist
 	@touch $@
 
 demo: .venv/.installed  ## search, train and forecast on a small series
