@@ -29,7 +29,25 @@ _HOMES = {
     "GrowingDARTSRegressor": "sknas.estimators",
     "show_versions": "sknas._show_versions",
 }
-_PACKAGES = ("datasets", "estimators", "forecasting", "genotype", "inspection", "windows")
+_PACKAGES = (
+    "blocks",
+    "datasets",
+    "derived",
+    "edits",
+    "estimators",
+    "exceptions",
+    "forecasting",
+    "genotype",
+    "inspection",
+    "loops",
+    "ops",
+    "reporting",
+    "schedules",
+    "search",
+    "supernet",
+    "training",
+    "windows",
+)
 
 
 def __getattr__(name: str) -> object:

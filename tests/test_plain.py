@@ -187,3 +187,9 @@ def test_values_of_a_file_are_checked_as_those_of_a_user_are():
 def test_the_same_object_is_taken_apart_to_the_same_bytes():
     genotype = Genotype.named("lstm")
     assert pickle.dumps(to_plain(genotype)) == pickle.dumps(to_plain(again(genotype)))
+
+
+def test_a_zone_that_names_a_file_is_refused(tmp_path):
+    crafted = {"sknas.type": "tzinfo", "maker": "pandas", "name": f"dateutil/{tmp_path}"}
+    with pytest.raises(ValueError, match="a zone must not be that of a file"):
+        from_plain(crafted)

@@ -1,5 +1,6 @@
 """What `import sknas` offers, and what it does not wait for."""
 
+import pkgutil
 import subprocess
 import sys
 
@@ -30,9 +31,17 @@ def test_every_public_name_is_there_and_listed(name):
     assert getattr(sknas, name) is getattr(sknas, name)
 
 
-@pytest.mark.parametrize("name", ["datasets", "forecasting", "genotype", "inspection"])
-def test_packages_need_no_import_of_their_own(name):
-    assert f"sknas.{name}" in imported(f"import sknas; sknas.{name}")
+PUBLIC = sorted(
+    module.name
+    for module in pkgutil.iter_modules(sknas.__path__)
+    if not module.name.startswith("_")
+)
+
+
+def test_packages_need_no_import_of_their_own():
+    asked = "; ".join(f"sknas.{name}" for name in PUBLIC)
+    assert {f"sknas.{name}" for name in PUBLIC} <= imported(f"import sknas; {asked}")
+    assert set(PUBLIC) <= set(dir(sknas))
 
 
 def test_another_name_is_refused():

@@ -91,10 +91,16 @@ def _zone(name: str, maker: str) -> tzinfo | None:
     return _ZONES[maker](name)
 
 
+def _zone_of_pandas(name: str) -> tzinfo | None:
+    if name.startswith("dateutil/"):  # which would open the file that follows
+        raise ValueError(f"a zone must not be that of a file; got {name!r}.")
+    return pd.Timestamp(0, tz=name).tz
+
+
 # Of one name, pandas makes a zone of another library in some of its versions.
 _ZONES: dict[str, Callable[[str], tzinfo | None]] = {
     "zoneinfo": ZoneInfo,
-    "pandas": lambda name: pd.Timestamp(0, tz=name).tz,
+    "pandas": _zone_of_pandas,
 }
 
 

@@ -303,8 +303,8 @@ class _Fit:
         self._train("mixed", "mix", fresh, schedule.fresh_epochs, schedule)
         if stages.account.interruption is None:
             blended = stages.add_mean("blended", [alone, stages.trainings[-1]])
-            is_large = blended.loss > (1.0 + MOST_WORSE) * alone.loss
-            if is_large or stages.is_better(alone, blended, 1.0):
+            is_as_good = blended.loss <= (1.0 + MOST_WORSE) * alone.loss
+            if not is_as_good or stages.is_better(alone, blended, 1.0):
                 blended.network = None
 
     def _n_models(self) -> int:

@@ -135,7 +135,6 @@ class BaseGrowingDARTS(SearchedNetwork):
             seed,
             self._split_seed,
         )
-        self._go_on(prepared.problem, settings, start)
         if self._layout.kind == "rows":
             lookback = self._layout.lookback
             self._trailing = (
@@ -143,6 +142,7 @@ class BaseGrowingDARTS(SearchedNetwork):
                 if self._trailing is None
                 else self._trailing.moved_on(given, prepared.rows, lookback)
             )
+        self._go_on(prepared.problem, settings, start)
         return self
 
     def _window_norm(self, samples: Samples) -> str:
@@ -258,12 +258,12 @@ class BaseGrowingDARTS(SearchedNetwork):
 
         The file holds the network, the scales of its input and those of its targets, in double
         precision, for any number of samples at once. Its input ``X`` is what `predict` takes: rows
-        of a table, or sequences; with `lookback`, the window (n_samples, lookback, n_channels) of
-        each row. Sequences may end in all-NaN steps, and no other value may be missing, which a
-        file does not check. A regressor tells ``prediction``, in the shape of y, and with
-        ``loss="quantile"`` also ``quantiles``, one behind the other; a classifier tells
-        ``probabilities`` and ``class_index``, a place in `classes_`, which the metadata list. These
-        also name the version of sknas and the genotype.
+        of a table, or sequences of as many steps as in `fit`; with `lookback`, the window
+        (n_samples, lookback, n_channels) of each row. Sequences may end in all-NaN steps, and no
+        other value may be missing, which a file does not check. A regressor tells ``prediction``,
+        in the shape of y, and with ``loss="quantile"`` also ``quantiles``, one behind the other; a
+        classifier tells ``probabilities`` and ``class_index``, a place in `classes_`, which the
+        metadata list. These also name the version of sknas and the genotype.
 
         Parameters
         ----------

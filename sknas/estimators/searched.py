@@ -80,19 +80,26 @@ def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
         try:
             if "_skl_callbacks" in state:
                 estimator._tasks = FitTasks(estimator, fit, args, kwargs)
-            try:
-                fitted = fit(*args, **kwargs)
-                if "_tasks" in state:
-                    state.pop("_tasks").end()
-            finally:
-                tear_down(estimator)
+            fitted = fit(*args, **kwargs)
         except BaseException:
-            state.clear()
-            state.update(before)
+            try:
+                tear_down(estimator)
+            finally:
+                state.clear()
+                state.update(before)
             raise
+        # From here on there is something to keep, whatever a callback does.
         interrupt = state.pop("_interrupt", None)
-        if interrupt is not None:
-            raise interrupt
+        tasks = state.pop("_tasks", None)
+        try:
+            if tasks is not None:
+                tasks.end()
+        finally:
+            try:
+                tear_down(estimator)
+            finally:
+                if interrupt is not None:
+                    raise interrupt
         return fitted
 
     return guarded

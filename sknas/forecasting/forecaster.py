@@ -491,22 +491,23 @@ class GrowingDARTSForecaster(FittedForecaster):
         told = np.maximum(begin, panel.stop - n_told)
         rolling = self._rolling(panel, known, static, scales, self._shape.horizon, begin=told)
         self.calibration_ = rolling.recalibrated(self.calibration_)
+        settings, problem = self._resolved(), None
         if refit:
-            settings, seed = self._resolved(), self._draw_seed()
             _, problem = self._prepared(
                 panel,
                 known,
                 self.lookback_,
                 settings.arch_fraction,
-                seed,
+                self._draw_seed(),
                 self.module_.spec,
                 scales=scales,
                 begin=begin,
             )
-            self._go_on(problem, settings, start)
         self._scales, self._reader = scales, self._reader.extended(panel, static)
         naive = self._naive.going_on(panel, self._panel)
         self._remember(panel, known, naive, self._seen.followed_by(new), self._shape.horizon)
+        if problem is not None:  # callbacks may forecast meanwhile, and that from the new rows
+            self._go_on(problem, settings, start)
         return self
 
     def score(

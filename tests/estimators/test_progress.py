@@ -245,16 +245,18 @@ def test_a_later_call_is_a_fit_of_its_own_for_callbacks():
 def test_a_forecaster_tells_callbacks_its_series_and_forecasts_for_them():
     class Forecasts(Diary):
         def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
-            self.notes.append((X, len(y), len(fitted_estimator.predict())))
+            cutoff = fitted_estimator.cutoff
+            self.notes.append((X, len(y), len(fitted_estimator.predict()), cutoff))
 
     diary = Forecasts()
     series = make_coupled_oscillation(150, random_state=0)
     model = forecaster().set_callbacks(diary).fit(series.iloc[:120])
-    told = [note for note in diary.notes if len(note) == 3 and note[0] != "begin"]
-    assert set(told) == {(None, 120, 2)}
+    told = {note for note in diary.notes if note[0] is None}
+    assert told == {(None, 120, 2, series.index[119])}
     diary.notes.clear()
     model.update(series.iloc[120:], refit=True)
     assert ("begin", "update 0", "partial 0") in diary.notes
+    assert {note[3] for note in diary.notes if note[0] is None} == {series.index[-1]}
     assert diary.notes[-1] == "teardown"
 
 
@@ -272,6 +274,26 @@ def test_a_callback_that_fails_is_torn_down_and_leaves_the_estimator_as_it_was()
         model.fit(X, y)
     assert broken.notes[-1] == "teardown"
     assert vars(model) == before
+
+
+@NEEDS_CALLBACKS
+@pytest.mark.parametrize("hook", ["on_fit_task_end", "teardown"])
+def test_a_callback_that_fails_when_the_fit_is_over_loses_nothing_of_it(hook):
+    class BrokenAtTheEnd(Diary):
+        def on_fit_task_end(self, estimator, context):
+            if hook == "on_fit_task_end" and context.parent is None:
+                raise ZeroDivisionError
+
+        def teardown(self, estimator, context):
+            if hook == "teardown":
+                raise ZeroDivisionError
+
+    X, y = product()
+    model = regressor().set_callbacks(BrokenAtTheEnd())
+    with pytest.raises(ZeroDivisionError):
+        model.fit(X, y)
+    assert_array_equal(model.predict(X), regressor().fit(X, y).predict(X))
+    assert not hasattr(model, "_tasks")
 
 
 @NEEDS_CALLBACKS
