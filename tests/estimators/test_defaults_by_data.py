@@ -137,7 +137,7 @@ def test_a_search_is_short_where_a_step_is_costly_or_takes_all_samples(
     assert n_steps >= 900
 
 
-@pytest.mark.parametrize(("n_rows", "n_epochs"), [(1500, 4), (4000, 6)])
+@pytest.mark.parametrize(("n_rows", "n_epochs"), [(1500, 4), (2900, 4), (4000, 6)])
 def test_patience_lasts_for_more_than_a_pass_through_the_data(monkeypatch, n_rows, n_epochs):
     made = []
 

@@ -1,5 +1,6 @@
 """A phase returns its best network, whatever ends it, and visits the samples it should."""
 
+import dataclasses
 import math
 import time
 from collections import Counter
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 import sknas.training.nets as nets
+import sknas.training.phases as phases
 from sknas.blocks import NetworkShape, WindowData
 from sknas.blocks.objective import MeanSquared
 from sknas.blocks.window_data import losses
@@ -377,3 +379,21 @@ def test_the_runtime_gives_back_what_it_borrowed_also_when_nested_or_broken():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("channel_mode", ["mixed", "independent"])
+def test_an_epoch_is_judged_by_thousands_of_sequences_and_the_end_by_all(monkeypatch, channel_mode):
+    task = dataclasses.replace(problem(20_045), channel_mode=channel_mode)
+    judges = []
+
+    def make_probe(task, n_samples=None):
+        judges.append(genuine(task, n_samples))
+        return judges[-1]
+
+    genuine = phases.make_probe
+    monkeypatch.setattr(phases, "make_probe", make_probe)
+    net = network(task)
+    phase = train(task, net, schedule(n_epoch_steps=1), n_epochs=1)
+    n_each = 2 if channel_mode == "independent" else 1
+    assert [5000 < len(probe.index) * n_each <= 8192 for probe in judges] == [True]
+    assert phase.loss == mean_loss(validation_losses(net, task), task)
