@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +12,8 @@ from sknas.blocks.objective import Objective
 
 __all__ = [
     "Batch",
+    "EpochBatches",
     "WindowData",
-    "epoch_batches",
     "losses",
     "n_samples",
     "outputs",
@@ -92,10 +92,8 @@ def square_counts(weight: Tensor) -> Tensor:
     return weight if (weight == weight.round()).all() else weight.square()
 
 
-def epoch_batches(
-    index: Tensor, batch_size: int, n_steps: int, generator: Generator
-) -> Iterator[Tensor]:
-    """Iterate over shuffled batches of samples, for a number of gradient steps.
+class EpochBatches:
+    """Iterates over shuffled batches of samples, for a number of gradient steps.
 
     Data that fit one batch are never reordered, so that sums over them never change either.
 
@@ -108,25 +106,32 @@ def epoch_batches(
     n_steps : int
         Batches to yield, going over the samples as often as needed.
     generator : torch.Generator
-        Source of the order.
-
-    Yields
-    ------
-    Tensor of shape (batch,), int64
-        Samples of one batch.
+        Source of the order; drawn from when an order is needed, not before.
     """
-    if len(index) <= batch_size:
-        for _ in range(n_steps):
-            yield index
-        return
-    step = 0
-    while step < n_steps:
-        order = index[torch.randperm(len(index), generator=generator)]
-        for batch in order.split(batch_size):
+
+    def __init__(self, index: Tensor, batch_size: int, n_steps: int, generator: Generator) -> None:
+        self.index = index
+        self.batch_size = batch_size
+        self.n_steps_left = n_steps
+        self.generator = generator
+        self.waiting: list[Tensor] = []  # of the present order, the next one last
+
+    def __iter__(self) -> EpochBatches:
+        return self
+
+    def __next__(self) -> Tensor:
+        """Return the next batch's samples, of shape (batch,), int64."""
+        if not self.n_steps_left:
+            raise StopIteration
+        self.n_steps_left -= 1
+        if len(self.index) <= self.batch_size:
+            return self.index
+        if not self.waiting:
+            order = self.index[torch.randperm(len(self.index), generator=self.generator)]
+            batches = order.split(self.batch_size)
             # A last batch of a handful of samples is noise with a full step's weight.
-            if step < n_steps and 2 * len(batch) >= batch_size:
-                yield batch
-                step += 1
+            self.waiting = [b for b in reversed(batches) if 2 * len(b) >= self.batch_size]
+        return self.waiting.pop()
 
 
 @torch.no_grad()

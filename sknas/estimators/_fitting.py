@@ -6,9 +6,11 @@ import copy
 import dataclasses
 import time
 import warnings
+from collections.abc import Callable
 
 from sknas.derived import DerivedNetwork
 from sknas.estimators._account import Outcome, Stage, ValidationLoss
+from sknas.estimators._journal import Journal
 from sknas.estimators._planting import (
     admitted,
     build_fresh,
@@ -34,6 +36,8 @@ from sknas.genotype import Branch, Cell, Genotype
 from sknas.search.inheritance import derive
 from sknas.supernet import Supernet
 from sknas.training import (
+    Keeper,
+    Onlooker,
     Phase,
     Problem,
     Schedule,
@@ -55,6 +59,7 @@ def fit_network(
     progress: Progress,
     start: float,
     previous: DerivedNetwork | None = None,
+    journal: Journal | None = None,
 ) -> Outcome:
     """Run the stages: seed, search, train; let validation choose.
 
@@ -70,6 +75,8 @@ def fit_network(
         Reading of the monotonic clock when the fit began.
     previous : DerivedNetwork or None, default=None
         A network to start from, in place of the linear seed.
+    journal : Journal or None, default=None
+        Keeps what phases have done, and may know of some that have ended.
 
     Returns
     -------
@@ -84,7 +91,7 @@ def fit_network(
     begun = time.monotonic()
     supernet, problem = plant(problem, settings)
     seed = derive(supernet, generator=problem.generator)
-    fit = _Fit(problem, settings, progress, start, supernet)
+    fit = _Fit(problem, settings, progress, journal or Journal(), start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)
     account, chosen = stages.account, None
     progress.expect(planned_phases(settings, fit.schedule, fit.trainings), fit.schedule.deadline)
@@ -106,9 +113,7 @@ def fit_network(
     memory = ValidationLoss.of(stages.losses(network), problem)
     if settings.refit_full and account.interruption is None:
         with account.interruptible():
-            refitted = copy.deepcopy(network)
-            fit.refit_full(chosen, refitted)
-            network, judged = refitted, network
+            network, judged = fit.refit_full(chosen, copy.deepcopy(network)), network
     outcome = account.outcome(network, chosen.name, memory)
     return dataclasses.replace(outcome, judged=judged)
 
@@ -123,12 +128,14 @@ class _Fit:
         problem: Problem,
         settings: Settings,
         progress: Progress,
+        journal: Journal,
         start: float,
         supernet: Supernet,
     ) -> None:
         self.problem = problem
         self.settings = settings
         self.progress = progress
+        self.journal = journal
         self.supernet = supernet
         self.supernet_at_birth = copy.deepcopy(supernet)
         self.start = start
@@ -190,11 +197,18 @@ class _Fit:
             share=1,
             stacklevel=8,
         )
-        phase = self.progress.run(
+        phase = self._run(
             "search",
             plan.n_epochs,
-            lambda onlooker: run_search(
-                problem, self.schedule, supernet, plan, space, cells, onlooker=onlooker
+            lambda onlooker, keeper: run_search(
+                problem,
+                self.schedule,
+                supernet,
+                plan,
+                space,
+                cells,
+                onlooker=onlooker,
+                keeper=keeper,
             ),
         )
         self.stages.account.phases.append(("search", phase))
@@ -249,10 +263,10 @@ class _Fit:
     def _run_training(
         self, phase_name: str, network: DerivedNetwork, n_epochs: int, schedule: Schedule
     ) -> Phase:
-        return self.progress.run(
+        return self._run(
             phase_name,
             n_epochs,
-            lambda onlooker: train_network(
+            lambda onlooker, keeper: train_network(
                 self.problem,
                 schedule,
                 network,
@@ -260,8 +274,24 @@ class _Fit:
                 validates=True,
                 n_epochs=n_epochs,
                 onlooker=onlooker,
+                keeper=keeper,
             ),
             network.spec.genotype.n_nodes,
+        )
+
+    def _run(
+        self,
+        name: str,
+        n_epochs: int,
+        work: Callable[[Onlooker, Keeper], Phase],
+        n_nodes: int | None = None,
+    ) -> Phase:
+        """Run a phase before those who look on, unless the journal knows how it ended."""
+        return self.progress.run(
+            name,
+            n_epochs,
+            lambda onlooker: self.journal.run(lambda keeper: work(onlooker, keeper)),
+            n_nodes,
         )
 
     def average(self) -> None:
@@ -334,15 +364,16 @@ class _Fit:
 
     def narrow(self, network: DerivedNetwork) -> None:
         """Remove units that are not worth their weights from a trained network; train it on."""
-        gates = self.progress.run(
+        gates = self._run(
             "narrow",
             N_NARROWING_EPOCHS,
-            lambda onlooker: narrow(
+            lambda onlooker, keeper: narrow(
                 self.problem,
                 self.schedule,
                 network,
                 self.settings.size_penalty,
                 onlooker=onlooker,
+                keeper=keeper,
             ),
             network.spec.genotype.n_nodes,
         )
@@ -354,20 +385,20 @@ class _Fit:
         self.stages.account.phases.append(("tune", tuned))
         self.stages.add_training("narrowed", tuned, gates.seconds + tuned.seconds)
 
-    def refit_full(self, chosen: Stage, network: DerivedNetwork) -> None:
+    def refit_full(self, chosen: Stage, network: DerivedNetwork) -> DerivedNetwork:
         """Train the chosen network on over all samples, as long as validation found best."""
         problem, everything, schedule = self.problem, self.problem.everything, self.schedule
         if chosen is self.stages.seed and schedule.linear_seed:
             solve_seed(problem, network.trunk, is_final=True)
-            return
+            return network
         if not len(network.trunk.branches):
             # Nothing else could learn.
             schedule = dataclasses.replace(schedule, linear_seed=False)
         n_epochs = max(1, chosen.best_epoch)
-        phase = self.progress.run(
+        phase = self._run(
             "refit",
             n_epochs,
-            lambda onlooker: train_network(
+            lambda onlooker, keeper: train_network(
                 problem,
                 schedule,
                 network,
@@ -375,10 +406,12 @@ class _Fit:
                 validates=False,
                 n_epochs=n_epochs,
                 onlooker=onlooker,
+                keeper=keeper,
             ),
             network.spec.genotype.n_nodes,
         )
         self.stages.account.phases.append(("refit", phase))
+        return phase.network
 
 
 def _is_same(one: Genotype, other: Genotype) -> bool:

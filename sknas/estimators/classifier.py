@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -104,6 +105,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         warm_start: bool = False,
     ) -> None:
         self.backbone = backbone
@@ -152,6 +154,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint_dir = checkpoint_dir
         self.warm_start = warm_start
 
     @all_or_nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
@@ -90,6 +91,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
+    "checkpoint_dir": [str, os.PathLike, None],
     "warm_start": ["boolean"],
 }
 
@@ -243,6 +245,12 @@ _SHARED = """\
         1 shows a progress bar over all phases, with the validation loss now and at best, nodes,
         weights, and the time that the epochs which there may still be would take; and what a
         `time_budget` leaves.
+    checkpoint_dir : str, path-like or None, default=None
+        A folder in which `fit` keeps its state at the end of each epoch and phase, the last two,
+        under a name made of data and parameters: many fits can share it, such as those of a grid.
+        After a crash the same `fit` goes on from there and ends with the same bytes; what it had
+        taken counts for `time_budget`. One that has ended is read from there, too. Needs a
+        `random_state` that is not None. Nobody but you should be able to write to the folder.
     warm_start : bool, default=False
         Let the next `fit` start from the present network: its genotype, weights, scales, window
         normalisation and channel mode. The data need the shape of those before, and are split as

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -122,6 +123,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         warm_start: bool = False,
     ) -> None:
         self.backbone = backbone
@@ -173,6 +175,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint_dir = checkpoint_dir
         self.warm_start = warm_start
 
     @all_or_nothing

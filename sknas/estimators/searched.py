@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import functools
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
@@ -21,12 +22,14 @@ from sknas.derived import DerivedNetwork, FrozenNetwork
 from sknas.estimators._account import Outcome, ValidationLoss
 from sknas.estimators._callbacks import PASSING, CallbackSupportMixin, FitTasks, tear_down
 from sknas.estimators._fitting import fit_network
+from sknas.estimators._journal import FolderJournal, Journal
 from sknas.estimators._kept import kept, read_back
 from sknas.estimators._progress import Log, Progress, ProgressBar
 from sknas.estimators._resolution import resolve
 from sknas.estimators._settings import Settings
 from sknas.estimators._updating import Past, update_network
 from sknas.estimators.parameters import CONSTRAINTS
+from sknas.exceptions import SearchWarning
 from sknas.reporting import GrowthEvent
 from sknas.training import Problem, torch_runtime
 
@@ -141,8 +144,10 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         """Search, derive and train; keep the result in place of any before."""
         given = settings if previous is None else previous.spec.shape
         problem = _with_gains(problem, has_gains=given.has_gains)
-        with torch_runtime(), self._progress() as progress:
-            outcome = fit_network(problem, settings, progress, start, previous)
+        with torch_runtime(), self._journal(problem, settings, previous) as journal:
+            start -= journal.seconds
+            with self._progress() as progress:
+                outcome = fit_network(problem, settings, progress, start, previous, journal)
         self._keep_network(outcome)
         self._keep_history(outcome, [])
         self._interrupt = outcome.interrupt
@@ -171,6 +176,21 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         self.search_report_ = self.search_report_.followed_by(outcome.report)
         self._n_calls += 1
         return outcome
+
+    def _journal(
+        self, problem: Problem, settings: Settings, previous: DerivedNetwork | None
+    ) -> Journal:
+        if self.checkpoint_dir is None:
+            return Journal()
+        if self.random_state is None:
+            warnings.warn(
+                "checkpoint_dir needs a random_state that is the same when the fit is run again, "
+                "such as an integer; got random_state=None, so nothing is kept.",
+                SearchWarning,
+                stacklevel=6,
+            )
+            return Journal()
+        return FolderJournal(self.checkpoint_dir, problem, settings, previous)
 
     def _progress(self, *, goes_on: bool = False) -> Progress:
         bars = [ProgressBar()] if self.verbose else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -166,6 +167,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         device: str = "cpu",
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.lookback = lookback
         self.horizon = horizon
@@ -217,6 +219,7 @@ class GrowingDARTSForecaster(FittedForecaster):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint_dir = checkpoint_dir
 
     # -- fit ------------------------------------------------------------------------------------
 

@@ -212,7 +212,7 @@ class InformationSchedule(ArchSchedule[InformationState]):
 
 
 class ArchClock:
-    """A schedule at work in one fit.
+    """A schedule at work in one search; it begins anew with every mixed phase.
 
     Parameters
     ----------
@@ -227,10 +227,27 @@ class ArchClock:
 
     def __init__(self, schedule: ArchSchedule[Any]) -> None:
         self.schedule = schedule
+        self._is_running = True
         self.state = schedule.start()
         self.information = math.nan
 
-    def is_due(self) -> bool:
-        """Say whether an architecture step comes before the next weight step; ask once for each."""
+    def is_due(self, *, is_undecided: bool = True) -> bool:
+        """Say whether an architecture step comes before the next weight step; ask once for each.
+
+        Parameters
+        ----------
+        is_undecided : bool, default=True
+            Whether there is anything for such a step to decide, as in a mixed phase.
+
+        Returns
+        -------
+        bool
+            Whether the step is due.
+        """
+        was_running, self._is_running = self._is_running, is_undecided
+        if not is_undecided:
+            return False
+        if not was_running:
+            self.state, self.information = self.schedule.start(), math.nan
         is_due, self.state = self.schedule.decide(self.state, self.information)
         return is_due

@@ -8,6 +8,7 @@ from sknas.training.judging import (
     mean_loss,
     validation_losses,
 )
+from sknas.training.keeping import NOTHING_KEPT, Keeper
 from sknas.training.narrowing import narrow
 from sknas.training.onlooker import Onlooker
 from sknas.training.phases import (
@@ -25,6 +26,8 @@ from sknas.training.runtime import prediction_runtime, torch_runtime
 from sknas.training.seeding import seed_learns
 
 __all__ = [
+    "NOTHING_KEPT",
+    "Keeper",
     "Onlooker",
     "Phase",
     "Problem",

@@ -38,7 +38,7 @@ class BestWeights:
     def __init__(self, network: nn.Module, probe: Probe | None) -> None:
         self._network = network
         self._probe = probe
-        self._n_epochs = 0
+        self.n_epochs = 0
         self._best_each = None if probe is None else probe.each(network)
         self.loss = math.nan
         if probe is not None and self._best_each is not None:
@@ -50,7 +50,7 @@ class BestWeights:
     @property
     def n_epochs_since_best(self) -> int:
         """Epochs without a better validation loss."""
-        return self._n_epochs - self.best_epoch
+        return self.n_epochs - self.best_epoch
 
     def end_epoch(self) -> float:
         """Validate the weights that the network has now.
@@ -60,7 +60,7 @@ class BestWeights:
         float
             Validation loss; NaN where nothing judges.
         """
-        self._n_epochs += 1
+        self.n_epochs += 1
         if self._probe is None:
             self._begin_at_present()
             return math.nan
@@ -101,7 +101,7 @@ class BestWeights:
         return twin._network
 
     def _begin_at_present(self) -> None:
-        self.best_epoch = self._n_epochs
+        self.best_epoch = self.n_epochs
         self._best = copy.deepcopy(self._network.state_dict())
         self._mean, self._n_in_mean = self._best, 1
 

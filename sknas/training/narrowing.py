@@ -9,14 +9,17 @@ from typing import Any
 
 import torch
 from skorch import NeuralNet
+from torch.optim import Optimizer
 
 from sknas._torch import Adam
 from sknas.blocks import Batch, Objective
 from sknas.derived import DerivedNetwork
 from sknas.schedules import ExponentialSchedule
 from sknas.search.channels import ChannelGates, narrow_network
+from sknas.training.feeds import Feed
 from sknas.training.judging import mean_loss, validation_losses
-from sknas.training.nets import Feed, _QuietNet
+from sknas.training.keeping import NOTHING_KEPT, Keeper
+from sknas.training.nets import QuietNet
 from sknas.training.onlooker import NOBODY, Onlooker, Recorder
 from sknas.training.phases import Phase
 from sknas.training.problem import Problem, Schedule
@@ -29,7 +32,7 @@ SCALE = ExponentialSchedule(1.0, 1e4)
 LEARNING_RATE = 0.05  # over the scale
 
 
-class GateNet(_QuietNet):
+class GateNet(QuietNet):
     """Trains the gates of a network whose weights rest.
 
     Parameters
@@ -42,6 +45,10 @@ class GateNet(_QuietNet):
         Returns a module's validation loss.
     n_epochs : int
         Epochs over which the gates harden.
+    epoch : int
+        Those that have ended.
+    optimizer : Optimizer
+        Of the scores.
     **kwargs : dict
         Parameters of the quiet net.
     """
@@ -54,14 +61,17 @@ class GateNet(_QuietNet):
         size_penalty: float,
         validate: Callable[[torch.nn.Module], float],
         n_epochs: int,
+        epoch: int,
+        optimizer: Optimizer,
         **kwargs: Any,
     ) -> None:
         self.objective = objective
         self.size_penalty = size_penalty
         self.validate = validate
         self.n_epochs = n_epochs
-        self.epoch = 0
+        self.epoch = epoch
         self.epoch_start = time.monotonic()
+        self.score_optimizer = optimizer
         super().__init__(module, **kwargs)
 
     def initialize_module(self) -> GateNet:
@@ -70,9 +80,9 @@ class GateNet(_QuietNet):
         return self
 
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> GateNet:
-        """Start Adam over the scores alone."""
+        """Take the optimizer of the scores."""
         del args, kwargs
-        self.optimizer_ = Adam(self.module_.scores.parameters(), lr=LEARNING_RATE)
+        self.optimizer_ = self.score_optimizer
         return self
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
@@ -111,6 +121,7 @@ class GateNet(_QuietNet):
             lambda: self.module_.network,
         )
         self.epoch_start = now
+        self.keep({"gates": self.module_, "optimizer": self.score_optimizer, "epoch": self.epoch})
 
 
 def narrow(
@@ -120,6 +131,7 @@ def narrow(
     size_penalty: float,
     *,
     onlooker: Onlooker = NOBODY,
+    keeper: Keeper = NOTHING_KEPT,
 ) -> Phase:
     """Return a copy of a trained network without the units that its loss does not pay for.
 
@@ -141,6 +153,8 @@ def narrow(
         What all of the network's weights cost, in units of the loss.
     onlooker : Onlooker, default=NOBODY
         Is told of each epoch.
+    keeper : Keeper, default=NOTHING_KEPT
+        Keeps each epoch's state, and may have one to go on from.
 
     Returns
     -------
@@ -153,7 +167,12 @@ def narrow(
     def validate(module: torch.nn.Module) -> float:
         return mean_loss(validation_losses(module, problem), problem)
 
-    gates = ChannelGates(copy.deepcopy(network))
+    kept = keeper.kept({})
+    if kept is None:
+        gates = ChannelGates(copy.deepcopy(network))
+        optimizer = Adam(gates.scores.parameters(), lr=LEARNING_RATE)
+        kept = {"gates": gates, "optimizer": optimizer, "epoch": 0, "rows": []}
+    gates, recorder.rows = kept["gates"], kept["rows"]
     net = GateNet(
         gates,
         feed=Feed(
@@ -167,13 +186,16 @@ def narrow(
         size_penalty=size_penalty,
         validate=validate,
         n_epochs=N_NARROWING_EPOCHS,
+        epoch=kept["epoch"],
+        optimizer=kept["optimizer"],
         deadline=schedule.deadline,
         onlooker=recorder,
+        keep=lambda state: keeper.keep({**state, "rows": recorder.rows}, {}),
     )
     interruption: BaseException | None = None
     narrowed = network
     try:
-        net.run(N_NARROWING_EPOCHS)
+        net.run(N_NARROWING_EPOCHS - net.epoch)
         narrowed = _narrowed(network, gates.open_units())
     except (KeyboardInterrupt, CutShortError) as error:
         interruption = error

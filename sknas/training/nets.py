@@ -4,130 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from skorch import NeuralNet
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
-from sknas._torch import AdamW
-from sknas.blocks import Batch, Objective, WindowData
-from sknas.blocks.dropout import dropping
-from sknas.blocks.window_data import epoch_batches
+from sknas.blocks import Batch, Objective
 from sknas.derived import DerivedNetwork
 from sknas.search.arch_schedule import ArchClock
-from sknas.search.averaging import WeightAverage
 from sknas.search.bilevel import VirtualStep, arch_step, weight_step
 from sknas.search.controller import Controller
-from sknas.search.decay import decay_groups
 from sknas.search.inheritance import derive
-from sknas.search.probe import Probe
 from sknas.supernet.sampling import sampling
-from sknas.training.best_weights import BestWeights
+from sknas.training.feeds import Dropout, EndlessBatches, Feed, SearchFeed
 from sknas.training.onlooker import Onlooker
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
+from sknas.training.trainee import Trainee
 
-__all__ = ["DerivedNet", "Dropout", "Feed", "SearchFeed", "SearchNet"]
+__all__ = ["DerivedNet", "QuietNet", "SearchNet"]
 
-
-@dataclass(frozen=True)
-class Feed:
-    """Which samples an epoch visits, and in what order; their weights have a mean of one.
-
-    Parameters
-    ----------
-    data : WindowData
-        All samples.
-    index : Tensor of int64
-        The samples of the split.
-    batch_size : int
-        Samples a batch.
-    n_steps : int
-        Gradient steps an epoch.
-    generator : torch.Generator
-        Source of the order.
-    """
-
-    data: WindowData
-    index: Tensor
-    batch_size: int
-    n_steps: int
-    generator: Generator
-
-    def __iter__(self) -> Iterator[Batch]:
-        weights = self.data.weight[self.index]
-        unit = weights.mean().clamp_min(torch.finfo(weights.dtype).tiny)
-        for index in epoch_batches(self.index, self.batch_size, self.n_steps, self.generator):
-            past, target, weight = self.data.take(index)
-            yield past, target, weight / unit
-
-    def forever(self) -> Iterator[Batch]:
-        """Iterate over epoch after epoch."""
-        while True:
-            yield from self
+Keep = Callable[[Mapping[str, object]], None]
 
 
-@dataclass(frozen=True)
-class Dropout:
-    """How many of the last states training drops, drawn by the fit's generator.
-
-    Parameters
-    ----------
-    rate : float
-        Share of the entries, in [0, 1).
-    generator : torch.Generator
-        Source of the draws.
-    """
-
-    rate: float
-    generator: Generator
-
-    def applied_to(self, network: nn.Module) -> AbstractContextManager[None]:
-        """Return the context in which a network drops.
-
-        Parameters
-        ----------
-        network : nn.Module
-            The network in training.
-
-        Returns
-        -------
-        context manager
-            Outside of it the network drops nothing.
-        """
-        return dropping(network, self.rate, self.generator)
-
-
-@dataclass(frozen=True)
-class SearchFeed:
-    """All training samples while nothing is undecided, the weight split while something is.
-
-    Parameters
-    ----------
-    everything, weight : Feed
-        Batches of the training part, and of its weight split.
-    controller : Controller
-        Knows whether something is undecided.
-    """
-
-    everything: Feed
-    weight: Feed
-    controller: Controller
-
-    @property
-    def data(self) -> WindowData:
-        """All samples."""
-        return self.everything.data
-
-    def __iter__(self) -> Iterator[Batch]:
-        is_undecided = bool(self.controller.learner.supernet.free_arch_parameters())
-        return iter(self.weight if is_undecided else self.everything)
-
-
-class _QuietNet(NeuralNet):
+class QuietNet(NeuralNet):
     """A skorch net that is fed batches by us, prints nothing and stops when it is told to.
 
     Parameters
@@ -138,6 +40,8 @@ class _QuietNet(NeuralNet):
         Reading of the monotonic clock at which the time budget is spent.
     onlooker : Onlooker
         Is told of each epoch.
+    keep : callable
+        Is given what the phase needs to go on from the end of an epoch, unless it ends there.
     **kwargs : dict
         Parameters of `skorch.NeuralNet`.
     """
@@ -149,11 +53,13 @@ class _QuietNet(NeuralNet):
         feed: Feed | SearchFeed,
         deadline: float,
         onlooker: Onlooker,
+        keep: Keep,
         **kwargs: Any,
     ) -> None:
         self.feed = feed
         self.deadline = deadline
         self.onlooker = onlooker
+        self.keep = keep
         super().__init__(
             module, criterion=nn.Identity, train_split=None, verbose=0, callbacks=None, **kwargs
         )
@@ -188,14 +94,16 @@ class _QuietNet(NeuralNet):
             self.fit_loop(self.feed.data.past, y=self.feed.data.weight, epochs=n_epochs)
 
 
-class SearchNet(_QuietNet):
+class SearchNet(QuietNet):
     """Its training step is a bilevel step; its epoch end is the controller.
 
     Parameters
     ----------
     controller : Controller
         Judges, prunes, grows and stops.
-    arch_feed : Feed
+    clock : ArchClock
+        The plan's architecture schedule at work: says when an architecture step is due.
+    arch_batches : EndlessBatches
         Batches of the architecture split.
     objective : Objective
         The loss of both levels.
@@ -205,11 +113,6 @@ class SearchNet(_QuietNet):
         Largest norm of a weight gradient.
     **kwargs : dict
         Parameters of the quiet net.
-
-    Attributes
-    ----------
-    clock : ArchClock
-        The plan's architecture schedule at work: says when an architecture step is due.
     """
 
     def __init__(
@@ -217,22 +120,21 @@ class SearchNet(_QuietNet):
         module: nn.Module,
         *,
         controller: Controller,
-        arch_feed: Feed,
+        clock: ArchClock,
+        arch_batches: EndlessBatches,
         objective: Objective,
         dropout: Dropout,
         max_norm: float,
         **kwargs: Any,
     ) -> None:
         self.controller = controller
-        self.arch_feed = arch_feed
         self.objective = objective
         self.dropout = dropout
         self.max_norm = max_norm
-        self.clock = ArchClock(controller.plan.arch_schedule)
-        self._was_undecided = False
+        self.clock = clock
+        self.arch_batches = arch_batches
         self.n_arch_steps = 0
         self.epoch_start = time.monotonic()
-        self.arch_batches = arch_feed.forever()
         super().__init__(module, **kwargs)
 
     def initialize_module(self) -> SearchNet:
@@ -252,7 +154,7 @@ class SearchNet(_QuietNet):
         del fit_params
         self.check_time()
         learner = self.controller.learner
-        if self._is_arch_step_due():
+        if self.clock.is_due(is_undecided=self._is_undecided()):
             looks_ahead = self.controller.plan.arch_order == 2
             source = self.dropout.generator
             ahead = VirtualStep(batch, self.max_norm, source) if looks_ahead else None
@@ -264,13 +166,6 @@ class SearchNet(_QuietNet):
                 learner, batch, self.objective, self.max_norm
             )
         return {"loss": torch.tensor(loss), "y_pred": None}
-
-    def _is_arch_step_due(self) -> bool:
-        """Ask the schedule while something is undecided; it begins anew with every mixed phase."""
-        was_undecided, self._was_undecided = self._was_undecided, self._is_undecided()
-        if self._was_undecided and not was_undecided:
-            self.clock = ArchClock(self.controller.plan.arch_schedule)
-        return self._was_undecided and self.clock.is_due()
 
     def _derived(self) -> DerivedNetwork:
         # Draws of its own, so that the search draws the same whether anybody asks or not.
@@ -289,7 +184,7 @@ class SearchNet(_QuietNet):
         batches = self.history[-1]["batches"]
         train_loss = sum(row["train_loss"] for row in batches) / len(batches)
         now = time.monotonic()
-        n_held_out = len(self.arch_feed.index) if self._is_undecided() else 0
+        n_held_out = len(self.arch_batches.feed.index) if self._is_undecided() else 0
         is_over = self.controller.end_epoch(train_loss, self.n_arch_steps, now - self.epoch_start)
         self.controller.rows[-1]["arch_samples"] = n_held_out
         self.onlooker.end_epoch(self.controller.rows[-1], self._derived)
@@ -299,23 +194,23 @@ class SearchNet(_QuietNet):
         self.arch_optimizer_ = self.controller.learner.arch_optimizer
         if is_over:
             raise PhaseOverError
+        batches = self.arch_batches
+        self.keep({"controller": self.controller, "clock": self.clock, "arch_batches": batches})
 
 
-class DerivedNet(_QuietNet):
+class DerivedNet(QuietNet):
     """Trains a derived network; keeps the averages of its weights that validated best.
 
     Parameters
     ----------
-    learning_rate, weight_decay : float
-        AdamW's.
+    trainee : Trainee
+        The network, with what learns along with it.
     objective : Objective
         The loss.
     dropout : Dropout
         What training drops.
     max_norm : float
         Largest norm of a gradient.
-    probe : Probe or None
-        What judges; None to train without, for all epochs.
     patience : int or None
         Epochs without a better validation loss until training stops; None never stops early.
     **kwargs : dict
@@ -324,27 +219,21 @@ class DerivedNet(_QuietNet):
 
     def __init__(
         self,
-        module: DerivedNetwork,
+        trainee: Trainee,
         *,
-        learning_rate: float,
-        weight_decay: float,
         objective: Objective,
         dropout: Dropout,
         max_norm: float,
-        probe: Probe | None,
         patience: int | None,
         **kwargs: Any,
     ) -> None:
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        self.trainee = trainee
         self.objective = objective
         self.dropout = dropout
         self.max_norm = max_norm
         self.patience = patience
-        self.average = WeightAverage(p for p in module.parameters() if p.requires_grad)
-        self.best = BestWeights(module, probe)
         self.epoch_start = time.monotonic()
-        super().__init__(module, **kwargs)
+        super().__init__(trainee.network, **kwargs)
 
     def initialize_module(self) -> DerivedNet:
         """Take the network as it is."""
@@ -352,14 +241,10 @@ class DerivedNet(_QuietNet):
         return self
 
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> DerivedNet:
-        """Start AdamW over all weights, the seed's among them."""
+        """Take the trainee's optimizer."""
         del args, kwargs
         self.learning = list(self.module_.parameters())
-        self.optimizer_ = AdamW(
-            decay_groups(self.average.averages, self.weight_decay),
-            lr=self.learning_rate,
-            fused=True,
-        )
+        self.optimizer_ = self.trainee.optimizer
         return self
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
@@ -376,14 +261,14 @@ class DerivedNet(_QuietNet):
         norm = nn.utils.clip_grad_norm_(self.learning, self.max_norm)
         if torch.isfinite(norm) and torch.isfinite(loss):
             self.optimizer_.step()
-            self.average.update()
+            self.trainee.average.update()
         return {"loss": loss.detach(), "y_pred": None}
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Validate the averaged weights, and stop where they no longer improve."""
         del net, kwargs
-        with self.average.swapped_in():
-            loss = self.best.end_epoch()
+        with self.trainee.average.swapped_in():
+            loss = self.trainee.best.end_epoch()
         batches = self.history[-1]["batches"]
         now = time.monotonic()
         self.onlooker.end_epoch(
@@ -392,8 +277,9 @@ class DerivedNet(_QuietNet):
                 "val_loss": loss,
                 "seconds": now - self.epoch_start,
             },
-            self.best.settled,
+            self.trainee.best.settled,
         )
         self.epoch_start = now
-        if self.patience is not None and self.best.n_epochs_since_best >= self.patience:
+        if self.patience is not None and self.trainee.best.n_epochs_since_best >= self.patience:
             raise PhaseOverError
+        self.keep({"trainee": self.trainee})

@@ -13,6 +13,7 @@ from torch import Tensor
 from sknas.blocks import Trunk
 from sknas.derived import DerivedNetwork
 from sknas.genotype import Cell, Genotype
+from sknas.search.arch_schedule import ArchClock
 from sknas.search.collapse_watch import Collapse
 from sknas.search.controller import Controller
 from sknas.search.inheritance import derive
@@ -21,6 +22,7 @@ from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
 from sknas.supernet import Mixing, SigmoidRelaxation, Supernet
+from sknas.training.feeds import Dropout, EndlessBatches, Feed, SearchFeed
 from sknas.training.judging import (
     make_evidence,
     make_probe,
@@ -28,7 +30,8 @@ from sknas.training.judging import (
     mean_loss,
     validation_losses,
 )
-from sknas.training.nets import DerivedNet, Dropout, Feed, SearchFeed, SearchNet
+from sknas.training.keeping import NOTHING_KEPT, Keeper
+from sknas.training.nets import DerivedNet, SearchNet
 from sknas.training.onlooker import NOBODY, Onlooker, Recorder
 from sknas.training.problem import Problem, Schedule
 from sknas.training.ridge_seed import solve_ridge_seed
@@ -38,6 +41,7 @@ from sknas.training.seeding import (
     solve_constant_seed,
     solve_logistic_seed,
 )
+from sknas.training.trainee import Trainee
 
 __all__ = [
     "Phase",
@@ -194,6 +198,7 @@ def run_search(
     cells: Sequence[Cell],
     *,
     onlooker: Onlooker = NOBODY,
+    keeper: Keeper = NOTHING_KEPT,
 ) -> Phase:
     """Search, and derive the best settled supernet.
 
@@ -213,6 +218,8 @@ def run_search(
         Contenders for the first branch; empty to start with mixed nodes.
     onlooker : Onlooker, default=NOBODY
         Is told of each epoch.
+    keeper : Keeper, default=NOTHING_KEPT
+        Keeps each epoch's state, and may have one to go on from.
 
     Returns
     -------
@@ -223,34 +230,41 @@ def run_search(
     rates = LearningRates(
         schedule.learning_rate, schedule.arch_learning_rate, schedule.weight_decay
     )
-    controller = Controller(
-        Learner.start(supernet, rates, plan.arch_regularizer, plan.size_penalty),
-        plan,
-        space,
-        make_probe(problem, _N_JUDGE_SAMPLES),
-        make_evidence(problem),
-        problem.generator,
-        cells,
-        watcher=make_watcher(problem, schedule, plan),
-    )
+    probe, evidence = make_probe(problem, _N_JUDGE_SAMPLES), make_evidence(problem)
     feeds = [
         Feed(problem.data, index, schedule.batch_size, schedule.n_epoch_steps, problem.generator)
         for index in (problem.train, problem.weight, problem.arch)
     ]
+    givens = {"plan": plan, "space": space, "probe": probe, "evidence": evidence, "feed": feeds[2]}
+    kept = keeper.kept(givens)
+    if kept is None:
+        controller = Controller(
+            Learner.start(supernet, rates, plan.arch_regularizer, plan.size_penalty),
+            plan,
+            space,
+            probe,
+            evidence,
+            problem.generator,
+            cells,
+            watcher=make_watcher(problem, schedule, plan),
+        )
+        clock, arch_batches = ArchClock(plan.arch_schedule), EndlessBatches(feeds[2])
+        kept = {"controller": controller, "clock": clock, "arch_batches": arch_batches}
+    controller = kept["controller"]
     net = SearchNet(
         controller.learner.supernet,
-        controller=controller,
         feed=SearchFeed(feeds[0], feeds[1], controller),
-        arch_feed=feeds[2],
+        **kept,
         objective=problem.objective,
         dropout=Dropout(schedule.dropout, problem.generator),
         max_norm=schedule.max_norm,
         deadline=schedule.deadline,
         onlooker=onlooker,
+        keep=lambda state: keeper.keep(state, givens),
     )
     interruption: BaseException | None = None
     try:
-        net.run(plan.n_epochs)
+        net.run(plan.n_epochs - controller.epoch)
     except (KeyboardInterrupt, CutShortError) as error:
         interruption = error
 
@@ -282,6 +296,7 @@ def train_network(
     validates: bool,
     n_epochs: int,
     onlooker: Onlooker = NOBODY,
+    keeper: Keeper = NOTHING_KEPT,
 ) -> Phase:
     """Train a derived network.
 
@@ -292,7 +307,8 @@ def train_network(
     schedule : Schedule
         How fast.
     network : DerivedNetwork
-        Changed in place: it ends with its best averaged weights.
+        Changed in place: it ends with its best averaged weights. Where a kept state is gone on
+        from, it is left as it is.
     index : Tensor of int64
         Samples to train on.
     validates : bool
@@ -301,48 +317,56 @@ def train_network(
         Most epochs.
     onlooker : Onlooker, default=NOBODY
         Is told of each epoch.
+    keeper : Keeper, default=NOTHING_KEPT
+        Keeps each epoch's state, and may have one to go on from.
 
     Returns
     -------
     Phase
-        The network, and how training went.
+        The trained network, and how training went.
     """
     start = time.monotonic()
     recorder = Recorder(onlooker, n_params=network.n_params)
     n_judges = max(_FEWEST_TRAINING_SAMPLES, _N_TRAINING_SEQUENCES // problem.n_sequences_each)
-
-    network.requires_grad_(requires_grad=True)
-    seed = network.trunk.seed
-    seed.requires_grad_(seed_learns(seed, is_linear=schedule.linear_seed))
+    probe = make_probe(problem, n_judges) if validates else None
+    givens = {"probe": probe} if validates else {}
+    kept = keeper.kept(givens)
+    if kept is None:
+        network.requires_grad_(requires_grad=True)
+        seed = network.trunk.seed
+        seed.requires_grad_(seed_learns(seed, is_linear=schedule.linear_seed))
+        rate, decay = schedule.learning_rate, schedule.weight_decay
+        trainee = Trainee.start(network, probe, learning_rate=rate, weight_decay=decay)
+    else:
+        trainee, recorder.rows = kept["trainee"], kept["rows"]
     net = DerivedNet(
-        network,
+        trainee,
         feed=Feed(
             problem.data, index, schedule.batch_size, schedule.n_epoch_steps, problem.generator
         ),
-        learning_rate=schedule.learning_rate,
-        weight_decay=schedule.weight_decay,
         objective=problem.objective,
         dropout=Dropout(schedule.dropout, problem.generator),
         max_norm=schedule.max_norm,
-        probe=make_probe(problem, n_judges) if validates else None,
         patience=schedule.patience if validates else None,
         deadline=schedule.deadline,
         onlooker=recorder,
+        keep=lambda state: keeper.keep({**state, "rows": recorder.rows}, givens),
     )
     interruption: BaseException | None = None
     try:
-        net.run(n_epochs)
+        net.run(n_epochs - trainee.best.n_epochs)
     except (KeyboardInterrupt, CutShortError) as error:
         interruption = error
 
     def tell() -> Phase:
-        net.best.settle()
+        trainee.best.settle()
+        trained = trainee.network
         return Phase(
-            network,
-            mean_loss(validation_losses(network, problem), problem) if validates else math.nan,
+            trained,
+            mean_loss(validation_losses(trained, problem), problem) if validates else math.nan,
             time.monotonic() - start,
             recorder.rows,
-            best_epoch=net.best.best_epoch,
+            best_epoch=trainee.best.best_epoch,
             interruption=interruption,
         )
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sknas.blocks import REGRESSION_LOSSES, CrossEntropy, WindowData
 from sknas.blocks.initialization import uniform_parameter
-from sknas.blocks.window_data import epoch_batches, losses, outputs
+from sknas.blocks.window_data import EpochBatches, losses, outputs
 from tests.tiny import SHAPE, batch, branch, generator, normal, supernet
 
 N = 23
@@ -16,7 +16,7 @@ N = 23
 @given(batch_size=st.integers(1, 30), n_steps=st.integers(0, 40), seed=st.integers(0, 9))
 def test_every_step_gets_a_batch_of_samples_that_differ(batch_size, n_steps, seed):
     index = torch.arange(100, 100 + N)
-    batches = list(epoch_batches(index, batch_size, n_steps, generator(seed)))
+    batches = list(EpochBatches(index, batch_size, n_steps, generator(seed)))
     assert len(batches) == n_steps
     for one in batches:
         assert set(one.tolist()) <= set(index.tolist())
@@ -27,7 +27,7 @@ def test_every_step_gets_a_batch_of_samples_that_differ(batch_size, n_steps, see
 @pytest.mark.parametrize("batch_size", [1, 4, 8, 12])
 def test_a_pass_visits_no_sample_twice(batch_size):
     n_steps = -(-N // batch_size) if 2 * (N % batch_size) >= batch_size else N // batch_size
-    batches = epoch_batches(torch.arange(N), batch_size, n_steps, generator())
+    batches = EpochBatches(torch.arange(N), batch_size, n_steps, generator())
     seen = torch.cat(list(batches)).tolist()
     assert len(set(seen)) == len(seen) > N - batch_size
 
@@ -35,12 +35,12 @@ def test_a_pass_visits_no_sample_twice(batch_size):
 @pytest.mark.parametrize("batch_size", [N, N + 1, 1000])
 def test_data_that_fit_one_batch_are_never_reordered(batch_size):
     index = torch.arange(N).flip(0)
-    assert all(torch.equal(b, index) for b in epoch_batches(index, batch_size, 3, generator()))
+    assert all(torch.equal(b, index) for b in EpochBatches(index, batch_size, 3, generator()))
 
 
 def test_the_order_comes_from_the_generator_alone():
     def order(seed):
-        return [b.tolist() for b in epoch_batches(torch.arange(N), 5, 9, generator(seed))]
+        return [b.tolist() for b in EpochBatches(torch.arange(N), 5, 9, generator(seed))]
 
     assert order(1) == order(1) != order(2)
 
