@@ -100,6 +100,6 @@ notebooks: .venv/.installed  ## run every notebook with few epochs
 
 clean:  ## remove what the targets made, .venv excepted
 	rm -rf build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache docs/_build docs/generated docs/notebooks \
+		.pytest_cache .ruff_cache docs/_build docs/auto_examples docs/generated docs/notebooks \
 		docs/_static/layers.*
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
