@@ -1,6 +1,6 @@
 """
-Classifying sequences
-=====================
+Digits as sequences
+===================
 
 Which kind of sequence is this?
 
