@@ -22,7 +22,8 @@ def written(value: object) -> str:
         if math.isnan(value):
             return ""
         return f"{value:.4f}" if abs(value) < 10 else f"{value:.0f}"
-    return str(value).strip()  # an indent would be a quotation
+    text = str(value).strip()  # an indent would be a quotation
+    return "\\-" if text == "-" else text  # a dash by itself would begin a list
 
 
 def table(rows: list[dict[str, object]]) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from make_benchmark_tables import RESULTS, table
 
 COSTS = "cpu_seconds"
-UNITS = {"rows": "rows", "segments": "segments", "nodes": "mixed nodes"}
+SCALED = ("rows", "segments", "nodes")
 
 
 def records(name: str) -> pd.DataFrame:
@@ -60,15 +60,13 @@ def data_rows() -> list[dict[str, object]]:
 def figures() -> dict[str, str]:
     """Return the figures that the page's text names."""
     ratios = default_fits()["ratio"]
-    slopes = records("scaling").dropna(subset=["slope"]).query("part in @UNITS").slope
+    slopes = records("scaling").dropna(subset=["slope"]).query("part in @SCALED").slope
     [memory] = records("memory").to_dict("records")
-    [whole_fit] = records("speed").query("part == 'fit'").to_dict("records")
     return {
         "least ratio": f"{ratios.min():.1f}",
         "largest ratio": f"{ratios.max():.1f}",
         "least slope": f"{slopes.min():.2f}",
         "largest slope": f"{slopes.max():.2f}",
-        "fit in GRU epochs": f"{whole_fit['ratio']:.1f}",
         "million rows MiB": whole(memory["over_data_mib"]),
     }
 
