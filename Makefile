@@ -15,7 +15,7 @@ PIP_INSTALL := PIP_CONSTRAINT="$(CURDIR)/constraints.txt" $(BIN)/python -m pip i
 	--disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv venv-dev demo test clients oldest wheel readme lint format layers types docs notebooks clean
+.PHONY: help .venv venv-dev demo test clients oldest newest wheel readme lint format layers types docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[.a-z-]+:.*##' Makefile | sed -E 's/^([.a-z-]+):.*## /\1\t/' | sort | expand -t 12
@@ -35,6 +35,9 @@ venv-dev: .venv/.installed-dev  ## .venv with the documentation and development 
 	$(PIP_INSTALL) --editable ".[dev,docs,export,plot,test]"
 	@touch $@
 
+# What runs the tests in other environments.
+TESTERS := hypothesis polars pytest pytest-timeout pytest-xdist
+
 # Environments beside .venv: constraints-NAME.txt has what stands there in place of constraints.txt.
 .venv-clients/.installed: EXTRAS := clients,plot
 .venv-oldest/.installed: EXTRAS := plot
@@ -44,7 +47,7 @@ venv-dev: .venv/.installed-dev  ## .venv with the documentation and development 
 		constraints-$*.txt constraints.txt > .venv-$*/constraints.txt
 	PIP_CONSTRAINT="$(CURDIR)/.venv-$*/constraints.txt" .venv-$*/bin/python -m pip install --quiet \
 		--disable-pip-version-check --constraint .venv-$*/constraints.txt \
-		--editable ".[$(EXTRAS)]" hypothesis polars pytest pytest-timeout pytest-xdist
+		--editable ".[$(EXTRAS)]" $(TESTERS)
 	@touch $@
 
 demo: .venv/.installed  ## search, train and forecast on a small series
@@ -56,11 +59,22 @@ test: .venv/.installed  ## the whole test suite, slow tests included
 clients: .venv-clients/.installed  ## other libraries drive the estimators, in .venv-clients
 	$(TEST_ENV) .venv-clients/bin/python -m pytest tests/clients $(ARGS)
 
-OLDEST := tests/estimators/test_sklearn_checks.py tests/forecasting/test_forecaster_*.py \
+# What touches other packages most.
+OUTWARD := tests/estimators/test_sklearn_checks.py tests/forecasting/test_forecaster_*.py \
 	tests/inspection tests/test_plain.py tests/test_public_names.py tests/windows
 
 oldest: .venv-oldest/.installed  ## what touches other packages most, with their oldest versions
-	$(TEST_ENV) .venv-oldest/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(OLDEST) $(ARGS)
+	$(TEST_ENV) .venv-oldest/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(OUTWARD) $(ARGS)
+
+# What is newest changes from day to day, so that every run looks again. Torch alone stays pinned, to
+# the build that is tested.
+newest:  ## the same tests with the newest versions, in .venv-newest
+	test -x .venv-newest/bin/python || $(PYTHON) -m venv .venv-newest
+	grep '^torch==' constraints.txt > .venv-newest/constraints.txt
+	PIP_CONSTRAINT="$(CURDIR)/.venv-newest/constraints.txt" .venv-newest/bin/python -m pip install --quiet \
+		--disable-pip-version-check --upgrade --upgrade-strategy eager --editable ".[plot]" $(TESTERS)
+	.venv-newest/bin/python -c "import sknas; sknas.show_versions()"
+	$(TEST_ENV) .venv-newest/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(OUTWARD) $(ARGS)
 
 wheel: .venv/.installed-dev  ## build, install the wheel alone in .venv-wheel, and try it from elsewhere
 	rm -rf dist .venv-wheel
@@ -100,6 +114,6 @@ notebooks: .venv/.installed  ## run every notebook with few epochs
 
 clean:  ## remove what the targets made, .venv excepted
 	rm -rf build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache docs/_build docs/generated docs/notebooks \
+		.pytest_cache .ruff_cache docs/_build docs/auto_examples docs/generated docs/notebooks \
 		docs/_static/layers.*
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

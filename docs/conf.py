@@ -10,6 +10,8 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
 import make_benchmark_tables  # noqa: E402
+import make_changelog  # noqa: E402
+import make_cost_tables  # noqa: E402
 import make_layers_picture  # noqa: E402
 import make_option_table  # noqa: E402
 
@@ -26,8 +28,10 @@ extensions = [
     "myst_nb",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+# The gallery's sources become pages in auto_examples; what generated has is included in others.
+exclude_patterns = ["_build", "examples/*", "generated/*.md"]
 templates_path = ["_templates"]
 
 # The API pages follow each module's __all__, so they cannot drift from it.
@@ -38,9 +42,22 @@ autosummary_ignore_module_all = False
 autosummary_context = {"top_level": sorted(getattr(sknas, "__all__", []))}
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
 
 # Notebooks are tested by `make notebooks`; the documentation shows what they stored.
 nb_execution_mode = "off"
+
+sphinx_gallery_conf = {
+    "examples_dirs": ["examples"],
+    "gallery_dirs": ["auto_examples"],
+    "abort_on_example_error": True,
+    "notebook_extensions": set(),  # the notebooks of this documentation are those that are tested
+    "write_computation_times": False,
+    "min_reported_time": 1e9,  # seconds tell of the machine
+    "show_signature": False,
+    "reset_modules": ("matplotlib",),
+    "backreferences_dir": "generated/backreferences",
+}
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -48,9 +65,22 @@ copybutton_prompt_is_regexp = True
 html_theme = "pydata_sphinx_theme"
 html_title = f"sknas {version}"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["tables.css", "pages.css"]
 html_show_sourcelink = False
+# A page without others below it has nothing to show in the sidebar.
+html_sidebars = {
+    page: []
+    for page in (
+        "getting_started",
+        "extending",
+        "design",
+        "benchmarks",
+        "contributing",
+        "changelog",
+    )
+}
 html_theme_options = {
+    "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,
@@ -60,6 +90,8 @@ html_theme_options = {
 def setup(app):
     """Write what the pages include before Sphinx looks for it."""
     make_benchmark_tables.main(DOCS / "generated")
+    make_changelog.main(DOCS / "generated")
+    make_cost_tables.main(DOCS / "generated")
     make_layers_picture.main(DOCS / "_static")
     make_option_table.main(DOCS / "generated")
     copy_notebooks(DOCS.parent / "notebooks", DOCS / "notebooks")

@@ -13,7 +13,7 @@ RESULTS = BENCHMARKS / "results"
 sys.path.insert(0, str(BENCHMARKS))
 import mechanisms  # noqa: E402
 
-HEADER = ":header: {}\n   :widths: auto\n"
+HEADER = ":header: {}\n   :widths: auto\n   :class: results\n"
 
 
 def written(value: object) -> str:
@@ -22,12 +22,13 @@ def written(value: object) -> str:
         if math.isnan(value):
             return ""
         return f"{value:.4f}" if abs(value) < 10 else f"{value:.0f}"
-    return str(value).strip()  # an indent would be a quotation
+    text = str(value).strip()  # an indent would be a quotation
+    return "\\-" if text == "-" else text  # a dash by itself would begin a list
 
 
 def table(rows: list[dict[str, object]]) -> str:
     """Return rows as a csv-table of reStructuredText."""
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows).drop(columns="index", errors="ignore")
     lines = [",".join(f'"{written(value)}"' for value in row) for row in frame.to_numpy().tolist()]
     names = ", ".join(f'"{name}"' for name in frame.columns)
     return f".. csv-table::\n   {HEADER.format(names)}\n" + "".join(

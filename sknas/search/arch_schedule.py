@@ -69,7 +69,7 @@ class ArchSchedule(BaseEstimator, ABC, Generic[State]):
 
 
 class AlternateSchedule(ArchSchedule[None]):
-    """An architecture step before every weight step, as in DARTS (Liu et al. 2019, alg. 1)."""
+    """An architecture step before every weight step, as in DARTS (Liu et al. 2019, algorithm 1)."""
 
     @property
     def share(self) -> float:

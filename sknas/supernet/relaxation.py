@@ -154,7 +154,7 @@ class Relaxation(BaseEstimator, ABC):
 
 
 class SoftmaxRelaxation(Relaxation):
-    """DARTS's relaxation, softmax(alphas / temperature) (Liu et al. 2019, eq. 2).
+    """DARTS's relaxation, softmax(alphas / temperature) (Liu et al. 2019, equation 2).
 
     Parameters
     ----------
