@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sknas._validation import check_weights
 from sknas.genotype import NAMED_CELLS, Genotype
+from sknas.genotype.serialization import MOST_CHARACTERS
 
 __all__ = [
     "as_target_channels",
@@ -195,9 +196,19 @@ def read_genotype(genotype: Any) -> str | Genotype | None:
         name: str = genotype
         return name
     path = Path(genotype)
-    if not path.is_file():
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except (OSError, ValueError):  # a text that cannot be a path, such as the JSON itself
+        size = None
+    if size is None:
+        hint = " Give the text to Genotype.from_json." if genotype.lstrip()[:1] == "{" else ""
         raise ValueError(
             f"genotype must be one of {['linear', *sorted(NAMED_CELLS)]}, a Genotype or the path "
-            f"of a JSON file; got {genotype!r}."
+            f"of a JSON file; got {genotype[:200]!r}.{hint}"
+        )
+    if size > MOST_CHARACTERS:
+        raise ValueError(
+            f"genotype must be the path of a file of at most {MOST_CHARACTERS} bytes; got "
+            f"{genotype!r} of {size}."
         )
     return Genotype.from_json(path.read_text(encoding="utf-8"))
