@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from torch import Tensor, nn
 
 from sknas.blocks import CrossEntropy
+from sknas._validation import check_weights
 from sknas.estimators._checks import as_weights, check_numbers, check_size, is_three_deep
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS
@@ -407,6 +408,27 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         codes = self._outputs(X, _most_probable)
         labels: NDArray[Any] = self.classes_[codes]
         return labels
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of samples whose class is predicted.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples of the kind that `fit` got.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights, not negative.
+
+        Returns
+        -------
+        float
+            The accuracy.
+        """
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, self._check_labels(y))
+        return float(super().score(X, y, sample_weight))
 
     def _teller(self) -> tuple[nn.Module, Mapping[str, int], Mapping[str, Any]]:
         outputs = {"probabilities": 0, "class_index": 0}

@@ -449,7 +449,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
 
 
 def _shape_text(tail: tuple[int, ...]) -> str:
-    return f"({', '.join(['n_samples', *map(str, tail)])})"
+    return f"(n_samples,{' ' if tail else ''}{', '.join(map(str, tail))})"
 
 
 def _as_targets(y: NDArray[Any]) -> NDArray[np.float64]:
