@@ -44,9 +44,11 @@ def warn_of_holes(X: Any, layout: Layout, *, stacklevel: int) -> None:
     index = getattr(X, "index", None)
     if layout.kind != "rows" or not isinstance(index, pd.Index) or len(index) < 3:
         return
+    if isinstance(index, pd.RangeIndex):
+        return
     # The frequency of periods says nothing of the steps between them.
     is_regular = getattr(index, "freq", None) is not None and not isinstance(index, pd.PeriodIndex)
-    if isinstance(index, pd.RangeIndex) or is_regular:
+    if is_regular and index[0] < index[-1]:
         return
     steps = _steps(index)
     if steps is None:
