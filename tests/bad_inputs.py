@@ -438,7 +438,7 @@ def _data():
             yield Case(f"weights: {name}", make, "fit", (X, y, weights), told=f"(?s){told}")
 
 
-# -- fitted regressors and classifiers --------------------------------------------------------------
+# -- fitted regressors and classifiers ------------------------------------------------------------
 
 # What predict gets, and what the message must hold.
 UNLIKE_FIT = [
@@ -538,7 +538,7 @@ def _later_labels():
                told="Mix of label input types")  # fmt: skip
 
 
-# -- the forecaster ---------------------------------------------------------------------------------
+# -- the forecaster -------------------------------------------------------------------------------
 
 MIXED_ZONES = pd.Index(
     [t.tz_localize("UTC" if i % 2 else "Europe/Paris") for i, t in enumerate(days(60))],

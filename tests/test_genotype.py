@@ -404,8 +404,7 @@ def cut(draw):
 def test_any_text_is_a_genotype_or_a_value_error(text):
     try:
         genotype = Genotype.from_json(text)
-    except ValueError as error:
-        assert str(error)
+    except ValueError:
         return
     # What was read is what it says: it is written and read again, and can be hashed and shown.
     assert Genotype.from_json(genotype.to_json()) == genotype

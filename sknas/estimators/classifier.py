@@ -13,8 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
 from torch import Tensor, nn
 
-from sknas.blocks import CrossEntropy
 from sknas._validation import check_weights
+from sknas.blocks import CrossEntropy
 from sknas.estimators._checks import as_weights, check_numbers, check_size, is_three_deep
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS
@@ -180,6 +180,11 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         ------
         ValueError
             If a parameter, a shape or a value breaks its rule; the message names it.
+
+        Warns
+        -----
+        InputWarning
+            If the index of rows in time order has holes; the message says what makes it clear.
         """
         start = self._start_clock()
         X_checked, y_checked = self._check_both(X, y)

@@ -206,6 +206,12 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         ------
         ValueError
             If a parameter, a shape or a value breaks its rule; the message names it.
+
+        Warns
+        -----
+        InputWarning
+            If targets plainly do not continue the channels that they are mapped to, or the index
+            of rows in time order has holes; the message says what makes it clear.
         """
         start = self._start_clock()
         X_checked, y_checked = self._check_both(X, y)

@@ -12,7 +12,7 @@ from sknas import Genotype
 from sknas.exceptions import InputWarning, SearchWarning
 from tests.small import LOOKBACK, classifier, futures, normal, product, regressor
 
-GROWING = normal(60, 2).cumsum(axis=0) + [500.0, 20.0]
+GROWING = normal(60, 2).cumsum(axis=0) + np.array([500.0, 20.0])
 
 
 def rows(**parameters):
