@@ -27,6 +27,7 @@
 
 # %%
 import os
+import warnings
 from time import perf_counter
 
 import matplotlib.pyplot as plt
@@ -40,6 +41,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sknas import GrowingDARTSRegressor
 from sknas.datasets import load_beijing_air
+from sknas.exceptions import InputWarning
 
 plt.rcParams["figure.dpi"] = 80
 plt.rcParams["figure.figsize"] = (6, 3.2)
@@ -240,8 +242,8 @@ for shuffle in (False, True):
 # consecutive ones, and those of a shuffled fold are not.
 #
 # **A scaler in front of a target.** A forecast that counts from the last value of a channel needs
-# that channel in the units of `y`. After a `StandardScaler` it is not, and nothing says so but
-# the error:
+# that channel in the units of `y`. After a `StandardScaler` it is not, of which an `InputWarning`
+# tells. We silence it to see the error:
 
 # %%
 linear = clone(network).set_params(genotype="linear", window_norm="last")
@@ -249,14 +251,16 @@ for name, steps in {
     "as it is": [("net", linear)],
     "scaled": [("scale", StandardScaler().set_output(transform="pandas")), ("net", linear)],
 }.items():
-    scores = -cross_val_score(Pipeline(steps), X_train, y_train, cv=folds, scoring=mae)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)
+        scores = -cross_val_score(Pipeline(steps), X_train, y_train, cv=folds, scoring=mae)
     print(f"{name}: MAE {scores.mean():.1f}")
 
 # %% [markdown]
 # The same happens unasked where `y` has as many columns as `X`: without `target_channels`, the
 # targets then are taken for the continuations of the channels, one by one. Six hours of one
-# channel beside six channels would be misread so; say which channel they continue, or
-# `target_channels=[]`.
+# channel beside six channels would be misread so, with that warning, too; say which channel they
+# continue, or `target_channels=[]`.
 #
 # **No gap.** Without `gap`, the targets of the last training rows lie in the tested part.
 #

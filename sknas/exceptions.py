@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CalibrationWarning", "SearchWarning", "VersionWarning"]
+__all__ = ["CalibrationWarning", "InputWarning", "SearchWarning", "VersionWarning"]
 
 
 class CalibrationWarning(UserWarning):
     """There are too few residuals for a prediction interval; the message says how many it needs."""
+
+
+class InputWarning(UserWarning):
+    """Data may not be what they are taken for; the message says why, and what makes it clear."""
 
 
 class SearchWarning(UserWarning):

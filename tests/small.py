@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sknas import GrowingDARTSClassifier, GrowingDARTSRegressor
+from sknas import Genotype, GrowingDARTSClassifier, GrowingDARTSRegressor
 from sknas.datasets import make_coupled_oscillation, make_gated_memory, make_product
 from sknas.search import PeriodicGrowth
 
@@ -33,12 +33,19 @@ GRU = {"genotype": "gru", "linear_seed": False, "segment_length": 2}
 LOOKBACK = 6
 
 
+def _tiny(parameters):
+    """Return parameters with a tiny budget; a `Genotype` has widths of its own."""
+    has_widths = isinstance(parameters.get("genotype"), Genotype)
+    tiny = {name: TINY[name] for name in TINY if name != "hidden_size" or not has_widths}
+    return {**tiny, **parameters}
+
+
 def regressor(**parameters):
-    return GrowingDARTSRegressor(**{**TINY, **parameters})
+    return GrowingDARTSRegressor(**_tiny(parameters))
 
 
 def classifier(**parameters):
-    return GrowingDARTSClassifier(**{**TINY, **parameters})
+    return GrowingDARTSClassifier(**_tiny(parameters))
 
 
 MAKERS = [regressor, classifier]

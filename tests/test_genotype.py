@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sknas.genotype import NAMED_CELLS, Branch, Cell, Genotype, Node
@@ -266,13 +266,32 @@ def broken_cell(**entries):
         ),
         (changed(version=0), r"version must be 1, which sknas \d.* reads; got 0\.$"),
         (changed(version=None), r"version must be 1, which sknas \d.* reads; got None\.$"),
-        (changed(branches=None), "lacks or misnames an entry"),
-        (changed(branches=["gru"]), "lacks or misnames an entry"),
+        (changed(version=True), r"version must be 1, which .* got True\.$"),
+        (changed(version=1.0), r"version must be 1, which .* got 1\.0\.$"),
+        (changed(branches=None), "branches of a genotype must be a list; got None"),
+        (changed(branches=""), "branches of a genotype must be a list; got ''"),
+        (changed(branches={}), "branches of a genotype must be a list; got {}"),
+        (changed(branches=["gru"]), "lacks or misnames an entry: 'layers'; got 'gru'"),
+        (changed(branches=[{}] * 1001), "branches of a genotype must be at most 1000; got 1001"),
         (changed(branches=[{}]), "lacks or misnames an entry: 'layers'"),
         (broken_branch(hidden_size="8"), "hidden_size must be an integer"),
         (broken_branch(layers=[]), "at least one layer"),
-        (broken_cell(nodes=[["add", "x"]]), "lacks or misnames an entry"),
-        (broken_cell(nodes=[["add", 5, "x"]]), "may read"),
+        (broken_branch(layers={}), "layers of a genotype must be a list; got {}"),
+        (broken_branch(hidden_size=10**9), "hidden_size .* at most 65536; got 1000000000"),
+        (broken_branch(segment_length=1e300), "segment_length .* at most 65536; got 1e"),
+        (broken_branch(n_embedded=[[]]), r"n_embedded must be an integer .* got \[\[\]\]"),
+        (broken_branch(channel_mode=[]), r"channel_mode of a genotype must be a word; got \[\]"),
+        (broken_cell(nodes=[["add", "x"]]), r"two operands.* got \['add', 'x'\]"),
+        (broken_cell(nodes=[["add", 5, "x"]]), r"two operands.* got \['add', 5, 'x'\]"),
+        (broken_cell(nodes=["axh"]), "two operands.* got 'axh'"),
+        (broken_cell(nodes=[["add", "x", []]]), "two operands.* got"),
+        (broken_cell(nodes=[["add", None, "x"]]), "two operands.* got"),
+        (broken_cell(nodes=[["o" * 999, "x", "x"]]), "two operands.* got"),
+        (broken_cell(nodes=[["add", "x", "h"]] * 501), "nodes .* at most 500; got 501"),
+        (broken_cell(outputs="0"), "outputs of a genotype must be a list; got '0'"),
+        (broken_cell(memory=[0]), r"memory .* must not nest; got \[0\]"),
+        (broken_cell(carry="no"), "carry must be a boolean; got 'no'"),
+        (broken_cell(carry=1), "carry must be a boolean; got 1"),
         (broken_cell(outputs=["0"]), "outputs must name nodes by integers; got '0'"),
         (broken_cell(outputs=[2, 2]), r"outputs must name each node once; got \(2, 2\)"),
         (broken_cell(outputs=[7]), "must name nodes 0 to 3; got 7"),
@@ -284,10 +303,113 @@ def test_data_that_are_no_genotype_are_refused_with_what_is_wrong(data, message)
         Genotype.from_dict(data)
 
 
-@pytest.mark.parametrize("text", ["", "{", "null", "3", '"gru"'])
-def test_text_that_is_no_genotype_is_refused(text):
-    with pytest.raises(ValueError, match=r"."):
+def text_of(cell_text):
+    """Return the JSON of a GRU in which its memory, null, is another text."""
+    return Genotype.named("gru").to_json().replace('"memory": null', f'"memory": {cell_text}')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "JSON of a genotype; got other text"),
+        ("{", "JSON of a genotype; got other text"),
+        ("null", "must have the format"),
+        ("3", "must have the format"),
+        ('"gru"', "must have the format"),
+        (text_of("NaN"), "finite numbers; got NaN"),
+        (text_of("-Infinity"), "finite numbers; got -Infinity"),
+        (text_of("1e999"), "memory must name nodes by integers; got inf"),
+        (text_of("9" * 5000), "digits"),
+        (text_of('0, "memory": 1'), "must not name a key twice; got 'memory' again"),
+        (text_of("[" * 800 + "]" * 800), "must not nest"),
+        ("[" * 10**5, "nest 7 deep; got far more"),
+        (text_of("[" * 10**5 + "]" * 10**5), "nest 7 deep; got far more"),
+        (" " * (2**22 + 1), "at most 4194304 characters .* got 4194305"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_text_that_is_no_genotype_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
         Genotype.from_json(text)
+
+
+def test_text_must_be_text():
+    with pytest.raises(TypeError, match="text must be a str of JSON; got bytes"):
+        Genotype.from_json(b"{}")
+
+
+def test_a_genotype_of_far_too_many_nodes_is_refused_however_they_are_spread():
+    (spec,) = Genotype.named("gru").to_dict()["branches"]
+    layers = [{**spec["layers"][0], "nodes": [["add", "x", "h"]] * 500}] * 3
+    branch = {**spec, "layers": layers}
+    assert Genotype.from_dict(changed(branches=[branch] * 6)).n_nodes == 9000
+    with pytest.raises(ValueError, match="at most 10000 nodes in all; got 10500"):
+        Genotype.from_dict(changed(branches=[branch] * 7))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["layers", "nodes", "outputs", "memory", "carry", "branches"]), inner
+        )
+    ),
+    max_leaves=8,
+)
+
+
+def places(data, path=()):
+    """Return the path of every value in plain Python."""
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    found = [path]
+    for key, value in items:
+        inner = isinstance(value, (dict, list))
+        found += places(value, (*path, key)) if inner else [(*path, key)]
+    return found
+
+
+@st.composite
+def mutated(draw):
+    """Draw the JSON of a genotype in which values were replaced, dropped or doubled."""
+    data = json.loads(draw(genotypes).to_json())
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(places(data)))
+        if not path:
+            return json.dumps(draw(VALUES))
+        parent = data
+        for key in path[:-1]:
+            parent = parent[key]
+        change = draw(st.sampled_from(["replace", "drop", "double"]))
+        if change == "replace":
+            parent[path[-1]] = draw(VALUES)
+        elif change == "drop":
+            del parent[path[-1]]
+        elif isinstance(parent, list):
+            parent.append(parent[path[-1]])
+    return json.dumps(data)
+
+
+@st.composite
+def cut(draw):
+    """Draw the JSON of a genotype with a few characters gone or others in their place."""
+    text = draw(genotypes).to_json()
+    begin = draw(st.integers(0, len(text)))
+    end = draw(st.integers(begin, min(begin + 9, len(text))))
+    return text[:begin] + draw(st.text(max_size=5)) + text[end:]
+
+
+@settings(derandomize=True, max_examples=400)
+@given(text=mutated() | cut() | VALUES.map(json.dumps) | st.text())
+def test_any_text_is_a_genotype_or_a_value_error(text):
+    try:
+        genotype = Genotype.from_json(text)
+    except ValueError:
+        return
+    # What was read is what it says: it is written and read again, and can be hashed and shown.
+    assert Genotype.from_json(genotype.to_json()) == genotype
+    assert hash(genotype) == hash(copy.deepcopy(genotype))
+    assert str(genotype).startswith("linear seed")
 
 
 def test_reading_does_not_change_the_data():

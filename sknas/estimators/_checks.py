@@ -6,22 +6,31 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from sknas._validation import check_weights
 from sknas.genotype import NAMED_CELLS, Genotype
+from sknas.genotype.serialization import MOST_CHARACTERS
 
 __all__ = [
     "as_target_channels",
     "as_weights",
     "check_codes",
     "check_device",
+    "check_distance",
+    "check_numbers",
+    "check_size",
     "is_three_deep",
     "read_genotype",
 ]
 
 Array = NDArray[Any]
+
+LARGEST = 1e307  # of which a few are added without overflow
+FARTHEST = 1e30  # whose products a cell can form in float64
+MOST_COUNTED = 2.0**53  # samples that are counted exactly
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -43,6 +52,89 @@ def is_three_deep(X: Any) -> bool:
     while isinstance(X, (list, tuple)) and len(X):
         X, depth = X[0], depth + 1
     return depth + len(getattr(X, "shape", ())) == 3
+
+
+def check_numbers(given: Any, name: str) -> None:
+    """Raise where numpy would silently make plain numbers of something else.
+
+    Parameters
+    ----------
+    given : object
+        What the user gave.
+    name : str
+        What it is called in messages.
+
+    Raises
+    ------
+    TypeError
+        If it holds dates or durations, or is a tensor that requires a gradient.
+    ValueError
+        If it is a masked array of which something is masked.
+    """
+    dtypes = getattr(given, "dtypes", [getattr(given, "dtype", None)])
+    for dtype in dtypes if isinstance(dtypes, (list, pd.Series)) else [dtypes]:
+        if getattr(dtype, "kind", "") in ("m", "M"):
+            raise TypeError(f"{name} must hold numbers, not dates or durations; got {dtype}.")
+    if getattr(given, "requires_grad", False):
+        raise TypeError(f"{name} must not require a gradient; got a tensor that does (detach it).")
+    if isinstance(given, np.ma.MaskedArray) and np.ma.getmaskarray(given).any():
+        n_masked = int(np.ma.getmaskarray(given).sum())
+        raise ValueError(
+            f"{name} must not have masked entries, which would be read as though they were not; "
+            f"got {n_masked}."
+        )
+
+
+def check_size(values: Array, name: str) -> None:
+    """Raise unless an array has entries, of which sums and differences do not overflow.
+
+    Parameters
+    ----------
+    values : ndarray
+        Checked numbers; NaN are passed over.
+    name : str
+        What it is called in messages.
+
+    Raises
+    ------
+    ValueError
+        If an axis is empty, or an entry as large as the largest number there is.
+    """
+    if values.size == 0:
+        raise ValueError(f"{name} must not have an empty axis; got shape {values.shape}.")
+    if values.dtype != np.float64:
+        return
+    largest = _magnitude(values)
+    if largest > LARGEST:
+        raise ValueError(f"{name} must be within +-{LARGEST:.0e}; got a magnitude of {largest!r}.")
+
+
+def check_distance(standardised: Array, name: str) -> None:
+    """Raise where standardised numbers are so far out that a network's outputs overflow.
+
+    Parameters
+    ----------
+    standardised : ndarray
+        In units of the training part; NaN are passed over.
+    name : str
+        What the numbers are called in messages.
+
+    Raises
+    ------
+    ValueError
+        If one is farther from the mean than `FARTHEST` standard deviations.
+    """
+    largest = _magnitude(standardised)
+    if largest > FARTHEST:
+        raise ValueError(
+            f"{name} must be within {FARTHEST:.0e} standard deviations of the mean of the training "
+            f"part; got a value {largest:.3g} away."
+        )
+
+
+def _magnitude(values: Array) -> float:
+    highest, lowest = (float(of.reduce(values, axis=None)) for of in (np.fmax, np.fmin))
+    return max(highest, -lowest)
 
 
 def check_codes(X: Array) -> None:
@@ -163,8 +255,10 @@ def in_samples(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     ndarray of shape (n_samples,)
         Proportional weights.
     """
-    if (weights == np.round(weights)).all():
+    largest = weights.max()
+    if largest <= MOST_COUNTED / len(weights) and (weights == np.round(weights)).all():
         return weights
+    weights = weights / largest  # so that no sum overflows
     scaled: NDArray[np.float64] = weights / weights[weights > 0].mean()
     # Equal weights are ones, whatever the division has rounded.
     whole = np.round(scaled)
@@ -195,9 +289,19 @@ def read_genotype(genotype: Any) -> str | Genotype | None:
         name: str = genotype
         return name
     path = Path(genotype)
-    if not path.is_file():
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except (OSError, ValueError):  # a text that cannot be a path, such as the JSON itself
+        size = None
+    if size is None:
+        hint = " Give the text to Genotype.from_json." if genotype.lstrip()[:1] == "{" else ""
         raise ValueError(
             f"genotype must be one of {['linear', *sorted(NAMED_CELLS)]}, a Genotype or the path "
-            f"of a JSON file; got {genotype!r}."
+            f"of a JSON file; got {genotype[:200]!r}.{hint}"
+        )
+    if size > MOST_CHARACTERS:
+        raise ValueError(
+            f"genotype must be the path of a file of at most {MOST_CHARACTERS} bytes; got "
+            f"{genotype!r} of {size}."
         )
     return Genotype.from_json(path.read_text(encoding="utf-8"))

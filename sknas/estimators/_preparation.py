@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Generator
 
 from sknas.blocks import NetworkShape, Objective, WindowData
+from sknas.estimators._checks import check_distance
 from sknas.estimators._layout import Layout
 from sknas.training import Problem, float_type, samples_per_step
 from sknas.windows import (
@@ -176,8 +177,11 @@ def prepare(
     scales = samples.scales or _fit_scales(samples, np.sort(outer.train))
     samples = dataclasses.replace(samples, scales=scales)
     x_scaler, y_scaler = scales.x, scales.y
-    rows = x_scaler.transform(samples.X)
-    target = samples.y if y_scaler is None else y_scaler.transform(samples.y).swapaxes(1, 2)
+    with np.errstate(over="ignore"):
+        rows = x_scaler.transform(samples.X)
+        target = samples.y if y_scaler is None else y_scaler.transform(samples.y).swapaxes(1, 2)
+    check_distance(rows, "X")
+    check_distance(target, "y")
     past = samples.layout.past(rows, samples.context)
     dtype = float_type(len(past), size)
     if rows.dtype != _numpy_type(dtype):

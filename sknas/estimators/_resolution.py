@@ -57,13 +57,15 @@ def resolve(parameters: Mapping[str, Any]) -> Settings:
     check_device(parameters["device"])
     _check_start(parameters)
     _check_edge_choice(parameters)
+    genotype = read_genotype(parameters["genotype"])
+    _check_sizes(parameters, genotype)
     arch_schedule: ArchSchedule[Any] = _looked_up(parameters["arch_schedule"], ARCH_SCHEDULE)
     resolved = {
         "backbone": backbone,
         "operations": operations,
         # A classifier's targets are classes, which continue no channel.
         "has_gains": parameters.get("channel_gains", True),
-        "genotype": read_genotype(parameters["genotype"]),
+        "genotype": genotype,
         "initial_genotype": _initial(parameters["initial_genotype"]),
         "growth": _looked_up(parameters["growth"], GROWTH),
         "pruning": _looked_up(parameters["pruning"], PRUNING),
@@ -132,6 +134,22 @@ def _check_edge_choice(parameters: Mapping[str, Any]) -> None:
         warnings.warn(
             f"edge_choice={parameters['edge_choice']!r} is without effect with backbone='dag', "
             "whose nodes have no operands to choose sources for; relaxation weighs their edges.",
+            SearchWarning,
+            stacklevel=7,
+        )
+
+
+def _check_sizes(parameters: Mapping[str, Any], genotype: str | Genotype | None) -> None:
+    """Warn of a width that a given genotype, which has its own, does not take."""
+    hidden_size = parameters["hidden_size"]
+    if not isinstance(genotype, Genotype) or hidden_size == "auto":
+        return
+    widths = sorted({branch.hidden_size for branch in genotype.branches})
+    if widths != [hidden_size]:
+        warnings.warn(
+            f"hidden_size={hidden_size!r} is without effect where genotype is a Genotype, whose "
+            f"branches have widths of their own; got widths {widths!r}. Leave hidden_size at "
+            "'auto', or build the genotype with the width you want.",
             SearchWarning,
             stacklevel=7,
         )

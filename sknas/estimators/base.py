@@ -15,11 +15,18 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
 from sknas.blocks import NetworkShape, Objective
-from sknas.estimators._checks import check_codes, is_three_deep
+from sknas.estimators._checks import (
+    check_codes,
+    check_distance,
+    check_numbers,
+    check_size,
+    is_three_deep,
+)
 from sknas.estimators._layout import Layout, TrailingRows
 from sknas.estimators._onnx import reader_of, write_estimator
 from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._settings import Settings
+from sknas.estimators._suspicion import warn_of_holes
 from sknas.estimators.searched import SearchedNetwork
 from sknas.training import prediction_runtime, torch_runtime
 
@@ -39,6 +46,7 @@ class BaseGrowingDARTS(SearchedNetwork):
 
     def _fit(self, given: Any, samples: Samples, objective: Objective, *, start: float) -> Self:
         """Search, derive and train on checked samples; `given` is X as the user passed it."""
+        warn_of_holes(given, samples.layout, stacklevel=4)
         settings, seed = self._resolved(), self._draw_seed()
         split_seed = seed
         window_norm = self._window_norm(samples)
@@ -119,6 +127,7 @@ class BaseGrowingDARTS(SearchedNetwork):
         self, given: Any, samples: Samples, objective: Objective, *, start: float
     ) -> Self:
         """Go on from the present network with checked samples in its own units."""
+        warn_of_holes(given, samples.layout, stacklevel=5)
         if len(samples.X) < 2:
             raise ValueError(
                 "partial_fit needs at least 2 samples, to hold some out; "
@@ -162,7 +171,9 @@ class BaseGrowingDARTS(SearchedNetwork):
 
     def _check_input(self, X: ArrayLike, *, reset: bool) -> Array:
         """Return X as a float array: 2-D, or (n_samples, n_steps, n_channels)."""
+        check_numbers(X, "X")
         checked = self._check_shape(X, reset=reset)
+        check_size(checked, "X")
         if not reset and self.module_.spec.shape.is_embedded:
             check_codes(checked)
         return checked
@@ -246,7 +257,10 @@ class BaseGrowingDARTS(SearchedNetwork):
         """
         check_is_fitted(self)
         checked = self._check_input(X, reset=False)
-        rows = self._x_scaler.transform(checked)
+        warn_of_holes(X, self._layout, stacklevel=3)
+        with np.errstate(over="ignore"):
+            rows = self._x_scaler.transform(checked)
+        check_distance(rows, "X")
         past = self._layout.past(rows, self._context(X))
         with prediction_runtime():
             return self._frozen.outputs(past, reduce)

@@ -14,8 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
 from torch import Tensor, nn
 
+from sknas._validation import check_weights
 from sknas.blocks import CrossEntropy
-from sknas.estimators._checks import as_weights, is_three_deep
+from sknas.estimators._checks import as_weights, check_numbers, check_size, is_three_deep
 from sknas.estimators._preparation import Samples
 from sknas.estimators.base import BaseGrowingDARTS
 from sknas.estimators.parameters import document
@@ -182,6 +183,11 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         ------
         ValueError
             If a parameter, a shape or a value breaks its rule; the message names it.
+
+        Warns
+        -----
+        InputWarning
+            If the index of rows in time order has holes; the message says what makes it clear.
         """
         start = self._start_clock()
         X_checked, y_checked = self._check_both(X, y)
@@ -262,13 +268,13 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
             X_checked, y_checked = self._check_both(X, y)
         else:
             X_checked = self._check_input(X, reset=False)
-            y_checked = column_or_1d(y, warn=True)
+            y_checked = self._check_labels(y)
             check_consistent_length(X_checked, y_checked)
         check_classification_targets(y_checked)
         if len(unknown := np.setdiff1d(y_checked, labels)):
             raise ValueError(
                 f"y must hold labels from classes={labels.tolist()!r}; "
-                f"got {unknown.tolist()!r} too."
+                f"got {unknown[:10].tolist()!r} too."
             )
         self.classes_, codes = labels, np.searchsorted(labels, y_checked)
         weights = as_weights(sample_weight, X_checked)
@@ -309,6 +315,11 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         by_class: NDArray[np.float64] = compute_class_weight(
             self.class_weight, classes=self.classes_, y=self.classes_
         )
+        if not np.isfinite(by_class).all() or (by_class < 0).any() or not by_class.any():
+            raise ValueError(
+                "class_weight must be finite and not negative, and positive for some class; "
+                f"got {self.class_weight!r}."
+            )
         weighted = weights * by_class[codes]
         if (by_class == np.round(by_class)).all() or not weighted.any():
             return weighted
@@ -316,14 +327,21 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         return rescaled
 
     def _check_both(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        check_numbers(X, "X")
         if not is_three_deep(X) or y is None:
             X_checked, y_checked = validate_data(self, X, y, dtype=(np.float64, np.float32))
+            check_size(X_checked, "X")
         else:
             X_checked = self._check_input(X, reset=True)
-            y_checked = column_or_1d(y, warn=True)
+            y_checked = self._check_labels(y)
             check_consistent_length(X_checked, y_checked)
         check_classification_targets(y_checked)
         return X_checked, y_checked
+
+    def _check_labels(self, y: ArrayLike) -> NDArray[Any]:
+        """Return y as a 1-D array without missing labels, by scikit-learn's rules."""
+        labels: NDArray[Any] = validate_data(self, y=y, reset=False)
+        return labels
 
     def _check_classes(self, classes: ArrayLike | None, *, is_first: bool) -> NDArray[Any]:
         """Return all labels, sorted; scikit-learn's contract of `classes`."""
@@ -333,9 +351,15 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
                     "classes must be passed on the first call to partial_fit, since its samples "
                     "may lack some; got None."
                 )
+            if np.ndim(classes) != 1:
+                raise ValueError(f"classes must be a 1-D array of labels; got {classes!r}.")
             labels: NDArray[Any] = np.unique(column_or_1d(classes))
-            if len(labels) < 2:
-                raise ValueError(f"classes must hold at least two; got {labels.tolist()!r}.")
+            is_missing = labels.dtype.kind == "f" and not np.isfinite(labels).all()
+            if len(labels) < 2 or is_missing:
+                raise ValueError(
+                    "classes must hold at least two labels, and no NaN or infinity; "
+                    f"got {labels.tolist()!r}."
+                )
             return labels
         known: NDArray[Any] = self.classes_
         if classes is not None and not np.array_equal(np.unique(column_or_1d(classes)), known):
@@ -392,6 +416,27 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         codes = self._outputs(X, _most_probable)
         labels: NDArray[Any] = self.classes_[codes]
         return labels
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of samples whose class is predicted.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples of the kind that `fit` got.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights, not negative.
+
+        Returns
+        -------
+        float
+            The accuracy.
+        """
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, self._check_labels(y))
+        return float(super().score(X, y, sample_weight))
 
     def _teller(self) -> tuple[nn.Module, Mapping[str, int], Mapping[str, Any]]:
         outputs = {"probabilities": 0, "class_index": 0}

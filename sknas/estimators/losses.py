@@ -36,7 +36,10 @@ def checked_quantiles(loss: str, levels: Sequence[float]) -> tuple[float, ...]:
     """
     if loss != "quantile":
         return ()
-    found = tuple(float(level) for level in levels)
+    try:
+        found = tuple(float(level) for level in levels)
+    except (TypeError, ValueError):
+        found = ()  # no numbers, or nested ones
     ascends = all(low < high for low, high in pairwise(found))
     if not (ascends and 0.5 in found and found[0] > 0.0 and found[-1] < 1.0):
         raise ValueError(

@@ -115,7 +115,8 @@ _SHARED = """\
     hidden_size : int or "auto", default="auto"
         Width of the states of a new branch; ``"auto"`` is 64, and 128 where at least 5000 sequences
         are trained on, but for samples that are a sequence for each of their channels, if the
-        horizon is at most 128.
+        horizon is at most 128. Without effect where `genotype` is a `Genotype` or the path of one,
+        whose branches have widths of their own; of that there is a warning.
     n_layers : int, default=1
         Growth may give a branch up to this many layers and one more, each as a move; a search
         starts with one. With a named `genotype` every branch has just this many.
@@ -265,7 +266,9 @@ _REGRESSION = """\
     target_channels : None or sequence of int, default=None
         The channel that each target continues. None maps target j to channel j where X has time
         steps and y is 3-D (or 2-D, with `lookback`) with as many targets as X has channels, and
-        maps nothing elsewhere; an empty sequence maps nothing.
+        maps nothing elsewhere; an empty sequence maps nothing. Of targets that plainly do not
+        continue their channels, such as those of an X that a scaler in front has scaled, there is
+        an `InputWarning`.
     loss : {"mse", "mae", "huber", "quantile"}, default="mse"
         What training minimises, in standardised units. With ``"quantile"`` the network has an
         output for each of `quantile_levels`, and predicts the median. The linear seed is a ridge

@@ -14,13 +14,17 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 from torch import nn
 
+from sknas._validation import check_weights
 from sknas.estimators._checks import (
     as_target_channels,
     as_weights,
+    check_numbers,
+    check_size,
     is_three_deep,
 )
 from sknas.estimators._layout import Layout
 from sknas.estimators._preparation import Samples
+from sknas.estimators._suspicion import warn_of_targets
 from sknas.estimators.base import BaseGrowingDARTS
 from sknas.estimators.losses import checked_quantiles, make_objective, median_of
 from sknas.estimators.parameters import document
@@ -205,6 +209,12 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         ------
         ValueError
             If a parameter, a shape or a value breaks its rule; the message names it.
+
+        Warns
+        -----
+        InputWarning
+            If targets plainly do not continue the channels that they are mapped to, or the index
+            of rows in time order has holes; the message says what makes it clear.
         """
         start = self._start_clock()
         X_checked, y_checked = self._check_both(X, y)
@@ -224,6 +234,10 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
                 "target_channels must be None or empty with embedding_size, since no number "
                 f"continues a code; got {self.target_channels!r}."
             )
+        is_default = self.target_channels is None
+        warn_of_targets(
+            X_checked, targets, weights, layout, channels, is_default=is_default, stacklevel=3
+        )
         samples = Samples(
             X_checked,
             targets,
@@ -281,12 +295,10 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
     def _learn_on(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         start = self._start_clock()
         X_checked = self._check_input(X, reset=False)
-        y_checked = check_array(
-            y, dtype="numeric", allow_nd=True, ensure_2d=False, estimator=self, input_name="y"
-        )
+        y_checked = self._check_targets(y)
         if y_checked.shape[1:] != self._y_shape:
             raise ValueError(
-                f"y must have the shape (n_samples, *{self._y_shape}) of the first call; "
+                f"y must have the shape {_shape_text(self._y_shape)} of the first call; "
                 f"got {y_checked.shape}."
             )
         check_consistent_length(X_checked, y_checked)
@@ -388,7 +400,17 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
             R^2 of the predictions; a 3-D y counts as horizon * n_targets outputs.
         """
         predicted = self.predict(X)
-        truth = np.asarray(y)
+        truth = self._check_targets(y)
+        n_outputs = predicted[0].size
+        is_flat = truth.ndim < 3 and (truth[0].size == n_outputs)
+        if not (is_flat or truth.shape[1:] == self._y_shape):
+            raise ValueError(
+                f"y must have the shape {_shape_text(self._y_shape)} of that in fit, or "
+                f"(n_samples, {n_outputs}); got {truth.shape}."
+            )
+        check_consistent_length(predicted, truth)
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, predicted)
         score = r2_score(
             truth.reshape(len(truth), -1),
             predicted.reshape(len(predicted), -1),
@@ -399,27 +421,44 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
     def _check_both(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         if y is None:
             validate_data(self, X, y)  # raises, in scikit-learn's words
+        check_numbers(X, "X")
+        check_numbers(y, "y")
         if not is_three_deep(X) and not is_three_deep(y):
             checked: tuple[NDArray[Any], NDArray[Any]] = validate_data(
                 self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=True
             )
+            for values, name in zip(checked, ("X", "y"), strict=True):
+                check_size(values, name)
             return checked
         X_checked = self._check_input(X, reset=True)
-        y_checked = check_array(
-            y, dtype="numeric", allow_nd=True, ensure_2d=False, estimator=self, input_name="y"
-        )
-        if not 1 <= y_checked.ndim <= 3:
-            raise ValueError(
-                "y must be (n_samples,), (n_samples, n_targets) or (n_samples, horizon, "
-                f"n_targets); got shape {y_checked.shape}."
-            )
+        y_checked = self._check_targets(y)
         check_consistent_length(X_checked, y_checked)
         return X_checked, y_checked
+
+    def _check_targets(self, y: ArrayLike) -> NDArray[Any]:
+        """Return y as a numeric array of one to three axes."""
+        check_numbers(y, "y")
+        n_axes = np.ndim(y) if not hasattr(y, "shape") else len(y.shape)
+        if y is None or not 1 <= n_axes <= 3:
+            came = "None" if y is None else f"{n_axes} axes (array with dim {n_axes})"
+            raise ValueError(
+                "y must be (n_samples,), (n_samples, n_targets) or (n_samples, horizon, "
+                f"n_targets); got {came}."
+            )
+        checked: NDArray[Any] = check_array(
+            y, dtype="numeric", allow_nd=True, ensure_2d=False, estimator=self, input_name="y"
+        )
+        check_size(checked, "y")
+        return checked
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _shape_text(tail: tuple[int, ...]) -> str:
+    return f"(n_samples,{' ' if tail else ''}{', '.join(map(str, tail))})"
 
 
 def _as_targets(y: NDArray[Any]) -> NDArray[np.float64]:

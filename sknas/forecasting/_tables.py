@@ -16,6 +16,8 @@ __all__ = ["Floats", "Table", "in_order_of", "read_table"]
 
 Floats = NDArray[np.floating[Any]]
 
+LARGEST = 1e307  # of which a few are added without overflow
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -85,6 +87,9 @@ def read_table(
             f"{name} must be finite; got infinity in {where if table.has_index else ''}"
             f"{rows_text(rows, table.index[rows])}."
         )
+    if table.values.dtype == np.float64 and _magnitude(table.values) > LARGEST:
+        largest = _magnitude(table.values)
+        raise ValueError(f"{name} must be within +-{LARGEST:.0e}; got a magnitude of {largest!r}.")
     return table
 
 
@@ -124,6 +129,12 @@ def in_order_of(table: Table, columns: pd.Index, kind: str, name: str) -> Table:
         f"{name} must have the columns that fit saw, {_listed(columns)}; "
         f"got {_listed(table.columns)}."
     )
+
+
+def _magnitude(values: Floats) -> float:
+    """Return the largest absolute number, without a copy; NaN are passed over."""
+    highest, lowest = (float(of.reduce(values, axis=None)) for of in (np.fmax, np.fmin))
+    return max(highest, -lowest)
 
 
 def _listed(columns: pd.Index) -> str:

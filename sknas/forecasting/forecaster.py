@@ -481,6 +481,8 @@ class GrowingDARTSForecaster(FittedForecaster):
         """
         check_is_fitted(self)
         start = self._start_clock()
+        if not isinstance(refit, (bool, np.bool_)):
+            raise ValueError(f"refit must be a boolean; got {refit!r}.")
         given = read_panel(Y_new, name="Y_new", like=self._panel, missing=self.missing)
         new, n_again = self._seen.without(given)
         panel = append(self._panel, new, name="Y_new", missing=self.missing)

@@ -13,7 +13,7 @@ import numpy as np
 from sknas.genotype.drawing import draw_cell
 from sknas.genotype.named import NAMED_CELLS
 from sknas.genotype.parts import Branch
-from sknas.genotype.serialization import branches_from_dict, branches_to_dict
+from sknas.genotype.serialization import branches_from_dict, branches_to_dict, data_from_json
 
 __all__ = ["Genotype"]
 
@@ -194,7 +194,9 @@ class Genotype:
 
     @classmethod
     def from_json(cls, text: str) -> Genotype:
-        """Read what `to_json` wrote.
+        """Read what `to_json` wrote, or what anybody did: all of it is checked.
+
+        An operation need not be known here; a network of an unknown one cannot be built.
 
         Parameters
         ----------
@@ -209,9 +211,10 @@ class Genotype:
         Raises
         ------
         ValueError
-            If the text is not JSON, or not a genotype of a known version.
+            If the text is not JSON, names a key twice or holds a number that is not finite; is not
+            a genotype of a known version; or is far larger than any that a search finds.
         """
-        return cls.from_dict(json.loads(text))
+        return cls.from_dict(data_from_json(text))
 
     def __str__(self) -> str:
         lines = ["linear seed"]

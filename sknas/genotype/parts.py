@@ -81,6 +81,8 @@ class Cell:
             raise ValueError(f"outputs must name each node once; got {self.outputs!r}.")
         if self.memory is not None:
             _check_index("memory", self.memory, len(self.nodes))
+        if not isinstance(self.carry, bool):
+            raise ValueError(f"carry must be a boolean; got {self.carry!r}.")
 
     @property
     def output_weight(self) -> float:

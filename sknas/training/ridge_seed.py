@@ -23,7 +23,8 @@ __all__ = ["Moments", "ridge_solutions", "side_by_side", "solve_ridge_seed", "ta
 
 FloatArray = NDArray[np.float64]
 
-_RIDGE_PENALTIES = tuple(10.0**k for k in range(-8, 3))
+# The last one leaves the mean alone, so that no outlier of the validation part is followed.
+_RIDGE_PENALTIES = (*(10.0**k for k in range(-8, 3)), np.inf)
 _CHUNK = 1024  # samples at once
 _MOST_VALUES = 2**20  # at once
 _N_RESIDUALS = 4096
@@ -127,7 +128,7 @@ def solve_ridge_seed(
         moments = Moments(trunk, data, train, targets)
         solutions = list(ridge_solutions(moments, np.zeros_like(moments.xy)))
         judge = Moments(trunk, data, validation, targets)
-        place = judge.best_of(solutions) if judge.weight > 0 else len(solutions) // 2
+        place = judge.best_of(solutions) if judge.weight > 0 else (len(solutions) - 1) // 2
         judged.append(solutions[place])
         if final is not None:
             moments = Moments(trunk, data, final, targets)

@@ -101,7 +101,7 @@ def test_a_frame_keeps_its_context_behind_a_transformer_that_keeps_the_index():
     frame, y = futures()
     rows = make_pipeline(
         StandardScaler().set_output(transform="pandas"),
-        regressor(lookback=6, max_nodes=0),
+        regressor(lookback=6, max_nodes=0, target_channels=[]),
     ).fit(frame.iloc[:90], y[:90])
     whole = rows.predict(frame)[90:]
     np.testing.assert_allclose(rows.predict(frame.iloc[90:]), whole, rtol=0, atol=1e-12)

@@ -29,7 +29,8 @@ pytestmark = pytest.mark.usefixtures("short_epochs")
 def test_predictions_have_the_shape_of_y_and_are_float64(kind, tail):
     X = normal(40, 5, 3) if kind == "sequences" else normal(40, 3)
     y = normal(40, *tail, seed=1)
-    model = regressor(max_nodes=0, lookback=LOOKBACK if kind == "rows" else None).fit(X, y)
+    lookback = LOOKBACK if kind == "rows" else None
+    model = regressor(max_nodes=0, lookback=lookback, target_channels=[]).fit(X, y)
     predicted = model.predict(X[:7])
     assert predicted.shape == (7, *tail)
     assert predicted.dtype == np.float64

@@ -74,5 +74,6 @@ def test_rows_of_a_table_are_read_whatever_the_depth_of_the_targets():
 def test_a_window_of_one_row_is_read():
     X = normal(300, 2)
     y = X @ np.array([[0.0, 2.0], [-1.0, 0.5]])
-    model = regressor(max_nodes=0, lookback=1, channel_mode="mixed").fit(X, y)
+    model = regressor(max_nodes=0, lookback=1, channel_mode="mixed", target_channels=[0, 1])
+    model.fit(X, y)
     assert model.score(X, y) > 0.999
