@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,13 +15,14 @@ from sknas._torch import Adam
 from sknas.blocks import Batch, Objective
 from sknas.derived import DerivedNetwork
 from sknas.schedules import ExponentialSchedule
+from sknas.search.bilevel import first_not_finite
 from sknas.search.channels import ChannelGates, narrow_network
 from sknas.training.judging import mean_loss, validation_losses
-from sknas.training.nets import Feed, _QuietNet
+from sknas.training.nets import NOT_TAKEN, Feed, _QuietNet
 from sknas.training.onlooker import NOBODY, Onlooker, Recorder
 from sknas.training.phases import Phase
 from sknas.training.problem import Problem, Schedule
-from sknas.training.runtime import CutShortError
+from sknas.training.runtime import CutShortError, PhaseOverError
 
 __all__ = ["N_NARROWING_EPOCHS", "narrow"]
 
@@ -79,16 +81,23 @@ class GateNet(_QuietNet):
         """Take a step of the scores."""
         del fit_params
         self.check_time()
+        if self.rescue.has_given_up:
+            return NOT_TAKEN
         self.module_.scale = SCALE((self.epoch + 1) / self.n_epochs)
-        self.optimizer_.param_groups[0]["lr"] = LEARNING_RATE / self.module_.scale
+        rate = LEARNING_RATE / self.module_.scale * 0.5**self.rescue.n_rollbacks
+        self.optimizer_.param_groups[0]["lr"] = rate
         past, target, weight = batch
-        task = self.objective.estimate(self.module_(past), target, weight)
+        outputs = self.module_(past)
+        task = self.objective.estimate(outputs, target, weight)
         loss = task + self.size_penalty * self.module_.size()
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()
-        gradients = [score.grad for score in self.module_.scores]
-        if all(bool(gradient.isfinite().all()) for gradient in gradients if gradient is not None):
+        gradients = [score.grad for score in self.module_.scores if score.grad is not None]
+        norm = torch.cat([gradient.flatten() for gradient in gradients]).abs().max()
+        not_finite = first_not_finite(outputs, loss, norm)
+        if not_finite is None:
             self.optimizer_.step()
+        self.rescue.note("gates", not_finite, self.what_learns())
         return {"loss": task.detach(), "y_pred": None}
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
@@ -97,12 +106,14 @@ class GateNet(_QuietNet):
         self.epoch += 1
         if self.epoch == self.n_epochs:
             self.module_.harden()
-        batches = self.history[-1]["batches"]
+        self.rescue.end_steps(self.what_learns())
+        loss = self.validate(self.module_)
+        self.rescue.end_epoch(self.epoch, self.what_learns(), has_failed=not math.isfinite(loss))
         now = time.monotonic()
         self.onlooker.end_epoch(
             {
-                "train_loss": sum(row["train_loss"] for row in batches) / len(batches),
-                "val_loss": self.validate(self.module_),
+                "train_loss": self.mean_train_loss(),
+                "val_loss": loss,
                 "n_params": _narrowed(self.module_.network, self.module_.unclosed_units()).n_params,
                 "gate_entropy": self.module_.entropy(),
                 "progress": self.epoch / self.n_epochs,
@@ -111,6 +122,8 @@ class GateNet(_QuietNet):
             lambda: self.module_.network,
         )
         self.epoch_start = now
+        if self.rescue.has_given_up:
+            raise PhaseOverError
 
 
 def narrow(
@@ -145,7 +158,8 @@ def narrow(
     Returns
     -------
     Phase
-        The narrow network, not yet tuned; the network itself where the phase was cut short.
+        The narrow network, not yet tuned; the network itself where the phase was cut short, or gave
+        up what was not finite.
     """
     start = time.monotonic()
     recorder = Recorder(onlooker)
@@ -174,7 +188,8 @@ def narrow(
     narrowed = network
     try:
         net.run(N_NARROWING_EPOCHS)
-        narrowed = _narrowed(network, gates.open_units())
+        if not net.rescue.has_given_up:
+            narrowed = _narrowed(network, gates.open_units())
     except (KeyboardInterrupt, CutShortError) as error:
         interruption = error
     return Phase(
@@ -183,6 +198,7 @@ def narrow(
         time.monotonic() - start,
         recorder.rows,
         interruption=interruption,
+        faults=net.rescue.faults,
     )
 
 

@@ -18,6 +18,7 @@ from sknas.search.controller import Controller
 from sknas.search.inheritance import derive
 from sknas.search.learner import Learner, LearningRates
 from sknas.search.plan import Plan
+from sknas.search.rescue import Fault
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
 from sknas.supernet import Mixing, SigmoidRelaxation, Supernet
@@ -84,6 +85,8 @@ class Phase:
         What the search went back from; their epochs are those of this phase.
     runners_up : tuple of Cell
         Cells that were as good as the first branch's in the race for it, the best first.
+    faults : list of Fault
+        What was not finite; their epochs are those of this phase.
     """
 
     network: DerivedNetwork
@@ -98,6 +101,7 @@ class Phase:
     interruption: BaseException | None = None
     collapses: list[Collapse] = field(default_factory=list)
     runners_up: tuple[Cell, ...] = ()
+    faults: list[Fault] = field(default_factory=list)
 
 
 def plant_seed(
@@ -268,6 +272,7 @@ def run_search(
             interruption=interruption,
             collapses=[] if controller.watcher is None else controller.watcher.collapses,
             runners_up=controller.runners_up,
+            faults=net.rescue.faults,
         )
 
     return _told(tell)
@@ -344,6 +349,7 @@ def train_network(
             recorder.rows,
             best_epoch=net.best.best_epoch,
             interruption=interruption,
+            faults=net.rescue.faults,
         )
 
     return _told(tell)
