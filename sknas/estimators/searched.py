@@ -20,6 +20,7 @@ from sknas._validation import validate_parameters
 from sknas.derived import DerivedNetwork, FrozenNetwork
 from sknas.estimators._account import Outcome, ValidationLoss
 from sknas.estimators._callbacks import PASSING, CallbackSupportMixin, FitTasks, tear_down
+from sknas.estimators._faults import warn_of_faults
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._kept import kept, read_back
 from sknas.estimators._progress import Log, Progress, ProgressBar
@@ -149,6 +150,7 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         self.growth_events_ = [GrowthEvent.of(move) for move in outcome.moves]
         self.search_report_ = outcome.report
         self._n_calls = 1
+        warn_of_faults(outcome.report)
         return outcome
 
     def _go_on(self, problem: Problem, settings: Settings, start: float) -> Outcome:
@@ -170,6 +172,7 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         ]
         self.search_report_ = self.search_report_.followed_by(outcome.report)
         self._n_calls += 1
+        warn_of_faults(outcome.report)
         return outcome
 
     def _progress(self, *, goes_on: bool = False) -> Progress:

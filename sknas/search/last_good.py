@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,19 +39,27 @@ class Learning:
     @property
     def parameters(self) -> list[nn.Parameter]:
         """All parameters that an optimizer steps."""
-        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        return [parameter for group in groups for parameter in group["params"]]
+        return [parameter for group in self._groups for parameter in group["params"]]
 
     @property
-    def rate(self) -> float:
-        """Learning rate of the first optimizer."""
-        return float(self.optimizers[0].param_groups[0]["lr"])
+    def rates(self) -> list[float]:
+        """Learning rate of each group of parameters."""
+        return [float(group["lr"]) for group in self._groups]
 
-    def slow_down(self) -> None:
-        """Halve all learning rates."""
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] *= 0.5
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Give each group of parameters a learning rate.
+
+        Parameters
+        ----------
+        rates : sequence of float
+            In the order of `rates`.
+        """
+        for group, rate in zip(self._groups, rates, strict=True):
+            group["lr"] = rate
+
+    @property
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     @torch.no_grad()
     def is_finite(self) -> bool:

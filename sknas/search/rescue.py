@@ -96,6 +96,7 @@ class Rescue:
         self._n_in_a_row = 0
         self._streaks: Counter[str] = Counter()
         self._good: LastGood | None = None
+        self._rates: list[float] = []
         self._clear()
 
     def begin_epoch(self, learning: Learning) -> None:
@@ -106,6 +107,7 @@ class Rescue:
         learning : Learning
             What the steps of the epoch will change.
         """
+        self._rates = self._rates or learning.rates
         self._good = LastGood(learning)
         self._clear()
 
@@ -172,7 +174,7 @@ class Rescue:
                 self._first,
                 self._n_left_out,
                 self._n_back,
-                learning.rate,
+                learning.rates[0],
                 self.has_given_up,
             )
             self.faults.append(fault)
@@ -180,8 +182,15 @@ class Rescue:
         if self._n_taken and not self._n_back:
             self._n_in_a_row = 0
 
-    def forgive(self) -> None:
-        """Go on with something else that learns, which may not be at fault."""
+    def forgive(self, learning: Learning) -> None:
+        """Go on, at the first rates, since something else may learn from now on.
+
+        Parameters
+        ----------
+        learning : Learning
+            What has failed; it may come back with less that can fail.
+        """
+        learning.set_rates(self._rates)
         self.has_given_up, self._n_in_a_row = False, 0
         self._streaks.clear()
 
@@ -195,7 +204,7 @@ class Rescue:
             return
         if self._good is not None and self._good.fits(learning):
             self._good.restore(learning)
-        learning.slow_down()
+        learning.set_rates([0.5 * rate for rate in learning.rates])
         self._streaks.clear()
         self._n_back += 1
         self._n_in_a_row += 1

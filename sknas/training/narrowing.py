@@ -104,9 +104,9 @@ class GateNet(_QuietNet):
         """Validate through the gates, which are hard at the end; record what they have closed."""
         del net, kwargs
         self.epoch += 1
+        self.rescue.end_steps(self.what_learns())
         if self.epoch == self.n_epochs:
             self.module_.harden()
-        self.rescue.end_steps(self.what_learns())
         loss = self.validate(self.module_)
         self.rescue.end_epoch(self.epoch, self.what_learns(), has_failed=not math.isfinite(loss))
         now = time.monotonic()

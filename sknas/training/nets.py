@@ -287,6 +287,8 @@ class SearchNet(_QuietNet):
             self.rescue.follow(self.what_learns())
             if arch is not None:
                 self.rescue.note("architecture", arch.not_finite, self.what_learns())
+                if self.rescue.has_given_up:
+                    return NOT_TAKEN
         with self._sampling(), self.dropout.applied_to(learner.supernet):
             step = weight_step(learner, batch, self.objective, self.max_norm)
         self.clock.information = step.information
@@ -338,7 +340,7 @@ class SearchNet(_QuietNet):
         if is_over or (self.rescue.has_given_up and not has_alternative):
             raise PhaseOverError
         if self.rescue.has_given_up:
-            self.rescue.forgive()
+            self.rescue.forgive(learning)
 
 
 class DerivedNet(_QuietNet):
