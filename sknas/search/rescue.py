@@ -166,7 +166,7 @@ class Rescue:
         has_failed : bool
             Whether the validation loss is not finite though it has been.
         """
-        if has_failed:
+        if has_failed and not self.has_given_up:
             self._see("the validation loss", learning, goes_back=True)
         if self._first is not None:
             fault = Fault(

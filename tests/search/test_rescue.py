@@ -1,4 +1,4 @@
-"""A state that was kept comes back to the last bit, and who fails goes back, slower, or gives up."""
+"""A kept state comes back to the last bit; who fails goes back to it, slower, or gives up."""
 
 import copy
 import math
