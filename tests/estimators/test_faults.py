@@ -294,7 +294,7 @@ def test_an_error_of_the_callers_own_part_passes_through_a_clean_estimator(part,
         parameters = {"arch_regularizer": _RaisingPenalty()}
     model = regressor(**{**FIXED, **parameters})
     before = set(vars(model))
-    with pytest.raises(OverflowError, match="^mine$"):
+    with pytest.raises(OverflowError, match=r"^mine$"):
         model.fit(*product())
     assert set(vars(model)) == before
 
