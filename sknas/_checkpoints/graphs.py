@@ -13,7 +13,7 @@ import copyreg
 import functools
 import io
 import pickle
-from collections import OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -24,6 +24,7 @@ from torch import Generator, Tensor, nn
 __all__ = ["dump", "load"]
 
 _PLAIN: tuple[Any, ...] = (
+    Counter,
     OrderedDict,
     bytearray,
     complex,

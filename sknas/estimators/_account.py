@@ -13,6 +13,7 @@ from torch import Tensor
 from sknas.derived import DerivedNetwork
 from sknas.reporting import SearchReport
 from sknas.search import Move
+from sknas.search.rescue import Fault
 from sknas.training import Phase, Problem, make_probe, mean_loss
 from sknas.training.runtime import CutShortError
 
@@ -185,11 +186,13 @@ class Account:
         moves: list[Move] = []
         gates: list[dict[str, Any]] = []
         notes: list[str] = []
+        faults: list[dict[str, Any]] = []
         for name, phase in self.phases:
             n_before = self.n_epochs_before + len(rows)
             moves += [dataclasses.replace(m, epoch=n_before + m.epoch) for m in phase.moves]
             gates += [{**gate, "epoch": n_before + gate["epoch"]} for gate in phase.gates]
             notes += [str(collapse.after(n_before)) for collapse in phase.collapses]
+            faults += [_fault_row(name, fault.after(n_before)) for fault in phase.faults]
             rows += [{"phase": name, **row} for row in phase.rows]
         records = [
             {
@@ -201,9 +204,23 @@ class Account:
             for stage in self.stages
         ]
         ended = self.interruption
-        report = SearchReport.build(records, moves, chosen, _stopped_by(ended), notes, gates)
+        report = SearchReport.build(
+            records, moves, chosen, _stopped_by(ended), notes, gates, faults
+        )
         interrupt = ended if isinstance(ended, KeyboardInterrupt) else None
         return Outcome(network, rows, moves, report, interrupt, memory)
+
+
+def _fault_row(phase: str, fault: Fault) -> dict[str, Any]:
+    return {
+        "epoch": fault.epoch,
+        "phase": phase,
+        "not_finite": fault.not_finite,
+        "steps": fault.n_steps,
+        "rollbacks": fault.n_rollbacks,
+        "learning_rate": fault.learning_rate,
+        "gave_up": fault.has_given_up,
+    }
 
 
 def _stopped_by(interruption: BaseException | None) -> str:

@@ -21,6 +21,7 @@ from sknas._validation import validate_parameters
 from sknas.derived import DerivedNetwork, FrozenNetwork
 from sknas.estimators._account import Outcome, ValidationLoss
 from sknas.estimators._callbacks import PASSING, CallbackSupportMixin, FitTasks, tear_down
+from sknas.estimators._faults import warn_of_faults
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._journal import FolderJournal, Journal
 from sknas.estimators._kept import kept, read_back
@@ -154,6 +155,7 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         self.growth_events_ = [GrowthEvent.of(move) for move in outcome.moves]
         self.search_report_ = outcome.report
         self._n_calls = 1
+        warn_of_faults(outcome.report)
         return outcome
 
     def _go_on(self, problem: Problem, settings: Settings, start: float) -> Outcome:
@@ -175,6 +177,7 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         ]
         self.search_report_ = self.search_report_.followed_by(outcome.report)
         self._n_calls += 1
+        warn_of_faults(outcome.report)
         return outcome
 
     def _journal(

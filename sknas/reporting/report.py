@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,15 @@ _GATE_COLUMNS = {
     "source": "str",
     "operation": "str",
     "gate": "float64",
+}
+_FAULT_COLUMNS = {
+    "epoch": "int64",
+    "phase": "str",
+    "not_finite": "str",
+    "steps": "int64",
+    "rollbacks": "int64",
+    "learning_rate": "float64",
+    "gave_up": "bool",
 }
 
 
@@ -118,6 +127,11 @@ class SearchReport:
         ``layer``, ``node``, ``source``, ``operation`` and ``gate``, its weight in the mixture.
         The source is that of a candidate of DARTS's graph, a pair of edge and operation; else it is
         empty. Without rows where nothing was mixed.
+    faults : DataFrame
+        A row an epoch in which a loss, a gradient, an output or a weight was not finite: ``epoch``,
+        ``phase``, ``not_finite``, ``steps`` that were not taken for it, ``rollbacks`` to the last
+        good state, the ``learning_rate`` after them, and whether the rest of the epoch was left
+        out, ``gave_up``.
     """
 
     stages: pd.DataFrame
@@ -125,7 +139,8 @@ class SearchReport:
     chosen: str
     stopped_by: str
     notes: tuple[str, ...] = ()
-    gates: pd.DataFrame = field(default_factory=lambda: _gate_table([]))
+    gates: pd.DataFrame = field(default_factory=lambda: _table([], _GATE_COLUMNS))
+    faults: pd.DataFrame = field(default_factory=lambda: _table([], _FAULT_COLUMNS))
 
     @classmethod
     def build(
@@ -136,6 +151,7 @@ class SearchReport:
         stopped_by: str,
         notes: Sequence[str] = (),
         gates: Sequence[dict[str, Any]] = (),
+        faults: Sequence[dict[str, Any]] = (),
     ) -> SearchReport:
         """Gather the tables.
 
@@ -153,6 +169,8 @@ class SearchReport:
             What else is to be told.
         gates : sequence of dict, default=()
             A record an epoch and candidate that was mixed.
+        faults : sequence of dict, default=()
+            A record an epoch in which something was not finite.
 
         Returns
         -------
@@ -170,7 +188,8 @@ class SearchReport:
             chosen,
             stopped_by,
             tuple(notes),
-            _gate_table(gates),
+            _table(gates, _GATE_COLUMNS),
+            _table(faults, _FAULT_COLUMNS),
         )
 
     def followed_by(self, later: SearchReport) -> SearchReport:
@@ -193,26 +212,34 @@ class SearchReport:
             later.stopped_by,
             self.notes + later.notes,
             _stacked(self.gates, later.gates),
+            _stacked(self.faults, later.faults),
         )
 
     def __str__(self) -> str:
         stages = self.stages.to_string(float_format=lambda value: f"{value:.4g}", na_rep="-")
         lines = [stages, f"chosen on validation: {self.chosen}; ended by: {self.stopped_by}"]
         lines += self.notes
+        if len(self.faults):
+            lines += ["", self.faults.to_string(index=False, float_format=_five)]
         if len(self.moves):
             moves = self.moves.assign(gain=self.moves["gain"].map("{:+.2%}".format))
-            lines += ["", moves.to_string(index=False, float_format=lambda value: f"{value:.5g}")]
+            lines += ["", moves.to_string(index=False, float_format=_five)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         stages = self.stages.to_html(float_format=lambda value: f"{value:.4g}", na_rep="-")
-        moves = self.moves.to_html(index=False, float_format=lambda value: f"{value:.5g}")
+        moves = self.moves.to_html(index=False, float_format=_five)
+        faults = self.faults.to_html(index=False, float_format=_five) if len(self.faults) else ""
         notes = "".join(f"<p>{note}</p>" for note in self.notes)
-        return f"{stages}<p>chosen on validation: <b>{self.chosen}</b></p>{notes}{moves}"
+        return f"{stages}<p>chosen on validation: <b>{self.chosen}</b></p>{notes}{faults}{moves}"
 
 
-def _gate_table(gates: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(gates, columns=list(_GATE_COLUMNS)).astype(_GATE_COLUMNS)
+def _five(value: float) -> str:
+    return f"{value:.5g}"
+
+
+def _table(rows: Sequence[dict[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(types)).astype(dict(types))
 
 
 def _stacked(first: pd.DataFrame, then: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from sknas.search.hypergradient import hypergradient
 from sknas.search.learner import Learner
 from sknas.search.look_ahead import adamw
 
-__all__ = ["VirtualStep", "WeightStep", "arch_step", "weight_step"]
+__all__ = ["ArchStep", "VirtualStep", "WeightStep", "arch_step", "first_not_finite", "weight_step"]
 
 
 class WeightStep(NamedTuple):
@@ -26,10 +27,50 @@ class WeightStep(NamedTuple):
         The batch's loss before the step.
     information : float
         Squared norm of the gradient before it was clipped.
+    not_finite : str or None, default=None
+        For what the step was not taken; None where it was.
     """
 
     loss: float
     information: float
+    not_finite: str | None = None
+
+
+class ArchStep(NamedTuple):
+    """What an architecture step tells.
+
+    Attributes
+    ----------
+    loss : float
+        The batch's loss before the step (after the virtual one), without the penalty.
+    not_finite : str or None, default=None
+        For what the step was not taken; None where it was.
+    """
+
+    loss: float
+    not_finite: str | None = None
+
+
+def first_not_finite(outputs: Tensor, loss: Tensor, norm: Tensor) -> str | None:
+    """Return what of a batch is not finite, of things that follow from each other the first.
+
+    Parameters
+    ----------
+    outputs : Tensor
+        What the network makes of it.
+    loss, norm : Tensor of shape ()
+        The loss, and the norm of its gradient.
+
+    Returns
+    -------
+    str or None
+        None where all is.
+    """
+    if torch.isfinite(norm) and torch.isfinite(loss):
+        return None
+    if not bool(outputs.isfinite().all()):
+        return "an output"
+    return "the gradient" if torch.isfinite(loss) else "the loss"
 
 
 def weight_step(
@@ -51,22 +92,24 @@ def weight_step(
     Returns
     -------
     WeightStep
-        Loss and squared gradient norm before the step; a step in which either is not finite is
-        not taken.
+        Loss and squared gradient norm before the step; one in which either is not finite is not
+        taken.
     """
     past, target, weight = batch
     if not weight.any():  # a step would decay weights for samples that are to teach nothing
         return WeightStep(0.0, 0.0)
     parameters = learner.learning_weights()
-    loss = objective.estimate(learner.supernet(past), target, weight)
+    outputs = learner.supernet(past)
+    loss = objective.estimate(outputs, target, weight)
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     _hand_over(parameters, gradients)
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
-    if torch.isfinite(norm) and torch.isfinite(loss):
+    not_finite = first_not_finite(outputs, loss, norm)
+    if not_finite is None:
         learner.weight_optimizer.step()
         learner.average.update()
     learner.weight_optimizer.zero_grad(set_to_none=True)
-    return WeightStep(float(loss.detach()), float(norm.double().square()))
+    return WeightStep(float(loss.detach()), float(norm.double().square()), not_finite)
 
 
 class VirtualStep(NamedTuple):
@@ -90,7 +133,7 @@ class VirtualStep(NamedTuple):
 
 def arch_step(
     learner: Learner, batch: Batch, objective: Objective, ahead: VirtualStep | None = None
-) -> float | None:
+) -> ArchStep | None:
     """Take one step of the architecture parameters (Liu et al. 2019).
 
     First order (xi = 0), or, where it looks ahead, second order, by the step that the weights'
@@ -110,9 +153,8 @@ def arch_step(
 
     Returns
     -------
-    float or None
-        The batch's loss before the step (after the virtual one), without the penalty; None where
-        nothing is left to decide.
+    ArchStep or None
+        Its loss; None where nothing is left to decide.
     """
     free = learner.supernet.free_arch_parameters()
     if not free:
@@ -120,13 +162,25 @@ def arch_step(
     loss, gradients = _arch_gradients(learner, batch, objective, ahead)
     # Nothing clips this gradient, and Adam would remember a square that overflows for ever.
     norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
+    not_finite = None
     if torch.isfinite(norm) and torch.isfinite(loss):
         _hand_over(free, gradients)
         learner.step_arch()
         if learner.penalty is not None:
             learner.penalty.end_step(learner.supernet)
+    else:
+        not_finite = _at_fault(learner, loss)
     learner.arch_optimizer.zero_grad(set_to_none=True)
-    return float(loss)
+    return ArchStep(float(loss), not_finite)
+
+
+def _at_fault(learner: Learner, loss: Tensor) -> str:
+    """Return what of an architecture step was not finite."""
+    if not torch.isfinite(loss):
+        return "the architecture loss"
+    with torch.no_grad():
+        is_finite = math.isfinite(float(learner.arch_penalty()))
+    return "the architecture gradient" if is_finite else "the architecture penalty"
 
 
 def _arch_gradients(

@@ -109,6 +109,11 @@ class Controller:
         return self._lineage if self.incumbent.lineage is None else self.incumbent.lineage
 
     @property
+    def has_alternative(self) -> bool:
+        """Whether something else is there to go on with, should what learns now be of no use."""
+        return not self._opening.is_over or self._trial is not None
+
+    @property
     def runners_up(self) -> tuple[Cell, ...]:
         """Cells that were as good as the first branch's in the race for it, the best first."""
         return self._opening.runners_up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,15 +16,17 @@ from sknas._torch import Adam
 from sknas.blocks import Batch, Objective
 from sknas.derived import DerivedNetwork
 from sknas.schedules import ExponentialSchedule
+from sknas.search.bilevel import first_not_finite
 from sknas.search.channels import ChannelGates, narrow_network
+from sknas.search.rescue import Rescue
 from sknas.training.feeds import Feed
 from sknas.training.judging import mean_loss, validation_losses
 from sknas.training.keeping import NOTHING_KEPT, Keeper
-from sknas.training.nets import QuietNet
+from sknas.training.nets import NOT_TAKEN, QuietNet
 from sknas.training.onlooker import NOBODY, Onlooker, Recorder
 from sknas.training.phases import Phase
 from sknas.training.problem import Problem, Schedule
-from sknas.training.runtime import CutShortError
+from sknas.training.runtime import CutShortError, PhaseOverError
 
 __all__ = ["N_NARROWING_EPOCHS", "narrow"]
 
@@ -89,30 +92,39 @@ class GateNet(QuietNet):
         """Take a step of the scores."""
         del fit_params
         self.check_time()
+        if self.rescue.has_given_up:
+            return NOT_TAKEN
         self.module_.scale = SCALE((self.epoch + 1) / self.n_epochs)
-        self.optimizer_.param_groups[0]["lr"] = LEARNING_RATE / self.module_.scale
+        rate = LEARNING_RATE / self.module_.scale * 0.5**self.rescue.n_rollbacks
+        self.optimizer_.param_groups[0]["lr"] = rate
         past, target, weight = batch
-        task = self.objective.estimate(self.module_(past), target, weight)
+        outputs = self.module_(past)
+        task = self.objective.estimate(outputs, target, weight)
         loss = task + self.size_penalty * self.module_.size()
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()
-        gradients = [score.grad for score in self.module_.scores]
-        if all(bool(gradient.isfinite().all()) for gradient in gradients if gradient is not None):
+        gradients = [score.grad for score in self.module_.scores if score.grad is not None]
+        norm = torch.cat([gradient.flatten() for gradient in gradients]).abs().max()
+        not_finite = first_not_finite(outputs, loss, norm)
+        if not_finite is None:
             self.optimizer_.step()
+        self.rescue.note("gates", not_finite, self.what_learns())
         return {"loss": task.detach(), "y_pred": None}
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Validate through the gates, which are hard at the end; record what they have closed."""
         del net, kwargs
         self.epoch += 1
+        self.rescue.end_steps(self.what_learns())
         if self.epoch == self.n_epochs:
             self.module_.harden()
-        batches = self.history[-1]["batches"]
+        loss = self.validate(self.module_)
+        self.rescue.end_epoch(self.epoch, self.what_learns(), has_failed=not math.isfinite(loss))
         now = time.monotonic()
         self.onlooker.end_epoch(
             {
-                "train_loss": sum(row["train_loss"] for row in batches) / len(batches),
-                "val_loss": self.validate(self.module_),
+                "train_loss": self.mean_train_loss(),
+                "val_loss": loss,
                 "n_params": _narrowed(self.module_.network, self.module_.unclosed_units()).n_params,
                 "gate_entropy": self.module_.entropy(),
                 "progress": self.epoch / self.n_epochs,
@@ -121,7 +133,10 @@ class GateNet(QuietNet):
             lambda: self.module_.network,
         )
         self.epoch_start = now
-        self.keep({"gates": self.module_, "optimizer": self.score_optimizer, "epoch": self.epoch})
+        if self.rescue.has_given_up:
+            raise PhaseOverError
+        state = {"gates": self.module_, "optimizer": self.score_optimizer, "epoch": self.epoch}
+        self.keep({**state, "rescue": self.rescue})
 
 
 def narrow(
@@ -159,7 +174,8 @@ def narrow(
     Returns
     -------
     Phase
-        The narrow network, not yet tuned; the network itself where the phase was cut short.
+        The narrow network, not yet tuned; the network itself where the phase was cut short, or gave
+        up what was not finite.
     """
     start = time.monotonic()
     recorder = Recorder(onlooker)
@@ -172,6 +188,7 @@ def narrow(
         gates = ChannelGates(copy.deepcopy(network))
         optimizer = Adam(gates.scores.parameters(), lr=LEARNING_RATE)
         kept = {"gates": gates, "optimizer": optimizer, "epoch": 0, "rows": []}
+        kept["rescue"] = Rescue()
     gates, recorder.rows = kept["gates"], kept["rows"]
     net = GateNet(
         gates,
@@ -190,13 +207,15 @@ def narrow(
         optimizer=kept["optimizer"],
         deadline=schedule.deadline,
         onlooker=recorder,
+        rescue=kept["rescue"],
         keep=lambda state: keeper.keep({**state, "rows": recorder.rows}, {}),
     )
     interruption: BaseException | None = None
     narrowed = network
     try:
         net.run(N_NARROWING_EPOCHS - net.epoch)
-        narrowed = _narrowed(network, gates.open_units())
+        if not net.rescue.has_given_up:
+            narrowed = _narrowed(network, gates.open_units())
     except (KeyboardInterrupt, CutShortError) as error:
         interruption = error
     return Phase(
@@ -205,6 +224,7 @@ def narrow(
         time.monotonic() - start,
         recorder.rows,
         interruption=interruption,
+        faults=net.rescue.faults,
     )
 
 

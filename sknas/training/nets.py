@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -15,18 +16,23 @@ from torch import Generator, nn
 from sknas.blocks import Batch, Objective
 from sknas.derived import DerivedNetwork
 from sknas.search.arch_schedule import ArchClock
-from sknas.search.bilevel import VirtualStep, arch_step, weight_step
+from sknas.search.bilevel import VirtualStep, arch_step, first_not_finite, weight_step
 from sknas.search.controller import Controller
 from sknas.search.inheritance import derive
+from sknas.search.last_good import Learning
+from sknas.search.rescue import Rescue
 from sknas.supernet.sampling import sampling
 from sknas.training.feeds import Dropout, EndlessBatches, Feed, SearchFeed
 from sknas.training.onlooker import Onlooker
 from sknas.training.runtime import PhaseOverError, TimeIsUpError
 from sknas.training.trainee import Trainee
 
-__all__ = ["DerivedNet", "QuietNet", "SearchNet"]
+__all__ = ["NOT_TAKEN", "DerivedNet", "QuietNet", "SearchNet"]
 
 Keep = Callable[[Mapping[str, object]], None]
+
+# What skorch is told of a step that is left out.
+NOT_TAKEN: dict[str, Any] = {"loss": torch.tensor(math.nan), "y_pred": None}
 
 
 class QuietNet(NeuralNet):
@@ -42,6 +48,8 @@ class QuietNet(NeuralNet):
         Is told of each epoch.
     keep : callable
         Is given what the phase needs to go on from the end of an epoch, unless it ends there.
+    rescue : Rescue
+        Goes back where something is not finite.
     **kwargs : dict
         Parameters of `skorch.NeuralNet`.
     """
@@ -54,11 +62,13 @@ class QuietNet(NeuralNet):
         deadline: float,
         onlooker: Onlooker,
         keep: Keep,
+        rescue: Rescue,
         **kwargs: Any,
     ) -> None:
         self.feed = feed
         self.deadline = deadline
         self.onlooker = onlooker
+        self.rescue = rescue
         self.keep = keep
         super().__init__(
             module, criterion=nn.Identity, train_split=None, verbose=0, callbacks=None, **kwargs
@@ -78,9 +88,20 @@ class QuietNet(NeuralNet):
         return self.feed
 
     def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Tell who looks on."""
+        """Tell who looks on, and keep a state to go back to."""
         super().on_epoch_begin(net, **kwargs)
         self.onlooker.begin_epoch()
+        self.rescue.begin_epoch(self.what_learns())
+
+    def what_learns(self) -> Learning:
+        """Return what the steps change."""
+        return Learning((self.optimizer_,))
+
+    def mean_train_loss(self) -> float:
+        """Return the mean loss of the epoch's steps that had a finite one; NaN without any."""
+        batches = self.history[-1]["batches"]
+        losses = [row["train_loss"] for row in batches if math.isfinite(row["train_loss"])]
+        return sum(losses) / len(losses) if losses else math.nan
 
     def check_time(self) -> None:
         """Raise if the time budget is spent."""
@@ -153,19 +174,32 @@ class SearchNet(QuietNet):
         """Take a weight step, before it an architecture step where one is due."""
         del fit_params
         self.check_time()
+        if self.rescue.has_given_up:
+            return NOT_TAKEN
         learner = self.controller.learner
         if self.clock.is_due(is_undecided=self._is_undecided()):
             looks_ahead = self.controller.plan.arch_order == 2
             source = self.dropout.generator
             ahead = VirtualStep(batch, self.max_norm, source) if looks_ahead else None
             with self._sampling():
-                arch_step(learner, next(self.arch_batches), self.objective, ahead)
+                arch = arch_step(learner, next(self.arch_batches), self.objective, ahead)
             self.n_arch_steps += 1
+            self.rescue.follow(self.what_learns())
+            if arch is not None:
+                self.rescue.note("architecture", arch.not_finite, self.what_learns())
+                if self.rescue.has_given_up:
+                    return NOT_TAKEN
         with self._sampling(), self.dropout.applied_to(learner.supernet):
-            loss, self.clock.information = weight_step(
-                learner, batch, self.objective, self.max_norm
-            )
-        return {"loss": torch.tensor(loss), "y_pred": None}
+            step = weight_step(learner, batch, self.objective, self.max_norm)
+        self.clock.information = step.information
+        self.rescue.note("weights", step.not_finite, self.what_learns())
+        return {"loss": torch.tensor(step.loss), "y_pred": None}
+
+    def what_learns(self) -> Learning:
+        """Return what the steps of both levels change."""
+        learner = self.controller.learner
+        optimizers = (learner.weight_optimizer, learner.arch_optimizer)
+        return Learning(optimizers, learner.average, learner.penalty)
 
     def _derived(self) -> DerivedNetwork:
         # Draws of its own, so that the search draws the same whether anybody asks or not.
@@ -181,21 +215,27 @@ class SearchNet(QuietNet):
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Hand over to the controller, and take over what it left."""
         del net, kwargs
-        batches = self.history[-1]["batches"]
-        train_loss = sum(row["train_loss"] for row in batches) / len(batches)
+        train_loss = self.mean_train_loss()
         now = time.monotonic()
         n_held_out = len(self.arch_batches.feed.index) if self._is_undecided() else 0
+        learning, has_alternative = self.what_learns(), self.controller.has_alternative
+        self.rescue.end_steps(learning)
         is_over = self.controller.end_epoch(train_loss, self.n_arch_steps, now - self.epoch_start)
+        has_failed = math.isinf(self.controller.rows[-1]["val_loss"])
+        has_failed = has_failed and math.isfinite(self.controller.incumbent.loss)
+        self.rescue.end_epoch(self.controller.epoch, learning, has_failed=has_failed)
         self.controller.rows[-1]["arch_samples"] = n_held_out
         self.onlooker.end_epoch(self.controller.rows[-1], self._derived)
         self.n_arch_steps, self.epoch_start = 0, now
         self.module_ = self.controller.learner.supernet
         self.optimizer_ = self.controller.learner.weight_optimizer
         self.arch_optimizer_ = self.controller.learner.arch_optimizer
-        if is_over:
+        if is_over or (self.rescue.has_given_up and not has_alternative):
             raise PhaseOverError
-        batches = self.arch_batches
-        self.keep({"controller": self.controller, "clock": self.clock, "arch_batches": batches})
+        if self.rescue.has_given_up:
+            self.rescue.forgive(learning)
+        state = {"controller": self.controller, "arch_batches": self.arch_batches}
+        self.keep({**state, "clock": self.clock, "rescue": self.rescue})
 
 
 class DerivedNet(QuietNet):
@@ -247,39 +287,53 @@ class DerivedNet(QuietNet):
         self.optimizer_ = self.trainee.optimizer
         return self
 
+    def what_learns(self) -> Learning:
+        """Return what the steps change."""
+        return Learning((self.optimizer_,), self.trainee.average)
+
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take a weight step."""
         del fit_params
         self.check_time()
+        if self.rescue.has_given_up:
+            return NOT_TAKEN
         past, target, weight = batch
         if not weight.any():  # a step would decay weights for samples that are to teach nothing
             return {"loss": torch.zeros(()), "y_pred": None}
         with self.dropout.applied_to(self.module_):
-            loss = self.objective.estimate(self.module_(past), target, weight)
+            outputs = self.module_(past)
+            loss = self.objective.estimate(outputs, target, weight)
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.learning, self.max_norm)
-        if torch.isfinite(norm) and torch.isfinite(loss):
+        not_finite = first_not_finite(outputs, loss, norm)
+        if not_finite is None:
             self.optimizer_.step()
             self.trainee.average.update()
+        self.rescue.note("weights", not_finite, self.what_learns())
         return {"loss": loss.detach(), "y_pred": None}
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Validate the averaged weights, and stop where they no longer improve."""
         del net, kwargs
+        learning = self.what_learns()
+        self.rescue.end_steps(learning)
+        has_been_finite = math.isfinite(self.trainee.best.loss)
         with self.trainee.average.swapped_in():
             loss = self.trainee.best.end_epoch()
-        batches = self.history[-1]["batches"]
+        has_failed = math.isinf(loss) and has_been_finite
+        self.rescue.end_epoch(self.trainee.best.n_epochs, learning, has_failed=has_failed)
         now = time.monotonic()
         self.onlooker.end_epoch(
             {
-                "train_loss": sum(row["train_loss"] for row in batches) / len(batches),
+                "train_loss": self.mean_train_loss(),
                 "val_loss": loss,
                 "seconds": now - self.epoch_start,
             },
             self.trainee.best.settled,
         )
         self.epoch_start = now
-        if self.patience is not None and self.trainee.best.n_epochs_since_best >= self.patience:
+        is_patient = self.patience is None or self.trainee.best.n_epochs_since_best < self.patience
+        if self.rescue.has_given_up or not is_patient:
             raise PhaseOverError
-        self.keep({"trainee": self.trainee})
+        self.keep({"trainee": self.trainee, "rescue": self.rescue})

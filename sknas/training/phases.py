@@ -19,6 +19,7 @@ from sknas.search.controller import Controller
 from sknas.search.inheritance import derive
 from sknas.search.learner import Learner, LearningRates
 from sknas.search.plan import Plan
+from sknas.search.rescue import Fault, Rescue
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
 from sknas.supernet import Mixing, SigmoidRelaxation, Supernet
@@ -88,6 +89,8 @@ class Phase:
         What the search went back from; their epochs are those of this phase.
     runners_up : tuple of Cell
         Cells that were as good as the first branch's in the race for it, the best first.
+    faults : list of Fault
+        What was not finite; their epochs are those of this phase.
     """
 
     network: DerivedNetwork
@@ -102,6 +105,7 @@ class Phase:
     interruption: BaseException | None = None
     collapses: list[Collapse] = field(default_factory=list)
     runners_up: tuple[Cell, ...] = ()
+    faults: list[Fault] = field(default_factory=list)
 
 
 def plant_seed(
@@ -249,7 +253,12 @@ def run_search(
             watcher=make_watcher(problem, schedule, plan),
         )
         clock, arch_batches = ArchClock(plan.arch_schedule), EndlessBatches(feeds[2])
-        kept = {"controller": controller, "clock": clock, "arch_batches": arch_batches}
+        kept = {
+            "controller": controller,
+            "clock": clock,
+            "arch_batches": arch_batches,
+            "rescue": Rescue(),
+        }
     controller = kept["controller"]
     net = SearchNet(
         controller.learner.supernet,
@@ -282,6 +291,7 @@ def run_search(
             interruption=interruption,
             collapses=[] if controller.watcher is None else controller.watcher.collapses,
             runners_up=controller.runners_up,
+            faults=net.rescue.faults,
         )
 
     return _told(tell)
@@ -337,8 +347,8 @@ def train_network(
         seed.requires_grad_(seed_learns(seed, is_linear=schedule.linear_seed))
         rate, decay = schedule.learning_rate, schedule.weight_decay
         trainee = Trainee.start(network, probe, learning_rate=rate, weight_decay=decay)
-    else:
-        trainee, recorder.rows = kept["trainee"], kept["rows"]
+        kept = {"trainee": trainee, "rescue": Rescue(), "rows": []}
+    trainee, recorder.rows = kept["trainee"], kept["rows"]
     net = DerivedNet(
         trainee,
         feed=Feed(
@@ -350,6 +360,7 @@ def train_network(
         patience=schedule.patience if validates else None,
         deadline=schedule.deadline,
         onlooker=recorder,
+        rescue=kept["rescue"],
         keep=lambda state: keeper.keep({**state, "rows": recorder.rows}, givens),
     )
     interruption: BaseException | None = None
@@ -368,6 +379,7 @@ def train_network(
             recorder.rows,
             best_epoch=trainee.best.best_epoch,
             interruption=interruption,
+            faults=net.rescue.faults,
         )
 
     return _told(tell)

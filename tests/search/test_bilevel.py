@@ -100,7 +100,7 @@ def test_no_step_leaves_a_gradient_behind():
 @pytest.mark.parametrize("step", [lambda o, b: weight_step(o, b, OBJECTIVE, 1.0).loss, None])
 def test_steps_on_one_batch_go_downhill_and_return_the_loss_before(step):
     one = learner(weight_decay=0.0)
-    step = step or (lambda o, b: arch_step(o, b, OBJECTIVE))
+    step = step or (lambda o, b: arch_step(o, b, OBJECTIVE).loss)
     losses = [loss_of(one, batch())]
     for _ in range(15):
         returned = step(one, batch())
@@ -136,7 +136,7 @@ def test_a_batch_that_is_not_finite_leaves_everything_as_it_was(kind):
     arch_step(one, batch(), OBJECTIVE)
     before = everything(one)
     assert not math.isfinite(weight_step(one, broken_batch(kind), OBJECTIVE, 1.0).loss)
-    assert not math.isfinite(arch_step(one, broken_batch(kind), OBJECTIVE))
+    assert not math.isfinite(arch_step(one, broken_batch(kind), OBJECTIVE).loss)
     assert same(everything(one), before)
     weight_step(one, batch(), OBJECTIVE, 1.0)
     assert not same(everything(one), before)
@@ -151,7 +151,7 @@ def test_adam_never_remembers_a_square_that_overflows():
         def per_sample(self, output, target):
             return 1e200 * super().per_sample(output, target)
 
-    assert math.isfinite(arch_step(one, batch(), Steep()))
+    assert math.isfinite(arch_step(one, batch(), Steep()).loss)
     assert same(everything(one), before)
 
 
@@ -212,7 +212,7 @@ def test_padded_windows_give_finite_steps_too():
     one = learner(supernet(branch("lstm"), shape=PADDED, operations=OPERATIONS))
     before = everything(one)
     assert math.isfinite(weight_step(one, batch(PADDED), OBJECTIVE, 1.0).loss)
-    assert math.isfinite(arch_step(one, batch(PADDED), OBJECTIVE))
+    assert math.isfinite(arch_step(one, batch(PADDED), OBJECTIVE).loss)
     assert not same(everything(one)[: len(before)], before)
     assert all(bool(p.isfinite().all()) for p in one.supernet.parameters())
 
