@@ -175,6 +175,11 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
     )
 
 
+def half_time(settings: Settings, start: float) -> float:
+    """Return when half of the time budget is spent: by then there should be a seed."""
+    return start + (math.inf if settings.time_budget is None else settings.time_budget / 2)
+
+
 def make_plan(schedule: Schedule, settings: Settings) -> Plan:
     return Plan(
         settings.mode,

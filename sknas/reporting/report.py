@@ -197,7 +197,7 @@ class SearchReport:
 
     def __str__(self) -> str:
         stages = self.stages.to_string(float_format=lambda value: f"{value:.4g}", na_rep="-")
-        lines = [stages, f"chosen on validation: {self.chosen}; ended by: {self.stopped_by}"]
+        lines = [stages, f"chosen on validation: {self.chosen}; stopped by: {self.stopped_by}"]
         lines += self.notes
         if len(self.moves):
             moves = self.moves.assign(gain=self.moves["gain"].map("{:+.2%}".format))
@@ -207,8 +207,9 @@ class SearchReport:
     def _repr_html_(self) -> str:
         stages = self.stages.to_html(float_format=lambda value: f"{value:.4g}", na_rep="-")
         moves = self.moves.to_html(index=False, float_format=lambda value: f"{value:.5g}")
+        chosen = f"<p>chosen on validation: <b>{self.chosen}</b>; stopped by: {self.stopped_by}</p>"
         notes = "".join(f"<p>{note}</p>" for note in self.notes)
-        return f"{stages}<p>chosen on validation: <b>{self.chosen}</b></p>{notes}{moves}"
+        return f"{stages}{chosen}{notes}{moves}"
 
 
 def _gate_table(gates: Sequence[dict[str, Any]]) -> pd.DataFrame:
