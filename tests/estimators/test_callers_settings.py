@@ -7,7 +7,7 @@ import torch
 
 from tests.faults import raise_at
 from tests.small import MAKERS, SEARCH, data_for, flushes_denormals, product, regressor
-from tests.surroundings import left_as_found, settings_of_the_process
+from tests.surroundings import settings_of_the_process
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
 
