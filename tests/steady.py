@@ -183,7 +183,7 @@ def in_threads(works):
 
 def one_life(case):
     """Fit, predict, learn on, pickle and forget an estimator."""
-    model = case.fitted()
+    model = case.fitted(search_epochs=2, max_epochs=1, max_nodes=1)
     case.told(model)
     if hasattr(model, "update"):
         later = make_coupled_oscillation(N_ROWS + 20, random_state=0).iloc[N_ROWS:]

@@ -228,6 +228,8 @@ class Account:
             moves += [dataclasses.replace(m, epoch=n_before + m.epoch) for m in phase.moves]
             gates += [{**gate, "epoch": n_before + gate["epoch"]} for gate in phase.gates]
             notes += [str(collapse.after(n_before)) for collapse in phase.collapses]
+            if name == "refit" and phase.interruption is not None:
+                notes.append(f"training on all samples cut short after {len(phase.rows)} epochs")
             rows += [{"phase": name, **row} for row in phase.rows]
         records = [
             {

@@ -99,6 +99,7 @@ def test_the_network_that_is_refitted_stays_as_it_was_until_an_epoch_is_over(mon
     assert not reached
     np.testing.assert_array_equal(case.told(cut), before)
     assert cut.search_report_.stopped_by == "interrupt"
+    assert "cut short after 0 epochs" in str(cut.search_report_)
     kept = refitted(2 * N_STEPS - 1)
     assert len(reached) == 1
     assert (case.told(kept) != before).any()
