@@ -9,9 +9,19 @@ from pathlib import Path
 import sknas
 
 PACKAGE = str(Path(sknas.__file__).parent)
-# What gives back the caller's settings. Python itself can be interrupted between the words `with`
-# and `try`, and nothing written in it is safe from that; it is over in microseconds.
-GIVING_BACK = {"__enter__", "__exit__", "borrow", "give_back", "guarded", "tear_down", "insisted"}
+# What gives back the caller's settings, and what sees to it that results are kept. Python itself
+# can be interrupted between the words `with` and `try`, and nothing written in it is safe from that;
+# it is over in microseconds.
+GIVING_BACK = {
+    "__enter__",
+    "__exit__",
+    "borrow",
+    "give_back",
+    "guarded",
+    "tear_down",
+    "insist",
+    "_insist",
+}
 
 
 class _Counter:
@@ -19,12 +29,14 @@ class _Counter:
 
     def __init__(self, moment, error):
         self.moment, self.error, self.n_calls, self.place = moment, error, 0, None
+        self.has_seed = False
 
     def __call__(self, frame, event, argument):
         code = frame.f_code
         if event != "call" or not _is_counted(code):
             return
         self.n_calls += 1
+        self.has_seed |= code.co_name == "first_candidate"
         if self.n_calls == self.moment:
             sys.settrace(None)
             self.place = f"{Path(code.co_filename).stem}.{code.co_name}"
@@ -45,7 +57,8 @@ def _is_counted(code):
 def raising_at(moment, error=KeyboardInterrupt):
     """Let the call of that number raise; 0 lets none.
 
-    Yields what counts the calls: `n_calls`, and `place`, the name of the function that raised.
+    Yields what counts the calls: `n_calls`, `place`, the name of the function that raised, and
+    `has_seed`, whether there was something to keep by then.
     """
     counter, before = _Counter(moment, error), sys.gettrace()
     sys.settrace(counter)

@@ -108,13 +108,15 @@ def fault_of(case, moment, error=KeyboardInterrupt, **parameters):
             is_raised = False
     if counter.place is None:
         return None, ""
-    return counter.place, _fault(case, model, error, is_raised=is_raised)
-
-
-def _fault(case, model, error, *, is_raised):
     if not is_raised:
-        return "it was not raised again"
+        return counter.place, "it was not raised again"
+    return counter.place, _fault(case, model, error, has_seed=counter.has_seed)
+
+
+def _fault(case, model, error, *, has_seed):
     if not hasattr(model, "module_"):
+        if has_seed and error is KeyboardInterrupt:
+            return "what was found is lost"
         left = [name for name in vars(model) if name.endswith("_") or name.startswith("_")]
         return f"an estimator that is not fitted has {left}" if left else ""
     if error is not KeyboardInterrupt:

@@ -103,10 +103,10 @@ def fit_network(
         if settings.size_penalty > 0 and may_narrow:
             fit.narrow(stages.best_trained)
     chosen = account.insist(lambda: stages.choose(settings.size_penalty))
-    network, judged = chosen.own_network, None
+    network, judged = account.insist(lambda: chosen.own_network), None
     memory = account.insist(lambda: ValidationLoss.of(stages.losses(chosen.own_network), problem))
-    if settings.refit_full and account.interruption is None:
-        with account.interruptible():
+    with account.interruptible():
+        if settings.refit_full and account.interruption is None:
             refitted = copy.deepcopy(network)
             fit.refit_full(chosen, refitted)
             network, judged = refitted, network

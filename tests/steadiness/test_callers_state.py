@@ -1,4 +1,4 @@
-"""All three estimators leave the process as they found it, whatever state it is in and they meet."""
+"""All estimators leave the process as they found it, whatever it is like and whatever they meet."""
 
 import contextlib
 import random
