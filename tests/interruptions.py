@@ -10,8 +10,8 @@ import sknas
 
 PACKAGE = str(Path(sknas.__file__).parent)
 # What gives back the caller's settings, and what sees to it that results are kept. Python itself
-# can be interrupted between the words `with` and `try`, and nothing written in it is safe from that;
-# it is over in microseconds.
+# can be interrupted between the words `with` and `try`, and nothing written in it is safe from
+# that; it is over in microseconds.
 GIVING_BACK = {
     "__enter__",
     "__exit__",
