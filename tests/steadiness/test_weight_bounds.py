@@ -20,7 +20,7 @@ CHOICES = {
     "refit": ("auto", "scratch", "both"),
     "refit_full": (False, True),
     "size_penalty": (0.0, 0.1),
-    "initial_genotype": ("auto", "linear", "gru"),
+    "initial_genotype": ("auto", "linear", "product"),
     "n_layers": (1, 2),
     "linear_seed": (True, False),
 }
@@ -30,7 +30,10 @@ def drawn(number):
     """Return parameters, drawn by a number; each mode comes in turn."""
     source = np.random.default_rng(number)
     parameters = {name: values[source.integers(len(values))] for name, values in CHOICES.items()}
-    return {**parameters, "mode": MODES[number % len(MODES)]}
+    parameters["mode"] = MODES[number % len(MODES)]
+    if parameters["mode"] in ("random", "fixed"):  # which know what they start from
+        parameters["initial_genotype"] = "auto"
+    return parameters
 
 
 def n_seed(case, **parameters):
