@@ -169,7 +169,7 @@ print(pipeline["net"].genotype_)
 hurried = clone(pipeline).set_params(net__time_budget=5)
 start = perf_counter()
 hurried.fit(X_train, y_train)
-print(f"{perf_counter() - start:.1f} seconds, ended by:", hurried["net"].search_report_.stopped_by)
+print(f"{perf_counter() - start:.1f} s, stopped by:", hurried["net"].search_report_.stopped_by)
 
 # %% [markdown]
 # ## The found cell, trained again

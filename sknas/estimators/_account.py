@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -18,6 +18,8 @@ from sknas.training import Phase, Problem, make_probe, mean_loss
 from sknas.training.runtime import CutShortError
 
 __all__ = ["Account", "Outcome", "Stage", "ValidationLoss"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,22 @@ class Outcome:
     memory: ValidationLoss
     judged: DerivedNetwork | None = None
 
+    def interrupted_by(self, error: KeyboardInterrupt) -> Outcome:
+        """Return the same, told of as interrupted.
+
+        Parameters
+        ----------
+        error : KeyboardInterrupt
+            The user's interrupt, that came when all was decided.
+
+        Returns
+        -------
+        Outcome
+            With the interrupt to be raised again.
+        """
+        report = dataclasses.replace(self.report, stopped_by=_stopped_by(error))
+        return dataclasses.replace(self, report=report, interrupt=error)
+
 
 @dataclass
 class Stage:
@@ -135,25 +153,26 @@ class Account:
         What the report tells of.
     phases : list of (str, Phase)
         Each with the name that its epochs bear in the history.
-    interrupt : KeyboardInterrupt or None, default=None
-        The user's interrupt between phases.
+    interrupt : BaseException or None, default=None
+        What ended the call between phases: the user's interrupt, or the time budget.
     """
 
     n_epochs_before: int = 0
     stages: list[Stage] = field(default_factory=list)
     phases: list[tuple[str, Phase]] = field(default_factory=list)
-    interrupt: KeyboardInterrupt | None = None
+    interrupt: BaseException | None = None
 
     @property
     def interruption(self) -> BaseException | None:
         """What ended the call early; of several, the user's interrupt."""
-        ended = [phase.interruption for _, phase in self.phases if phase.interruption]
+        between = [] if self.interrupt is None else [self.interrupt]
+        ended = [phase.interruption for _, phase in self.phases if phase.interruption] + between
         by_user = [error for error in ended if isinstance(error, KeyboardInterrupt)]
-        return self.interrupt or next(iter(by_user + ended), None)
+        return next(iter(by_user + ended), None)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Let the user's interrupt end what is done inside, and the call go on to its outcome.
+        """Let an interrupt, or the time budget, end what is inside, and the call go on.
 
         Yields
         ------
@@ -162,8 +181,27 @@ class Account:
         """
         try:
             yield
+        except (KeyboardInterrupt, CutShortError) as error:
+            self.interrupt = error
+
+    def insist(self, work: Callable[[], T]) -> T:
+        """Return what some work returns, which begins anew where the user interrupts it.
+
+        Parameters
+        ----------
+        work : callable
+            What the outcome cannot do without.
+
+        Returns
+        -------
+        object
+            What it returns.
+        """
+        try:
+            return work()
         except KeyboardInterrupt as error:
             self.interrupt = error
+            return work()
 
     def outcome(self, network: DerivedNetwork, chosen: str, memory: ValidationLoss) -> Outcome:
         """Return what the call leaves behind.
@@ -193,6 +231,8 @@ class Account:
             gates += [{**gate, "epoch": n_before + gate["epoch"]} for gate in phase.gates]
             notes += [str(collapse.after(n_before)) for collapse in phase.collapses]
             faults += [_fault_row(name, fault.after(n_before)) for fault in phase.faults]
+            if name == "refit" and phase.interruption is not None:
+                notes.append(f"training on all samples cut short after {len(phase.rows)} epochs")
             rows += [{"phase": name, **row} for row in phase.rows]
         records = [
             {

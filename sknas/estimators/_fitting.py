@@ -23,6 +23,7 @@ from sknas.estimators._planting import (
 from sknas.estimators._progress import Progress, planned_phases
 from sknas.estimators._settings import (
     Settings,
+    half_time,
     make_plan,
     make_schedule,
     make_space,
@@ -47,6 +48,7 @@ from sknas.training import (
     train_network,
 )
 from sknas.training.narrowing import N_NARROWING_EPOCHS
+from sknas.training.runtime import TimeIsUpError
 
 __all__ = ["fit_network"]
 
@@ -89,11 +91,11 @@ def fit_network(
             f"share a table; got {settings.n_models}."
         )
     begun = time.monotonic()
-    supernet, problem = plant(problem, settings)
+    supernet, problem = plant(problem, settings, half_time(settings, start))
     seed = derive(supernet, generator=problem.generator)
     fit = _Fit(problem, settings, progress, journal or Journal(), start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)
-    account, chosen = stages.account, None
+    account = stages.account
     progress.expect(planned_phases(settings, fit.schedule, fit.trainings), fit.schedule.deadline)
     if previous is not None:
         fit.start_from(previous)
@@ -107,14 +109,13 @@ def fit_network(
         may_narrow = has_units and account.interruption is None and len(stages.trainings)
         if settings.size_penalty > 0 and may_narrow:
             fit.narrow(stages.best_trained)
-        chosen = stages.choose(settings.size_penalty)
-    chosen = chosen or stages.choose(settings.size_penalty)
-    network, judged = chosen.own_network, None
-    memory = ValidationLoss.of(stages.losses(network), problem)
-    if settings.refit_full and account.interruption is None:
-        with account.interruptible():
+    chosen = account.insist(lambda: stages.choose(settings.size_penalty))
+    network, judged = account.insist(lambda: chosen.own_network), None
+    memory = account.insist(lambda: ValidationLoss.of(stages.losses(chosen.own_network), problem))
+    with account.interruptible():
+        if settings.refit_full and account.interruption is None:
             network, judged = fit.refit_full(chosen, copy.deepcopy(network)), network
-    outcome = account.outcome(network, chosen.name, memory)
+    outcome = account.insist(lambda: account.outcome(network, chosen.name, memory))
     return dataclasses.replace(outcome, judged=judged)
 
 
@@ -144,6 +145,11 @@ class _Fit:
         self.trainings = resolve_refit(problem, settings)
         self.runners_up: tuple[Cell, ...] = ()
 
+    def check_time(self) -> None:
+        """Raise if the time budget is spent."""
+        if time.monotonic() > self.schedule.deadline:
+            raise TimeIsUpError
+
     def start_from(self, previous: DerivedNetwork) -> None:
         """Put a network in the place of the seed that growth starts from, if it fits the bounds."""
         if not self.space.fits(previous.n_params):
@@ -166,6 +172,7 @@ class _Fit:
 
     def first_candidate(self) -> DerivedNetwork | None:
         """Return the network to train: a given genotype's, or what the search derives."""
+        self.check_time()
         if self.settings.genotype is not None:
             return build_given(self.problem, self.settings, self.space, self.supernet)
         if self.settings.max_nodes == 0:
@@ -387,6 +394,7 @@ class _Fit:
 
     def refit_full(self, chosen: Stage, network: DerivedNetwork) -> DerivedNetwork:
         """Train the chosen network on over all samples, as long as validation found best."""
+        self.check_time()
         problem, everything, schedule = self.problem, self.problem.everything, self.schedule
         if chosen is self.stages.seed and schedule.linear_seed:
             solve_seed(problem, network.trunk, is_final=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import torch
 
@@ -43,10 +44,10 @@ __all__ = [
 MAX_MIXED_FEATURES = 1500
 
 
-def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
+def plant(problem: Problem, settings: Settings, until: float) -> tuple[Supernet, Problem]:
     """Solve the seed; where the channel mode is open, let its validation loss decide.
 
-    A mixed seed that is larger than `max_params` is not in question.
+    A mixed seed that is larger than `max_params`, or for which no time is left, is not in question.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
         Data and split.
     settings : Settings
         Resolved parameters.
+    until : float
+        Reading of the monotonic clock after which nothing is tried that a seed can do without.
 
     Returns
     -------
@@ -63,22 +66,23 @@ def plant(problem: Problem, settings: Settings) -> tuple[Supernet, Problem]:
         The problem, in the channel mode that was chosen.
     """
     if settings.channel_mode != "auto" or problem.channel_mode == "mixed":
-        return _planted(problem, settings), problem
+        return _planted(problem, settings, until), problem
     problem = dataclasses.replace(problem, channel_mode="independent")
-    supernet = _planted(problem, settings)
+    supernet = _planted(problem, settings, until)
     n_features = problem.shape.n_channels * problem.shape.lookback
-    if problem.shape.n_channels == 1 or n_features > MAX_MIXED_FEATURES or not settings.linear_seed:
+    is_open = problem.shape.n_channels > 1 and n_features <= MAX_MIXED_FEATURES
+    if not is_open or not settings.linear_seed or time.monotonic() > until:
         return supernet, problem
     mixed_problem = dataclasses.replace(problem, channel_mode="mixed")
-    mixed = _planted(mixed_problem, settings)
+    mixed = _planted(mixed_problem, settings, until)
     if settings.max_params is not None and mixed.n_params > settings.max_params:
         return supernet, problem
     losses = [mean_loss(validation_losses(net, problem), problem) for net in (supernet, mixed)]
     return (mixed, mixed_problem) if losses[1] < 0.98 * losses[0] else (supernet, problem)
 
 
-def _planted(problem: Problem, settings: Settings) -> Supernet:
-    return plant_seed(problem, settings.mixing, is_linear=settings.linear_seed)
+def _planted(problem: Problem, settings: Settings, until: float) -> Supernet:
+    return plant_seed(problem, settings.mixing, is_linear=settings.linear_seed, until=until)
 
 
 def lift_network(network: DerivedNetwork, problem: Problem, settings: Settings) -> Supernet:

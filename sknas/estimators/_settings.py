@@ -24,6 +24,7 @@ __all__ = [
     "check_channel_modes",
     "contenders",
     "drawn_contenders",
+    "half_time",
     "is_costly",
     "make_plan",
     "make_schedule",
@@ -35,6 +36,7 @@ SEARCH_STEPS = 3000
 SHORT_SEARCH_STEPS = 900
 TRAIN_STEPS = 2000
 FRESH_STEPS = 3000
+TRAINED_SHARE = 0.95  # of a time budget; the rest is for choosing, judging and calibrating
 MIN_EPOCH_STEPS = 40
 MAX_EPOCH_STEPS = 100
 PATIENCE_STEPS = 400
@@ -171,8 +173,13 @@ def make_schedule(problem: Problem, settings: Settings, start: float) -> Schedul
         _dropout(problem, settings),
         MAX_NORM,
         settings.linear_seed,
-        start + budget,
+        start + TRAINED_SHARE * budget,
     )
+
+
+def half_time(settings: Settings, start: float) -> float:
+    """Return when half of the time budget is spent: by then there should be a seed."""
+    return start + (math.inf if settings.time_budget is None else settings.time_budget / 2)
 
 
 def make_plan(schedule: Schedule, settings: Settings) -> Plan:

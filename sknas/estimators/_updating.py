@@ -129,7 +129,7 @@ def update_network(
         _train_on(update, schedule, settings, progress)
         if account.interruption is None and _asks_for_growth(update, settings, past.memory):
             _grow(update, schedule, settings, progress)
-    return account.outcome(update.network, update.chosen, update.memory)
+    return account.insist(lambda: account.outcome(update.network, update.chosen, update.memory))
 
 
 # -- stages -----------------------------------------------------------------------------------

@@ -199,7 +199,9 @@ _SHARED = """\
     max_epochs : int or "auto", default="auto"
         Most epochs of the derived network's training; ``"auto"`` counts gradient steps.
     time_budget : float or None, default=None
-        Seconds for the whole fit; the best network so far is kept when they are over.
+        Seconds for the whole fit; the best network so far is kept when they are over, at least the
+        linear seed. Half of them at most goes into choices between linear seeds, such as the
+        lookback, and the last twentieth is for choosing and judging the result.
     batch_size : int or "auto", default="auto"
         Samples a gradient step; ``"auto"`` is 64, of many channels fewer (256 channels' windows in
         all, where each is a sequence of its own), or all samples where they are at most 1024.
@@ -229,7 +231,8 @@ _SHARED = """\
         ``"both"`` only inherits.
     refit_full : bool, default=False
         Train on over all samples at the end, those that validated and those in gaps between splits
-        included, for as long as validation found best.
+        included, for as long as validation found best. If that is cut short, the weights are those
+        at the end of its last whole epoch, or, in its first, those before.
     n_models : int or "auto", default="auto"
         Networks whose mean is the result, unless one of them validates clearly better. All have
         the architecture that was found; those still missing are trained anew from other draws, so

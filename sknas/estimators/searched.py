@@ -7,7 +7,8 @@ import dataclasses
 import functools
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import numpy as np
@@ -31,7 +32,7 @@ from sknas.estimators._settings import Settings
 from sknas.estimators._updating import Past, update_network
 from sknas.estimators.parameters import CONSTRAINTS
 from sknas.exceptions import SearchWarning
-from sknas.reporting import GrowthEvent
+from sknas.reporting import GrowthEvent, SearchReport
 from sknas.training import Problem, torch_runtime
 
 __all__ = ["SearchedNetwork", "all_or_nothing"]
@@ -59,6 +60,17 @@ HISTORY_COLUMNS = (
     "progress",
     "seconds",
 )
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What earlier calls of `fit` and `partial_fit` left on an estimator."""
+
+    n_calls: int = 0
+    histories: Sequence[pd.DataFrame] = ()
+    events: Sequence[GrowthEvent] = ()
+    report: SearchReport | None = None
+    network: DerivedNetwork | None = None
 
 
 def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
@@ -118,6 +130,7 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = CONSTRAINTS
     _doc_link_module = "sknas"
+    search_report_: SearchReport
     _memory: ValidationLoss
     _interrupt: BaseException | None
     _tasks: FitTasks
@@ -145,16 +158,17 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         """Search, derive and train; keep the result in place of any before."""
         given = settings if previous is None else previous.spec.shape
         problem = _with_gains(problem, has_gains=given.has_gains)
-        with torch_runtime(), self._journal(problem, settings, previous) as journal:
-            start -= journal.seconds
-            with self._progress() as progress:
-                outcome = fit_network(problem, settings, progress, start, previous, journal)
-        self._keep_network(outcome)
-        self._keep_history(outcome, [])
-        self._interrupt = outcome.interrupt
-        self.growth_events_ = [GrowthEvent.of(move) for move in outcome.moves]
-        self.search_report_ = outcome.report
-        self._n_calls = 1
+        outcome = None
+        try:
+            with torch_runtime(), self._journal(problem, settings, previous) as journal:
+                start -= journal.seconds
+                with self._progress() as progress:
+                    outcome = fit_network(problem, settings, progress, start, previous, journal)
+        except KeyboardInterrupt as error:
+            if outcome is None:
+                raise
+            outcome = outcome.interrupted_by(error)
+        self._insist(self._keep, outcome, Earlier())
         warn_of_faults(outcome.report)
         return outcome
 
@@ -163,20 +177,18 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         past = Past(self._memory, self.n_iter_, self._n_calls)
         problem = _with_gains(problem, has_gains=self.module_.spec.shape.has_gains)
         network = self._network_for(problem)
-        with torch_runtime(), self._progress(goes_on=True) as progress:
-            outcome = update_network(problem, settings, network, past, progress, start)
-        if outcome.network is network:
-            self._memory = outcome.memory  # the network is not even rounded to the training's type
-        else:
-            self._keep_network(outcome)
-        self._keep_history(outcome, [self.search_history_])
-        self._interrupt = outcome.interrupt
-        self.growth_events_ = [
-            *self.growth_events_,
-            *(GrowthEvent.of(move) for move in outcome.moves),
-        ]
-        self.search_report_ = self.search_report_.followed_by(outcome.report)
-        self._n_calls += 1
+        earlier = Earlier(
+            self._n_calls, [self.search_history_], self.growth_events_, self.search_report_, network
+        )
+        outcome = None
+        try:
+            with torch_runtime(), self._progress(goes_on=True) as progress:
+                outcome = update_network(problem, settings, network, past, progress, start)
+        except KeyboardInterrupt as error:
+            if outcome is None:
+                raise
+            outcome = outcome.interrupted_by(error)
+        self._insist(self._keep, outcome, earlier)
         warn_of_faults(outcome.report)
         return outcome
 
@@ -195,6 +207,16 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
             return Journal()
         return FolderJournal(self.checkpoint_dir, problem, settings, previous)
 
+    def _insist(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do what a result is not whole without; begin anew where the user interrupts it."""
+        try:
+            return work(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            result = work(*args, **kwargs)
+            self._interrupt = error
+            self.search_report_ = dataclasses.replace(self.search_report_, stopped_by="interrupt")
+            return result
+
     def _progress(self, *, goes_on: bool = False) -> Progress:
         bars = [ProgressBar()] if self.verbose else []
         # The tasks last: they may end the phase before others have heard of the epoch.
@@ -207,6 +229,25 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         """Return a copy of the present network in the type that training uses."""
         network: DerivedNetwork = copy.deepcopy(self.module_)
         return network.to(problem.data.past.device, problem.dtype)
+
+    def _keep(self, outcome: Outcome, earlier: Earlier) -> None:
+        """Keep an outcome behind what earlier calls left; once more is the same."""
+        if outcome.network is earlier.network:
+            self._memory = outcome.memory  # the network is not even rounded to the training's type
+        else:
+            self._keep_network(outcome)
+        self.search_history_ = _history(outcome.rows, earlier.histories)
+        self.n_iter_ = len(self.search_history_)
+        self._interrupt = outcome.interrupt
+        self.growth_events_ = [
+            *earlier.events,
+            *(GrowthEvent.of(move) for move in outcome.moves),
+        ]
+        report = earlier.report
+        self.search_report_ = (
+            outcome.report if report is None else report.followed_by(outcome.report)
+        )
+        self._n_calls = earlier.n_calls + 1
 
     def _keep_network(self, outcome: Outcome) -> None:
         self._set_module(outcome.network.double().cpu())
@@ -229,10 +270,6 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
             "search_history_": (history := _history(rows, earlier)),
             "n_iter_": len(history),
         }
-
-    def _keep_history(self, outcome: Outcome, earlier: list[pd.DataFrame]) -> None:
-        self.search_history_ = _history(outcome.rows, earlier)
-        self.n_iter_ = len(self.search_history_)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
@@ -293,7 +330,7 @@ class SearchedNetwork(CallbackSupportMixin, BaseEstimator):
         self._frozen = FrozenNetwork(self.module_)
 
 
-def _history(rows: list[dict[str, Any]], earlier: list[pd.DataFrame]) -> pd.DataFrame:
+def _history(rows: list[dict[str, Any]], earlier: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return the records of epochs behind those of earlier calls."""
     table = pd.DataFrame(rows).reindex(columns=list(HISTORY_COLUMNS))
     parts = [part for part in (*earlier, table) if len(part)]

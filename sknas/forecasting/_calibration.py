@@ -219,9 +219,7 @@ def _best_shares(errors: Array, moved: Array, typical: Array) -> Array:
     for share in _SHARES:
         weight = _weight(moved, typical, share)[:, None]
         losses.append(np.zeros(n_targets))
-        for level, quantile in zip(
-            _LEVELS, np.nanquantile(judged / weight, _LEVELS, axis=0), strict=True
-        ):
+        for level, quantile in zip(_LEVELS, _quantiles(judged / weight), strict=True):
             beyond = judged - weight * quantile
             pinball = np.maximum(level * beyond, (level - 1.0) * beyond)
             losses[-1] += np.nanmean(pinball, axis=(0, 1))
@@ -229,3 +227,10 @@ def _best_shares(errors: Array, moved: Array, typical: Array) -> Array:
     # Times ahead may be more restless than these were: to follow less needs a clear reason.
     is_clear = told.min(axis=0) < _CLEARLY * told[_SHARES.index(_USUAL_SHARE)]
     return np.where(is_clear, np.array(_SHARES)[told.argmin(axis=0)], _USUAL_SHARE)
+
+
+def _quantiles(values: Array) -> Array:
+    """Return the quantiles over the first axis, in a third of the time where nothing is missing."""
+    is_missing = bool(np.isnan(values).any())
+    found: Array = (np.nanquantile if is_missing else np.quantile)(values, _LEVELS, axis=0)
+    return found

@@ -58,7 +58,7 @@ class FittedForecaster(SearchedNetwork):
     # -- problems -------------------------------------------------------------------------------
 
     def _choose_lookback(
-        self, panel: Panel, known: NDArray[Any], arch_fraction: float, seed: int
+        self, panel: Panel, known: NDArray[Any], arch_fraction: float, seed: int, until: float
     ) -> tuple[PreparedPanel, Problem]:
         """Prepare the panel for the given lookback, or the one whose linear model is best."""
 
@@ -69,7 +69,7 @@ class FittedForecaster(SearchedNetwork):
             return prepare(int(self.lookback), None)
         season = season_length(panel.calendar.freqstr)
         lengths = candidate_lookbacks(season, self.horizon, int(panel.lengths.max()))
-        return prepare(best_lookback(lengths, prepare, self.max_params), None)
+        return prepare(best_lookback(lengths, prepare, self.max_params, until), None)
 
     def _prepared(
         self,

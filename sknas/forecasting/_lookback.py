@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -22,7 +24,9 @@ __all__ = ["best_lookback"]
 Prepare: TypeAlias = Callable[[int, PanelScales | None], tuple[PreparedPanel, Problem]]
 
 
-def best_lookback(lengths: Sequence[int], prepare: Prepare, max_params: int | None) -> int:
+def best_lookback(
+    lengths: Sequence[int], prepare: Prepare, max_params: int | None, until: float = math.inf
+) -> int:
     """Return the lookback whose linear model validates best.
 
     The targets are those that all candidates have windows for; one that has none in common with
@@ -37,6 +41,8 @@ def best_lookback(lengths: Sequence[int], prepare: Prepare, max_params: int | No
         Makes a panel's windows for a lookback, in given units or in its own.
     max_params : int or None
         Candidates whose linear model has more weights are left out, except the shortest.
+    until : float, default=inf
+        Reading of the monotonic clock after which no longer candidate is tried.
 
     Returns
     -------
@@ -47,6 +53,8 @@ def best_lookback(lengths: Sequence[int], prepare: Prepare, max_params: int | No
         return lengths[0]
     drafts: list[_Draft] = []
     for lookback in lengths:
+        if drafts and time.monotonic() > until:
+            break
         draft = _Draft.of(lookback, *prepare(lookback, None))
         is_small = max_params is None or draft.n_weights <= max_params
         if not drafts or (is_small and len(_common([*drafts, draft]))):
@@ -55,8 +63,10 @@ def best_lookback(lengths: Sequence[int], prepare: Prepare, max_params: int | No
         return drafts[0].lookback
     scales = min((draft.scales for draft in drafts), key=lambda scales: int(scales.n_rows.sum()))
     common = _common(drafts)
-    losses = []
+    losses: list[float] = []
     for draft in drafts:
+        if losses and time.monotonic() > until:
+            break
         prepared, problem = prepare(draft.lookback, scales)
         losses.append(_loss_on(common, prepared, problem))
     return drafts[int(np.argmin(losses))].lookback

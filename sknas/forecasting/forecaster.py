@@ -14,26 +14,24 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from sknas._validation import Interval, StrOptions
+from sknas.estimators._settings import half_time
 from sknas.estimators.parameters import CONSTRAINTS, document
 from sknas.estimators.searched import all_or_nothing
 from sknas.forecasting._appending import append, known_places, tail
-from sknas.forecasting._calibration import Calibration
-from sknas.forecasting._fitted import FittedForecaster, judged_errors
+from sknas.forecasting._calibrating import calibrate
+from sknas.forecasting._fitted import FittedForecaster
 from sknas.forecasting._forecasts import Values
 from sknas.forecasting._frames import Frame, read_panel, write_panel
-from sknas.forecasting._further_errors import further_errors
 from sknas.forecasting._inference import Frequency
 from sknas.forecasting._known_reader import KnownReader
 from sknas.forecasting._naive import NaiveErrors
 from sknas.forecasting._onnx import write_forecaster
 from sknas.forecasting._probabilities import checked_probabilities
-from sknas.forecasting._seasons import season_length
 from sknas.forecasting._seen import SeenRows
 from sknas.forecasting.backtesting import Backtest, run_backtest
 from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.supernet import AuxiliarySkip, EdgeChoice, Relaxation
-from sknas.training import torch_runtime
 
 __all__ = ["GrowingDARTSForecaster"]
 
@@ -252,23 +250,17 @@ class GrowingDARTSForecaster(FittedForecaster):
         settings, seed = self._resolved(), self._draw_seed()
         panel = read_panel(Y, freq=self.freq, missing=self.missing)
         reader, known = KnownReader.at_fit(panel, X, static, self.calendar_features)
-        prepared, problem = self._choose_lookback(panel, known, settings.arch_fraction, seed)
+        prepared, problem = self._choose_lookback(
+            panel, known, settings.arch_fraction, seed, half_time(settings, start)
+        )
         # Before the search, so that callbacks in it get a forecaster that predicts.
         self.lookback_ = prepared.shape.lookback
         self._scales, self._reader = prepared.scales, reader
         naive, seen = NaiveErrors.of(panel), SeenRows().followed_by(panel)
         self._remember(panel, known, naive, seen, problem.shape.horizon)
         outcome = self._search(problem, settings, start)
-        judged = self.module_ if outcome.judged is None else outcome.judged.double().cpu().eval()
-        with torch_runtime():
-            times = prepared.laid.times[prepared.outer.validation]
-            errors, moved = judged_errors(judged, problem, times)
-        self.calibration_ = Calibration.of(errors, moved, panel.n_series)
-        if not self._shape.quantiles:
-            season = season_length(panel.calendar.freqstr)
-            rolled = further_errors(judged, prepared, panel, known, season)
-            if rolled is not None:
-                self.calibration_ = rolled.calibrating_further(self.calibration_)
+        judged = self.module_ if outcome.judged is None else outcome.judged
+        self.calibration_ = self._insist(calibrate, judged, prepared, problem, panel, known)
         return self
 
     # -- what is known ----------------------------------------------------------------------------

@@ -217,7 +217,7 @@ class SearchReport:
 
     def __str__(self) -> str:
         stages = self.stages.to_string(float_format=lambda value: f"{value:.4g}", na_rep="-")
-        lines = [stages, f"chosen on validation: {self.chosen}; ended by: {self.stopped_by}"]
+        lines = [stages, f"chosen on validation: {self.chosen}; stopped by: {self.stopped_by}"]
         lines += self.notes
         if len(self.faults):
             lines += ["", self.faults.to_string(index=False, float_format=_five)]
@@ -230,8 +230,9 @@ class SearchReport:
         stages = self.stages.to_html(float_format=lambda value: f"{value:.4g}", na_rep="-")
         moves = self.moves.to_html(index=False, float_format=_five)
         faults = self.faults.to_html(index=False, float_format=_five) if len(self.faults) else ""
+        chosen = f"<p>chosen on validation: <b>{self.chosen}</b>; stopped by: {self.stopped_by}</p>"
         notes = "".join(f"<p>{note}</p>" for note in self.notes)
-        return f"{stages}<p>chosen on validation: <b>{self.chosen}</b></p>{notes}{faults}{moves}"
+        return f"{stages}{chosen}{notes}{faults}{moves}"
 
 
 def _five(value: float) -> str:

@@ -113,6 +113,7 @@ def plant_seed(
     mixing: Mixing,
     *,
     is_linear: bool,
+    until: float = math.inf,
 ) -> Supernet:
     """Return the supernet at birth.
 
@@ -125,6 +126,8 @@ def plant_seed(
     is_linear : bool
         Solve the linear seed; otherwise it starts at zero and learns along. A solved one learns
         along where all channels share its weights, or where it reads an embedding.
+    until : float, default=inf
+        Reading of the monotonic clock after which nothing is tried that it can do without.
 
     Returns
     -------
@@ -141,7 +144,7 @@ def plant_seed(
     )
     trunk = supernet.trunk
     if is_linear:
-        solve_seed(problem, trunk)
+        solve_seed(problem, trunk, until=until)
     trunk.seed.requires_grad_(seed_learns(trunk.seed, is_linear=is_linear))
     return supernet
 
@@ -163,7 +166,9 @@ def seed_loss(problem: Problem) -> float:
     return mean_loss(validation_losses(seed, problem), problem)
 
 
-def solve_seed(problem: Problem, trunk: Trunk[Any], *, is_final: bool = False) -> None:
+def solve_seed(
+    problem: Problem, trunk: Trunk[Any], *, is_final: bool = False, until: float = math.inf
+) -> None:
     """Solve the linear seed in place on the training part; validation chooses its penalty.
 
     Parameters
@@ -175,6 +180,8 @@ def solve_seed(problem: Problem, trunk: Trunk[Any], *, is_final: bool = False) -
     is_final : bool, default=False
         Solve it on everything, with the penalty that was best when the validation part was not
         solved on; its quantiles stay those of errors on that part.
+    until : float, default=inf
+        Reading of the monotonic clock after which no further penalty of a classifier is tried.
     """
     data, train, validation = problem.data, problem.train, problem.validation
     final = problem.everything if is_final else None
@@ -184,7 +191,14 @@ def solve_seed(problem: Problem, trunk: Trunk[Any], *, is_final: bool = False) -
         )
     elif problem.n_classes:
         solution = solve_logistic_seed(
-            trunk, data, train, validation, problem.n_classes, problem.judge, final=final
+            trunk,
+            data,
+            train,
+            validation,
+            problem.n_classes,
+            problem.judge,
+            final=final,
+            until=until,
         )
     else:
         solution = solve_ridge_seed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
 from typing import Any
 
@@ -90,6 +92,7 @@ def solve_logistic_seed(
     judge: Objective,
     *,
     final: Tensor | None = None,
+    until: float = math.inf,
 ) -> tuple[FloatArray, FloatArray]:
     """Solve the multinomial logistic regression that a classifier's trunk is at birth.
 
@@ -107,6 +110,8 @@ def solve_logistic_seed(
         The loss that the penalty is chosen by.
     final : Tensor of int64 or None, default=None
         Samples to solve on once the penalty is chosen; None for `train`.
+    until : float, default=inf
+        Reading of the monotonic clock after which no further penalty is tried.
 
     Returns
     -------
@@ -119,12 +124,14 @@ def solve_logistic_seed(
     strength = _LOGISTIC_STRENGTHS[len(_LOGISTIC_STRENGTHS) // 2]
     if len(np.unique(rows[1])) > 1:
         held_out = design(trunk, data, validation)
-        solutions = [_logistic(rows, c, n_classes) for c in _LOGISTIC_STRENGTHS]
-        judged = [_loss(solution, held_out, judge) for solution in solutions]
-        best = int(np.argmin(judged))
+        solutions = {strength: _logistic(rows, strength, n_classes)}
+        for other in _LOGISTIC_STRENGTHS:
+            if other not in solutions and time.monotonic() <= until:
+                solutions[other] = _logistic(rows, other, n_classes)
+        judged = {c: _loss(solutions[c], held_out, judge) for c in sorted(solutions)}
+        strength = min(judged, key=judged.__getitem__)
         if final is None:
-            return solutions[best]
-        strength = _LOGISTIC_STRENGTHS[best]
+            return solutions[strength]
     return _logistic(rows if final is None else design(trunk, data, final), strength, n_classes)
 
 

@@ -1,40 +1,15 @@
 """The caller's generators, threads, filters and streams are left as they were found."""
 
-import os
 import pickle
-import random
-import sys
-import warnings
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from tests.faults import raise_at
 from tests.small import MAKERS, SEARCH, data_for, flushes_denormals, product, regressor
+from tests.surroundings import settings_of_the_process
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
-
-
-def settings_of_the_process():
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 (the caller may use it)
-    return {
-        "python": random.getstate(),
-        "numpy": (kind, keys.tolist(), *rest),
-        "torch": torch.get_rng_state().tolist(),
-        "threads": torch.get_num_threads(),
-        "dtype": torch.get_default_dtype(),
-        "denormals": flushes_denormals(),
-        "gradients": torch.is_grad_enabled(),
-        "inference": torch.is_inference_mode_enabled(),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "warnings": list(warnings.filters),
-        "numpy errors": np.geterr(),
-        "folder": Path.cwd(),
-        "environment": {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
-        "recursion": sys.getrecursionlimit(),
-    }
 
 
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads, denormals flushed"])

@@ -221,7 +221,7 @@ def test_a_callback_that_asks_to_stop_ends_the_fit_and_keeps_its_best(make, stop
     assert diary.notes == expected_notes(model)
     assert phases(model) == ["search", "train"][: 1 + (stop[1] == "train 1")]
     assert model.search_report_.stopped_by == "callback"
-    assert "ended by: callback" in str(model.search_report_)
+    assert "stopped by: callback" in str(model.search_report_)
     assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
 
 
