@@ -1,5 +1,7 @@
 """Configuration of the documentation build: `make docs`."""
 
+import importlib
+import inspect
 import shutil
 import sys
 from pathlib import Path
@@ -34,8 +36,25 @@ templates_path = ["_templates"]
 autosummary_generate = True
 autosummary_imported_members = True
 autosummary_ignore_module_all = False
-# What the package itself exports has its one page there; subpackages link to it.
-autosummary_context = {"top_level": sorted(getattr(sknas, "__all__", []))}
+
+
+def has_no_other_page(fullname, method):
+    """Tell whether a class is the one with a page that the method can stand on."""
+    package, _, name = fullname.rpartition(".")
+    module = importlib.import_module(package)
+    mro = inspect.getmro(getattr(module, name))
+    home = next(cls for cls in mro if method in vars(cls))
+    return home is mro[0] or (
+        home.__module__.startswith("sknas.") and not hasattr(module, home.__name__)
+    )
+
+
+autosummary_context = {
+    # What the package itself exports has its one page there; subpackages link to it.
+    "top_level": sorted(getattr(sknas, "__all__", [])),
+    # Methods that an estimator has from a private base are told of where users look for them.
+    "has_no_other_page": has_no_other_page,
+}
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
