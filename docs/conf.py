@@ -1,6 +1,5 @@
 """Configuration of the documentation build: `make docs`."""
 
-import importlib
 import inspect
 import shutil
 import sys
@@ -38,22 +37,18 @@ autosummary_imported_members = True
 autosummary_ignore_module_all = False
 
 
-def has_no_other_page(fullname, method):
-    """Tell whether a class is the one with a page that the method can stand on."""
-    package, _, name = fullname.rpartition(".")
-    module = importlib.import_module(package)
-    mro = inspect.getmro(getattr(module, name))
-    home = next(cls for cls in mro if method in vars(cls))
-    return home is mro[0] or (
-        home.__module__.startswith("sknas.") and not hasattr(module, home.__name__)
-    )
+def written_methods(name):
+    """Return the methods that the package, rather than a library, wrote for a class it exports."""
+    members = inspect.getmembers(getattr(sknas, name), inspect.isfunction)
+    return [method for method, member in members if member.__module__.startswith("sknas.")]
 
 
+TOP_LEVEL = sorted(getattr(sknas, "__all__", []))
 autosummary_context = {
     # What the package itself exports has its one page there; subpackages link to it.
-    "top_level": sorted(getattr(sknas, "__all__", [])),
-    # Methods that an estimator has from a private base are told of where users look for them.
-    "has_no_other_page": has_no_other_page,
+    "top_level": TOP_LEVEL,
+    # With what it has from private bases, which have no page.
+    "written_methods": {f"sknas.{name}": written_methods(name) for name in TOP_LEVEL},
 }
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
