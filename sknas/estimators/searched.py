@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import functools
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from torch import Generator, nn
 from sknas._validation import validate_parameters
 from sknas.derived import DerivedNetwork, FrozenNetwork
 from sknas.estimators._account import Outcome, ValidationLoss
-from sknas.estimators._callbacks import PASSING, CallbackSupportMixin, FitTasks, tear_down
+from sknas.estimators._callbacks import PASSING, CallbackSupportMixin, FitTasks
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._kept import kept, read_back
 from sknas.estimators._progress import Log, Progress, ProgressBar
@@ -30,10 +29,7 @@ from sknas.estimators.parameters import CONSTRAINTS
 from sknas.reporting import GrowthEvent
 from sknas.training import Problem, torch_runtime
 
-__all__ = ["SearchedNetwork", "all_or_nothing"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
+__all__ = ["SearchedNetwork"]
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -55,54 +51,6 @@ HISTORY_COLUMNS = (
     "progress",
     "seconds",
 )
-
-
-def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
-    """Let a `fit` that does not get to its end leave its estimator as it was.
-
-    Parameters
-    ----------
-    fit : callable
-        A method that learns.
-
-    Returns
-    -------
-    callable
-        The method. An interrupt by the user that left something to keep is raised again when all
-        of it is kept.
-    """
-
-    @functools.wraps(fit)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-        estimator: Any = args[0]
-        state = vars(estimator)
-        before = state.copy()
-        try:
-            if "_skl_callbacks" in state:
-                estimator._tasks = FitTasks(estimator, fit, args, kwargs)
-            fitted = fit(*args, **kwargs)
-        except BaseException:
-            try:
-                tear_down(estimator)
-            finally:
-                state.clear()
-                state.update(before)
-            raise
-        # From here on there is something to keep, whatever a callback does.
-        interrupt = state.pop("_interrupt", None)
-        tasks = state.pop("_tasks", None)
-        try:
-            if tasks is not None:
-                tasks.end()
-        finally:
-            try:
-                tear_down(estimator)
-            finally:
-                if interrupt is not None:
-                    raise interrupt
-        return fitted
-
-    return guarded
 
 
 class SearchedNetwork(CallbackSupportMixin, BaseEstimator):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from sknas.estimators.searched import all_or_nothing
+from sknas.estimators.all_or_nothing import all_or_nothing
 from sknas.forecasting._appending import append, known_places
 from sknas.forecasting._fitted import FittedForecaster
 from sknas.forecasting._frames import Frame, read_panel
@@ -22,7 +22,7 @@ _MIN_ERROR = 1e-7  # of the naive forecast, in standardised units: less is round
 class GoingOnForecaster(FittedForecaster):
     """A forecaster that goes on as time does."""
 
-    @all_or_nothing
+    @all_or_nothing("update")
     def update(
         self,
         Y_new: Frame,

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 import pandas as pd
 
 from sknas._validation import Interval, StrOptions
+from sknas.estimators.all_or_nothing import all_or_nothing
 from sknas.estimators.parameters import CONSTRAINTS, document
-from sknas.estimators.searched import all_or_nothing
 from sknas.forecasting._backtested import BacktestedForecaster
 from sknas.forecasting._calibration import Calibration
 from sknas.forecasting._frames import Frame, read_panel
@@ -210,7 +210,7 @@ class GrowingDARTSForecaster(PredictingForecaster, GoingOnForecaster, Backtested
         self.random_state = random_state
         self.verbose = verbose
 
-    @all_or_nothing
+    @all_or_nothing("fit")
     def fit(self, Y: Frame, X: Frame | None = None, *, static: pd.DataFrame | None = None) -> Self:
         """Search an architecture on the past of all series, and train it.
 
