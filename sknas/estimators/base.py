@@ -18,7 +18,7 @@ from torch import nn
 from sknas.blocks import NetworkShape, Objective
 from sknas.estimators._checks import check_codes, is_three_deep
 from sknas.estimators._layout import Layout, TrailingRows
-from sknas.estimators._onnx import reader_of, write_estimator
+from sknas.estimators._onnx import Surroundings, reader_of, write_estimator
 from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._settings import Settings
 from sknas.estimators.searched import SearchedNetwork
@@ -286,8 +286,8 @@ class BaseGrowingDARTS(SearchedNetwork):
         tell, outputs, facts = self._teller()
         names = getattr(self, "feature_names_in_", None)
         facts = {**facts, "feature_names": None if names is None else names.tolist()}
-        around, inputs = (read, tell), {"X": samples}
-        write_estimator(path, type(self).__name__, self.module_, around, inputs, outputs, facts)
+        around = Surroundings(read, tell, {"X": samples}, outputs, facts)
+        write_estimator(path, type(self).__name__, self.module_, around)
 
     @abstractmethod
     def _teller(self) -> tuple[nn.Module, Mapping[str, int], Mapping[str, Any]]:

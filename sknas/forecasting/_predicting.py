@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from sknas.estimators._onnx import write_estimator
 from sknas.forecasting._appending import tail
 from sknas.forecasting._calibration import movement
 from sknas.forecasting._fitted import FittedForecaster
 from sknas.forecasting._forecasts import Forecasts, Values, last_rows
 from sknas.forecasting._frames import Frame, read_panel, write_panel
-from sknas.forecasting._onnx import write_forecaster
+from sknas.forecasting._onnx import around_forecaster
 from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._probabilities import checked_probabilities
 from sknas.forecasting._rollout import roll_out
@@ -188,7 +189,8 @@ class PredictingForecaster(FittedForecaster):
             If onnx is not installed, which the extra ``export`` brings.
         """
         check_is_fitted(self)
-        write_forecaster(path, type(self).__name__, self.module_, self._scales, self._panel)
+        around = around_forecaster(self._shape, self._scales, self._panel)
+        write_estimator(path, type(self).__name__, self.module_, around)
 
     def _forecasts(
         self, horizon: int | None, X: Frame | None, Y: Frame | None, static: pd.DataFrame | None
