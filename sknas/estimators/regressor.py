@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_consistent_length, validate_data
 from torch import nn
 
@@ -371,6 +370,8 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         float
             R^2 of the predictions; a 3-D y counts as horizon * n_targets outputs.
         """
+        from sklearn.metrics import r2_score  # slow to import, and not needed to predict
+
         predicted = self.predict(X)
         truth = np.asarray(y)
         score = r2_score(

@@ -1,22 +1,21 @@
-"""The skorch nets: one drives the search, one trains the derived network."""
+"""The skorch nets: one drives the search, one trains the derived network.
+
+The phases import this module when they train, since skorch takes a while, and predictions do not
+need it.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from skorch import NeuralNet
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from sknas._torch import AdamW
-from sknas.blocks import Batch, Objective, WindowData
-from sknas.blocks.dropout import dropping
-from sknas.blocks.window_data import epoch_batches
+from sknas.blocks import Batch, Objective
 from sknas.derived import DerivedNetwork
 from sknas.search.arch_schedule import ArchClock
 from sknas.search.averaging import WeightAverage
@@ -27,168 +26,14 @@ from sknas.search.inheritance import derive
 from sknas.search.probe import Probe
 from sknas.supernet.sampling import sampling
 from sknas.training.best_weights import BestWeights
-from sknas.training.onlooker import Onlooker
-from sknas.training.runtime import PhaseOverError, TimeIsUpError
+from sknas.training.feeds import Dropout, Feed
+from sknas.training.quiet_net import QuietNet
+from sknas.training.runtime import PhaseOverError
 
-__all__ = ["DerivedNet", "Dropout", "Feed", "SearchFeed", "SearchNet"]
-
-
-@dataclass(frozen=True)
-class Feed:
-    """Which samples an epoch visits, and in what order; their weights have a mean of one.
-
-    Parameters
-    ----------
-    data : WindowData
-        All samples.
-    index : Tensor of int64
-        The samples of the split.
-    batch_size : int
-        Samples a batch.
-    n_steps : int
-        Gradient steps an epoch.
-    generator : torch.Generator
-        Source of the order.
-    """
-
-    data: WindowData
-    index: Tensor
-    batch_size: int
-    n_steps: int
-    generator: Generator
-
-    def __iter__(self) -> Iterator[Batch]:
-        weights = self.data.weight[self.index]
-        unit = weights.mean().clamp_min(torch.finfo(weights.dtype).tiny)
-        for index in epoch_batches(self.index, self.batch_size, self.n_steps, self.generator):
-            past, target, weight = self.data.take(index)
-            yield past, target, weight / unit
-
-    def forever(self) -> Iterator[Batch]:
-        """Iterate over epoch after epoch."""
-        while True:
-            yield from self
+__all__ = ["DerivedNet", "SearchNet"]
 
 
-@dataclass(frozen=True)
-class Dropout:
-    """How many of the last states training drops, drawn by the fit's generator.
-
-    Parameters
-    ----------
-    rate : float
-        Share of the entries, in [0, 1).
-    generator : torch.Generator
-        Source of the draws.
-    """
-
-    rate: float
-    generator: Generator
-
-    def applied_to(self, network: nn.Module) -> AbstractContextManager[None]:
-        """Return the context in which a network drops.
-
-        Parameters
-        ----------
-        network : nn.Module
-            The network in training.
-
-        Returns
-        -------
-        context manager
-            Outside of it the network drops nothing.
-        """
-        return dropping(network, self.rate, self.generator)
-
-
-@dataclass(frozen=True)
-class SearchFeed:
-    """All training samples while nothing is undecided, the weight split while something is.
-
-    Parameters
-    ----------
-    everything, weight : Feed
-        Batches of the training part, and of its weight split.
-    controller : Controller
-        Knows whether something is undecided.
-    """
-
-    everything: Feed
-    weight: Feed
-    controller: Controller
-
-    @property
-    def data(self) -> WindowData:
-        """All samples."""
-        return self.everything.data
-
-    def __iter__(self) -> Iterator[Batch]:
-        is_undecided = bool(self.controller.learner.supernet.free_arch_parameters())
-        return iter(self.weight if is_undecided else self.everything)
-
-
-class _QuietNet(NeuralNet):
-    """A skorch net that is fed batches by us, prints nothing and stops when it is told to.
-
-    Parameters
-    ----------
-    feed : Feed or SearchFeed
-        Batches to train on.
-    deadline : float
-        Reading of the monotonic clock at which the time budget is spent.
-    onlooker : Onlooker
-        Is told of each epoch.
-    **kwargs : dict
-        Parameters of `skorch.NeuralNet`.
-    """
-
-    def __init__(
-        self,
-        module: nn.Module,
-        *,
-        feed: Feed | SearchFeed,
-        deadline: float,
-        onlooker: Onlooker,
-        **kwargs: Any,
-    ) -> None:
-        self.feed = feed
-        self.deadline = deadline
-        self.onlooker = onlooker
-        super().__init__(
-            module, criterion=nn.Identity, train_split=None, verbose=0, callbacks=None, **kwargs
-        )
-
-    @property
-    def _default_callbacks(self) -> list[Any]:
-        return []
-
-    def get_iterator(
-        self,
-        dataset: Any,
-        training: bool = False,  # noqa: FBT001, FBT002 (skorch's signature)
-    ) -> Feed | SearchFeed:
-        """Return the feed: skorch's data loader would gather window by window."""
-        del dataset, training
-        return self.feed
-
-    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Tell who looks on."""
-        super().on_epoch_begin(net, **kwargs)
-        self.onlooker.begin_epoch()
-
-    def check_time(self) -> None:
-        """Raise if the time budget is spent."""
-        if time.monotonic() > self.deadline:
-            raise TimeIsUpError
-
-    def run(self, n_epochs: int) -> None:
-        """Train until the phase is over; an interrupt by the user passes through."""
-        self.initialize()
-        with contextlib.suppress(PhaseOverError):
-            self.fit_loop(self.feed.data.past, y=self.feed.data.weight, epochs=n_epochs)
-
-
-class SearchNet(_QuietNet):
+class SearchNet(QuietNet):
     """Its training step is a bilevel step; its epoch end is the controller.
 
     Parameters
@@ -301,7 +146,7 @@ class SearchNet(_QuietNet):
             raise PhaseOverError
 
 
-class DerivedNet(_QuietNet):
+class DerivedNet(QuietNet):
     """Trains a derived network; keeps the averages of its weights that validated best.
 
     Parameters

@@ -21,6 +21,7 @@ from sknas.search.plan import Plan
 from sknas.search.space import SearchSpace
 from sknas.search.state import Move
 from sknas.supernet import Mixing, SigmoidRelaxation, Supernet
+from sknas.training.feeds import Dropout, Feed, SearchFeed
 from sknas.training.judging import (
     make_evidence,
     make_probe,
@@ -28,7 +29,6 @@ from sknas.training.judging import (
     mean_loss,
     validation_losses,
 )
-from sknas.training.nets import DerivedNet, Dropout, Feed, SearchFeed, SearchNet
 from sknas.training.onlooker import NOBODY, Onlooker, Recorder
 from sknas.training.problem import Problem, Schedule
 from sknas.training.ridge_seed import solve_ridge_seed
@@ -219,6 +219,8 @@ def run_search(
     Phase
         The derived network, and what the search did.
     """
+    from sknas.training.nets import SearchNet  # waits for skorch, as its own first lines say
+
     start = time.monotonic()
     rates = LearningRates(
         schedule.learning_rate, schedule.arch_learning_rate, schedule.weight_decay
@@ -307,6 +309,8 @@ def train_network(
     Phase
         The network, and how training went.
     """
+    from sknas.training.nets import DerivedNet  # as in `run_search`
+
     start = time.monotonic()
     recorder = Recorder(onlooker, n_params=network.n_params)
     n_judges = max(_FEWEST_TRAINING_SAMPLES, _N_TRAINING_SEQUENCES // problem.n_sequences_each)

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils import compute_sample_weight
 
 from sknas.blocks import REGRESSION_LOSSES, WindowData
-from sknas.training.nets import Feed
+from sknas.training.feeds import Feed
 from tests.small import (
     GRU,
     LOOKBACK,

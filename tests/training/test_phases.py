@@ -30,7 +30,7 @@ from sknas.training import (
     train_network,
     validation_losses,
 )
-from sknas.training.nets import Feed, SearchFeed
+from sknas.training.feeds import Feed, SearchFeed
 from sknas.training.onlooker import NOBODY, Onlooker
 from sknas.training.runtime import TimeIsUpError
 from tests.tiny import generator, normal
