@@ -36,7 +36,6 @@ class FittedForecaster(SearchedNetwork):
     lookback: int | str
     horizon: int
     missing: str
-    linear_seed: bool
     max_params: int | None
     channel_mode: str
     window_norm: str

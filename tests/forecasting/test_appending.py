@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sknas.forecasting._frames import append, read_panel, tail
+from sknas.forecasting._appending import append, tail
+from sknas.forecasting._frames import read_panel
 from tests.forecasting.frames import back, few, frame, long, panels
 
 

@@ -8,7 +8,8 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sknas.forecasting._frames import read_panel, tail, write_panel
+from sknas.forecasting._appending import tail
+from sknas.forecasting._frames import read_panel, write_panel
 from tests.forecasting.frames import back, few, frame, long, panels
 
 FREQS = ["15min", "h", "D", "B", "W-SUN", "MS", "ME", "QE-DEC", "YS-JAN"]
