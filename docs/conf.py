@@ -1,5 +1,6 @@
 """Configuration of the documentation build: `make docs`."""
 
+import inspect
 import shutil
 import sys
 from pathlib import Path
@@ -38,8 +39,21 @@ templates_path = ["_templates"]
 autosummary_generate = True
 autosummary_imported_members = True
 autosummary_ignore_module_all = False
-# What the package itself exports has its one page there; subpackages link to it.
-autosummary_context = {"top_level": sorted(getattr(sknas, "__all__", []))}
+
+
+def written_methods(name):
+    """Return the methods that the package, rather than a library, wrote for a class it exports."""
+    members = inspect.getmembers(getattr(sknas, name), inspect.isfunction)
+    return [method for method, member in members if member.__module__.startswith("sknas.")]
+
+
+TOP_LEVEL = sorted(getattr(sknas, "__all__", []))
+autosummary_context = {
+    # What the package itself exports has its one page there; subpackages link to it.
+    "top_level": TOP_LEVEL,
+    # With what it has from private bases, which have no page.
+    "written_methods": {f"sknas.{name}": written_methods(name) for name in TOP_LEVEL},
+}
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"

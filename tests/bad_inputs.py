@@ -223,6 +223,7 @@ IMPOSSIBLE = [
     ("random_state", -1, "-1"),
     ("random_state", "seed", "seed"),
     ("verbose", -1, "-1"),
+    ("checkpoint_dir", 3, "3"),
     ("warm_start", "yes", "yes"),
 ]
 # Of the regressor and the forecaster.

@@ -10,7 +10,7 @@ from sknas.derived import DerivedNetwork
 from sknas.estimators._progress import Progress
 from sknas.search.channels import ChannelGates
 from sknas.supernet import Supernet
-from sknas.training.narrowing import GateNet
+from sknas.training.gate_net import GateNet
 
 
 def raise_at(monkeypatch, step, error=KeyboardInterrupt):

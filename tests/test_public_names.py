@@ -25,6 +25,13 @@ def test_nothing_heavy_is_imported_before_it_is_asked_for():
     assert "torch" in imported("from sknas import GrowingDARTSRegressor")
 
 
+def test_an_estimator_waits_for_nothing_that_only_fits_need():
+    assert not imported("from sknas import GrowingDARTSForecaster") & {
+        "skorch",
+        "sklearn.linear_model",
+    }
+
+
 @pytest.mark.parametrize("name", sknas.__all__)
 def test_every_public_name_is_there_and_listed(name):
     assert name in dir(sknas)

@@ -49,8 +49,10 @@ class FitTasks(Spectator):
     ----------
     estimator : estimator
         Has callbacks.
+    name : str
+        Name of the root task: the public method that was called.
     method : callable
-        The method that fits it.
+        What fits the estimator.
     args, kwargs : tuple, dict
         What that is called with, the estimator first.
 
@@ -63,12 +65,13 @@ class FitTasks(Spectator):
     def __init__(
         self,
         estimator: Any,
+        name: str,
         method: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> None:
         self.estimator = estimator
-        self.name = "partial_fit" if method.__name__ == "_learn_on" else method.__name__
+        self.name = name
         given = dict(inspect.signature(method).bind(*args, **kwargs).arguments)
         given.pop("self", None)
         # The X of a forecaster holds covariates, and is not what its targets are told from.

@@ -15,7 +15,6 @@ from sknas.genotype import NAMED_CELLS, Genotype
 from sknas.genotype.serialization import MOST_CHARACTERS
 
 __all__ = [
-    "as_target_channels",
     "as_weights",
     "check_codes",
     "check_device",
@@ -180,45 +179,6 @@ def check_device(device: str) -> None:
         torch.empty(0, device=device)
     except (AssertionError, RuntimeError) as error:
         raise ValueError(f"device must be one that torch has here; got {device!r}.") from error
-
-
-def as_target_channels(
-    target_channels: Any, *, n_targets: int, n_channels: int, is_mapped_by_default: bool
-) -> tuple[int, ...] | None:
-    """Return the channel that each target continues, or None.
-
-    Parameters
-    ----------
-    target_channels : None or sequence of int
-        The estimator's parameter.
-    n_targets, n_channels : int
-        Sizes of y and X.
-    is_mapped_by_default : bool
-        Whether None maps target j to channel j.
-
-    Returns
-    -------
-    tuple of int or None
-        One channel a target.
-
-    Raises
-    ------
-    ValueError
-        If the list has another length than y has targets, or names a channel that X lacks.
-    """
-    if target_channels is None:
-        return tuple(range(n_targets)) if is_mapped_by_default and n_targets == n_channels else None
-    channels = list(target_channels)
-    if not channels:
-        return None
-    if len(channels) != n_targets or not all(
-        isinstance(c, (int, np.integer)) and 0 <= c < n_channels for c in channels
-    ):
-        raise ValueError(
-            f"target_channels must name one of the {n_channels} channels for each of the "
-            f"{n_targets} targets; got {channels!r}."
-        )
-    return tuple(int(c) for c in channels)
 
 
 def as_weights(sample_weight: ArrayLike | None, X: Array) -> NDArray[np.float64]:

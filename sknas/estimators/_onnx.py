@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -16,7 +17,30 @@ from sknas.reporting.deployed import Deployed, Sequences, TableRows, Windows
 from sknas.reporting.export import write_onnx
 from sknas.windows import Scaler, Vocabulary
 
-__all__ = ["reader_of", "write_estimator"]
+__all__ = ["Surroundings", "reader_of", "write_estimator"]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What stands around a network in a file.
+
+    Parameters
+    ----------
+    read, tell : nn.Module
+        What reads samples, and what tells predictions.
+    inputs : mapping of str to Tensor
+        Names of the inputs, with samples.
+    outputs : mapping of str to int
+        Names of what is told, and the axis of samples in each.
+    facts : mapping
+        What else the file says; None is left out, and the rest written as JSON.
+    """
+
+    read: nn.Module
+    tell: nn.Module
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, int]
+    facts: Mapping[str, Any]
 
 
 def reader_of(
@@ -49,15 +73,9 @@ def reader_of(
 
 
 def write_estimator(
-    path: str | PathLike[str],
-    estimator: str,
-    network: DerivedNetwork,
-    around: tuple[nn.Module, nn.Module],
-    inputs: Mapping[str, Tensor],
-    outputs: Mapping[str, int],
-    facts: Mapping[str, Any],
+    path: str | PathLike[str], estimator: str, network: DerivedNetwork, around: Surroundings
 ) -> None:
-    """Write a fitted network with its scales.
+    """Write a fitted network with what stands around it.
 
     Parameters
     ----------
@@ -67,21 +85,17 @@ def write_estimator(
         The estimator's name.
     network : DerivedNetwork
         Its network.
-    around : tuple of nn.Module
-        What reads samples, and what tells predictions.
-    inputs : mapping of str to Tensor
-        Names of the inputs, with samples.
-    outputs : mapping of str to int
-        Names of what is told, and the axis of samples in each.
-    facts : mapping
-        What else the file says; None is left out, and the rest written as JSON.
+    around : Surroundings
+        What reads its samples and tells its predictions.
     """
-    read, tell = around
     metadata = {
-        name: json.dumps(fact, default=str) for name, fact in facts.items() if fact is not None
+        name: json.dumps(fact, default=str)
+        for name, fact in around.facts.items()
+        if fact is not None
     }
     metadata |= {"estimator": estimator, "genotype": network.spec.genotype.to_json()}
-    write_onnx(Deployed(read, network, tell), path, inputs, outputs, metadata)
+    deployed = Deployed(around.read, network, around.tell)
+    write_onnx(deployed, path, around.inputs, around.outputs, metadata)
 
 
 def _zeros(*sizes: int) -> Tensor:

@@ -10,15 +10,16 @@ import torch
 from sknas.derived import DerivedNetwork, NetworkSpec
 from sknas.estimators._settings import (
     Settings,
+    are_few,
     check_channel_modes,
-    contenders,
-    drawn_contenders,
     resolve_genotype,
 )
-from sknas.genotype import Cell, Genotype
+from sknas.genotype import NAMED_CELLS, Cell, Genotype
 from sknas.search.discretization import discretize
+from sknas.search.drawn_cells import draw_cells
 from sknas.search.inheritance import copy_seed, derive
 from sknas.search.lifting import lift
+from sknas.search.race import n_contenders
 from sknas.search.space import SearchSpace
 from sknas.supernet import Supernet
 from sknas.training import (
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 MAX_MIXED_FEATURES = 1500
+MOST_DRAWN = 64  # with more epochs than they need, drawn cells train longer
 
 
 def plant(problem: Problem, settings: Settings, until: float) -> tuple[Supernet, Problem]:
@@ -136,9 +138,34 @@ def admitted(
         Empty where the start is given, or nothing has room.
     """
     if settings.mode == "random":
-        return drawn_contenders(problem, schedule, space, supernet)
-    cells = contenders(settings, problem)
+        return _drawn_contenders(problem, schedule, space, supernet)
+    cells = _contenders(settings, problem)
     return tuple(cell for cell in cells if space.has_room(supernet, cell))
+
+
+def _contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
+    """Return the cells that race for the first branch; none where the start is given.
+
+    Ties go to the first. Where validation holds so few forecasts that share no step that all cells
+    tie, that is the GRU, whichever is first elsewhere.
+    """
+    if settings.mode == "fixed" or settings.initial_genotype != "auto":
+        initial = settings.initial_genotype
+        if isinstance(initial, str) and initial in NAMED_CELLS and settings.mode != "fixed":
+            return (NAMED_CELLS[initial],)
+        return ()
+    cells = settings.backbone.contenders(is_sequence=problem.shape.is_sequence)
+    if are_few(problem):
+        cells = sorted(cells, key=lambda cell: cell != NAMED_CELLS["gru"])
+    return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
+
+
+def _drawn_contenders(
+    problem: Problem, schedule: Schedule, space: SearchSpace, supernet: Supernet
+) -> tuple[Cell, ...]:
+    """Return as many cells, drawn at random, as can race within the epochs of the search."""
+    n_cells = n_contenders(MOST_DRAWN, schedule.search_epochs, is_whole_search=True)
+    return draw_cells(space, supernet, n_cells, problem.generator)
 
 
 def put_first_branches(

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sknas.estimators._preparation import default_segment_length
-from sknas.genotype import NAMED_CELLS, Cell, Genotype
+from sknas.genotype import Genotype
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
 from sknas.search.backbone import Backbone
-from sknas.search.drawn_cells import draw_cells
 from sknas.search.plan import Plan
-from sknas.search.race import n_contenders
 from sknas.search.space import SearchSpace
 from sknas.supernet import Mixing, Supernet
 from sknas.training import Problem, Schedule, samples_per_step
@@ -22,8 +20,6 @@ __all__ = [
     "arch_fraction",
     "are_few",
     "check_channel_modes",
-    "contenders",
-    "drawn_contenders",
     "half_time",
     "is_costly",
     "make_plan",
@@ -49,7 +45,6 @@ FEWEST_SEPARATE = 32  # with fewer, validation cannot tell cells apart
 ARCH_FRACTION = 0.25
 MOST_ARCH_FRACTION = 0.5
 LONG_HORIZON = 128
-MOST_DRAWN = 64  # with more epochs than they need, drawn cells train longer
 
 
 @dataclass(frozen=True)
@@ -237,31 +232,6 @@ def is_costly(problem: Problem) -> bool:
 
 def _n_sequences(problem: Problem) -> int:
     return len(problem.train) * problem.n_sequences_each
-
-
-def contenders(settings: Settings, problem: Problem) -> tuple[Cell, ...]:
-    """Return the cells that race for the first branch; none where the start is given.
-
-    Ties go to the first. Where validation holds so few forecasts that share no step that all cells
-    tie, that is the GRU, whichever is first elsewhere.
-    """
-    if settings.mode == "fixed" or settings.initial_genotype != "auto":
-        initial = settings.initial_genotype
-        if isinstance(initial, str) and initial in NAMED_CELLS and settings.mode != "fixed":
-            return (NAMED_CELLS[initial],)
-        return ()
-    cells = settings.backbone.contenders(is_sequence=problem.shape.is_sequence)
-    if are_few(problem):
-        cells = sorted(cells, key=lambda cell: cell != NAMED_CELLS["gru"])
-    return tuple(cell for cell in cells if len(cell.nodes) <= settings.max_nodes)
-
-
-def drawn_contenders(
-    problem: Problem, schedule: Schedule, space: SearchSpace, supernet: Supernet
-) -> tuple[Cell, ...]:
-    """Return as many cells, drawn at random, as can race within the epochs of the search."""
-    n_cells = n_contenders(MOST_DRAWN, schedule.search_epochs, is_whole_search=True)
-    return draw_cells(space, supernet, n_cells, problem.generator)
 
 
 def resolve_genotype(

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
@@ -23,7 +24,7 @@ from sknas.estimators._checks import (
     is_three_deep,
 )
 from sknas.estimators._layout import Layout, TrailingRows
-from sknas.estimators._onnx import reader_of, write_estimator
+from sknas.estimators._onnx import Surroundings, reader_of, write_estimator
 from sknas.estimators._preparation import Prepared, Samples, Scales, prepare
 from sknas.estimators._settings import Settings
 from sknas.estimators._suspicion import warn_of_holes
@@ -246,6 +247,11 @@ class BaseGrowingDARTS(SearchedNetwork):
             )
         return layout
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
     # -- prediction ---------------------------------------------------------------------------
 
     def _outputs(
@@ -294,8 +300,8 @@ class BaseGrowingDARTS(SearchedNetwork):
         tell, outputs, facts = self._teller()
         names = getattr(self, "feature_names_in_", None)
         facts = {**facts, "feature_names": None if names is None else names.tolist()}
-        around, inputs = (read, tell), {"X": samples}
-        write_estimator(path, type(self).__name__, self.module_, around, inputs, outputs, facts)
+        around = Surroundings(read, tell, {"X": samples}, outputs, facts)
+        write_estimator(path, type(self).__name__, self.module_, around)
 
     @abstractmethod
     def _teller(self) -> tuple[nn.Module, Mapping[str, int], Mapping[str, Any]]:

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags, column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
 from torch import Tensor, nn
@@ -17,10 +16,11 @@ from torch import Tensor, nn
 from sknas._validation import check_weights
 from sknas.blocks import CrossEntropy
 from sknas.estimators._checks import as_weights, check_numbers, check_size, is_three_deep
+from sknas.estimators._classes import first_classes, in_worth_of_classes, known_classes
 from sknas.estimators._preparation import Samples
+from sknas.estimators.all_or_nothing import all_or_nothing
 from sknas.estimators.base import BaseGrowingDARTS
 from sknas.estimators.parameters import document
-from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
 from sknas.reporting.deployed import ClassOutputs
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
@@ -158,7 +158,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         self.checkpoint_dir = checkpoint_dir
         self.warm_start = warm_start
 
-    @all_or_nothing
+    @all_or_nothing("fit")
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Search an architecture and train it.
 
@@ -207,7 +207,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
                 "y must hold at least two classes among samples of positive weight; got one "
                 f"class, {self.classes_[present].tolist()!r}."
             )
-        weights = self._with_class_weights(weights, codes)
+        weights = in_worth_of_classes(weights, codes, self.class_weight, self.classes_)
         samples = Samples(
             X_checked,
             codes,
@@ -219,7 +219,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         )
         return self._fit(X, samples, CrossEntropy(), start=start)
 
-    @all_or_nothing
+    @all_or_nothing("partial_fit")
     def partial_fit(
         self,
         X: ArrayLike,
@@ -263,7 +263,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         """
         start = self._start_clock()
         is_first = not hasattr(self, "module_")
-        labels = self._check_classes(classes, is_first=is_first)
+        labels = first_classes(classes) if is_first else known_classes(classes, self.classes_)
         if is_first:
             X_checked, y_checked = self._check_both(X, y)
         else:
@@ -278,7 +278,7 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
             )
         self.classes_, codes = labels, np.searchsorted(labels, y_checked)
         weights = as_weights(sample_weight, X_checked)
-        weights = self._with_class_weights(weights, codes)
+        weights = in_worth_of_classes(weights, codes, self.class_weight, self.classes_)
         if is_first:
             layout = self._make_layout(X_checked)
             samples = Samples(
@@ -304,28 +304,6 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         )
         return self._partial_fit(X, samples, CrossEntropy(), start=start)
 
-    def _with_class_weights(
-        self, weights: NDArray[np.float64], codes: NDArray[Any]
-    ) -> NDArray[np.float64]:
-        if self.class_weight is None:
-            return weights
-        if self.class_weight == "balanced":
-            return weights * _balanced(weights, codes)
-        # Of all classes, since the samples of a call may lack some.
-        by_class: NDArray[np.float64] = compute_class_weight(
-            self.class_weight, classes=self.classes_, y=self.classes_
-        )
-        if not np.isfinite(by_class).all() or (by_class < 0).any() or not by_class.any():
-            raise ValueError(
-                "class_weight must be finite and not negative, and positive for some class; "
-                f"got {self.class_weight!r}."
-            )
-        weighted = weights * by_class[codes]
-        if (by_class == np.round(by_class)).all() or not weighted.any():
-            return weighted
-        rescaled: NDArray[np.float64] = weighted * (weights.sum() / weighted.sum())
-        return rescaled
-
     def _check_both(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         check_numbers(X, "X")
         if not is_three_deep(X) or y is None:
@@ -342,32 +320,6 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         """Return y as a 1-D array without missing labels, by scikit-learn's rules."""
         labels: NDArray[Any] = validate_data(self, y=y, reset=False)
         return labels
-
-    def _check_classes(self, classes: ArrayLike | None, *, is_first: bool) -> NDArray[Any]:
-        """Return all labels, sorted; scikit-learn's contract of `classes`."""
-        if is_first:
-            if classes is None:
-                raise ValueError(
-                    "classes must be passed on the first call to partial_fit, since its samples "
-                    "may lack some; got None."
-                )
-            if np.ndim(classes) != 1:
-                raise ValueError(f"classes must be a 1-D array of labels; got {classes!r}.")
-            labels: NDArray[Any] = np.unique(column_or_1d(classes))
-            is_missing = labels.dtype.kind == "f" and not np.isfinite(labels).all()
-            if len(labels) < 2 or is_missing:
-                raise ValueError(
-                    "classes must hold at least two labels, and no NaN or infinity; "
-                    f"got {labels.tolist()!r}."
-                )
-            return labels
-        known: NDArray[Any] = self.classes_
-        if classes is not None and not np.array_equal(np.unique(column_or_1d(classes)), known):
-            raise ValueError(
-                f"classes must be those of the first call, {known.tolist()!r}; "
-                f"got {np.unique(column_or_1d(classes)).tolist()!r}."
-            )
-        return known
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the logits.
@@ -442,11 +394,6 @@ class GrowingDARTSClassifier(ClassifierMixin, BaseGrowingDARTS):
         outputs = {"probabilities": 0, "class_index": 0}
         return ClassOutputs(), outputs, {"classes": self.classes_.tolist()}
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
-
 
 def _most_probable(logits: Tensor) -> Tensor:
     return logits[:, :, 0].argmax(dim=1)
@@ -454,12 +401,3 @@ def _most_probable(logits: Tensor) -> Tensor:
 
 def _probabilities(logits: Tensor) -> Tensor:
     return logits[:, :, 0].softmax(dim=1)
-
-
-def _balanced(weights: NDArray[np.float64], codes: NDArray[Any]) -> NDArray[np.float64]:
-    """Return n / (n_classes * n_own) of each sample's class, where a weight of k counts as k."""
-    counts = np.bincount(codes, weights)
-    is_present = counts > 0
-    n_equal = is_present.sum() * counts
-    shares = np.divide(counts.sum(), n_equal, out=np.zeros_like(counts), where=is_present)
-    return shares[codes]

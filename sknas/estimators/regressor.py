@@ -9,26 +9,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.metrics import r2_score
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 from torch import nn
 
 from sknas._validation import check_weights
-from sknas.estimators._checks import (
-    as_target_channels,
-    as_weights,
-    check_numbers,
-    check_size,
-    is_three_deep,
-)
-from sknas.estimators._layout import Layout
+from sknas.estimators._checks import as_weights, check_numbers, check_size, is_three_deep
 from sknas.estimators._preparation import Samples
 from sknas.estimators._suspicion import warn_of_targets
+from sknas.estimators._targets import (
+    as_target_channels,
+    as_targets,
+    checked_targets,
+    shape_text,
+)
+from sknas.estimators.all_or_nothing import all_or_nothing
 from sknas.estimators.base import BaseGrowingDARTS
 from sknas.estimators.losses import checked_quantiles, make_objective, median_of
 from sknas.estimators.parameters import document
-from sknas.estimators.searched import all_or_nothing
 from sknas.genotype import Genotype
 from sknas.reporting.deployed import RegressionOutputs
 from sknas.search import ArchRegularizer, ArchSchedule, CollapseWatch, GrowthRule, PruningRule
@@ -182,7 +179,7 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         self.checkpoint_dir = checkpoint_dir
         self.warm_start = warm_start
 
-    @all_or_nothing
+    @all_or_nothing("fit")
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Search an architecture and train it.
 
@@ -221,20 +218,9 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         layout = self._make_layout(X_checked)
         weights = as_weights(sample_weight, X_checked)
         self._y_shape = y_checked.shape[1:]
-        targets = _as_targets(y_checked)
         is_coded = self.embedding_size is not None
-        channels = as_target_channels(
-            self.target_channels,
-            n_targets=targets.shape[2],
-            n_channels=layout.n_channels,
-            is_mapped_by_default=_is_mapped(layout, y_checked.ndim) and not is_coded,
-        )
-        if is_coded and channels is not None:
-            raise ValueError(
-                "target_channels must be None or empty with embedding_size, since no number "
-                f"continues a code; got {self.target_channels!r}."
-            )
-        is_default = self.target_channels is None
+        channels = as_target_channels(self.target_channels, layout, y_checked, is_coded=is_coded)
+        targets, is_default = as_targets(y_checked), self.target_channels is None
         warn_of_targets(
             X_checked, targets, weights, layout, channels, is_default=is_default, stacklevel=3
         )
@@ -291,20 +277,20 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
             return self.fit(X, y, sample_weight)
         return self._learn_on(X, y, sample_weight)
 
-    @all_or_nothing
+    @all_or_nothing("partial_fit")
     def _learn_on(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         start = self._start_clock()
         X_checked = self._check_input(X, reset=False)
-        y_checked = self._check_targets(y)
+        y_checked = checked_targets(y, self)
         if y_checked.shape[1:] != self._y_shape:
             raise ValueError(
-                f"y must have the shape {_shape_text(self._y_shape)} of the first call; "
+                f"y must have the shape {shape_text(self._y_shape)} of the first call; "
                 f"got {y_checked.shape}."
             )
         check_consistent_length(X_checked, y_checked)
         samples = Samples(
             X_checked,
-            _as_targets(y_checked),
+            as_targets(y_checked),
             as_weights(sample_weight, X_checked),
             self._layout,
             0,
@@ -399,13 +385,15 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
         float
             R^2 of the predictions; a 3-D y counts as horizon * n_targets outputs.
         """
+        from sklearn.metrics import r2_score  # slow to import, and not needed to predict
+
         predicted = self.predict(X)
-        truth = self._check_targets(y)
+        truth = checked_targets(y, self)
         n_outputs = predicted[0].size
         is_flat = truth.ndim < 3 and (truth[0].size == n_outputs)
         if not (is_flat or truth.shape[1:] == self._y_shape):
             raise ValueError(
-                f"y must have the shape {_shape_text(self._y_shape)} of that in fit, or "
+                f"y must have the shape {shape_text(self._y_shape)} of that in fit, or "
                 f"(n_samples, {n_outputs}); got {truth.shape}."
             )
         check_consistent_length(predicted, truth)
@@ -431,45 +419,6 @@ class GrowingDARTSRegressor(MultiOutputMixin, RegressorMixin, BaseGrowingDARTS):
                 check_size(values, name)
             return checked
         X_checked = self._check_input(X, reset=True)
-        y_checked = self._check_targets(y)
+        y_checked = checked_targets(y, self)
         check_consistent_length(X_checked, y_checked)
         return X_checked, y_checked
-
-    def _check_targets(self, y: ArrayLike) -> NDArray[Any]:
-        """Return y as a numeric array of one to three axes."""
-        check_numbers(y, "y")
-        n_axes = np.ndim(y) if not hasattr(y, "shape") else len(y.shape)
-        if y is None or not 1 <= n_axes <= 3:
-            came = "None" if y is None else f"{n_axes} axes (array with dim {n_axes})"
-            raise ValueError(
-                "y must be (n_samples,), (n_samples, n_targets) or (n_samples, horizon, "
-                f"n_targets); got {came}."
-            )
-        checked: NDArray[Any] = check_array(
-            y, dtype="numeric", allow_nd=True, ensure_2d=False, estimator=self, input_name="y"
-        )
-        check_size(checked, "y")
-        return checked
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
-
-
-def _shape_text(tail: tuple[int, ...]) -> str:
-    return f"(n_samples,{' ' if tail else ''}{', '.join(map(str, tail))})"
-
-
-def _as_targets(y: NDArray[Any]) -> NDArray[np.float64]:
-    """Return y as (n_samples, horizon, n_targets)."""
-    targets = y.astype(np.float64, copy=False)
-    if y.ndim == 3:
-        return targets
-    targets = targets.reshape(len(y), -1, 1)
-    return targets.swapaxes(1, 2) if y.ndim == 2 else targets  # (n_samples, 1, n_targets)
-
-
-def _is_mapped(layout: Layout, y_ndim: int) -> bool:
-    # Rows of a table have no time that a target could continue.
-    return layout.kind != "tabular" and (y_ndim == 3 or (y_ndim == 2 and layout.kind == "rows"))

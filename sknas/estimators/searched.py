@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import functools
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from torch import Generator, nn
 from sknas._validation import validate_parameters
 from sknas.derived import DerivedNetwork, FrozenNetwork
 from sknas.estimators._account import Outcome, ValidationLoss
-from sknas.estimators._callbacks import PASSING, CallbackSupportMixin, FitTasks, tear_down
+from sknas.estimators._callbacks import PASSING, CallbackSupportMixin, FitTasks
 from sknas.estimators._faults import warn_of_faults
 from sknas.estimators._fitting import fit_network
 from sknas.estimators._journal import FolderJournal, Journal
@@ -35,7 +34,7 @@ from sknas.exceptions import SearchWarning
 from sknas.reporting import GrowthEvent, SearchReport
 from sknas.training import Problem, torch_runtime
 
-__all__ = ["SearchedNetwork", "all_or_nothing"]
+__all__ = ["SearchedNetwork"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,54 +70,6 @@ class Earlier:
     events: Sequence[GrowthEvent] = ()
     report: SearchReport | None = None
     network: DerivedNetwork | None = None
-
-
-def all_or_nothing(fit: Callable[P, T]) -> Callable[P, T]:
-    """Let a `fit` that does not get to its end leave its estimator as it was.
-
-    Parameters
-    ----------
-    fit : callable
-        A method that learns.
-
-    Returns
-    -------
-    callable
-        The method. An interrupt by the user that left something to keep is raised again when all
-        of it is kept.
-    """
-
-    @functools.wraps(fit)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-        estimator: Any = args[0]
-        state = vars(estimator)
-        before = state.copy()
-        try:
-            if "_skl_callbacks" in state:
-                estimator._tasks = FitTasks(estimator, fit, args, kwargs)
-            fitted = fit(*args, **kwargs)
-        except BaseException:
-            try:
-                tear_down(estimator)
-            finally:
-                state.clear()
-                state.update(before)
-            raise
-        # From here on there is something to keep, whatever a callback does.
-        interrupt = state.pop("_interrupt", None)
-        tasks = state.pop("_tasks", None)
-        try:
-            if tasks is not None:
-                tasks.end()
-        finally:
-            try:
-                tear_down(estimator)
-            finally:
-                if interrupt is not None:
-                    raise interrupt
-        return fitted
-
-    return guarded
 
 
 class SearchedNetwork(CallbackSupportMixin, BaseEstimator):

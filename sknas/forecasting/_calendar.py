@@ -14,7 +14,7 @@ from sknas.forecasting._inference import Frequency, month_advice, read_frequency
 from sknas.forecasting._marks import most_frequent
 from sknas.forecasting._order import check_order, check_present
 from sknas.forecasting._rulers import Ruler, Steps
-from sknas.forecasting._wording import any_of, label_text, ranges_of, rows_text
+from sknas.forecasting._wording import label_text, rows_text
 
 __all__ = ["Calendar", "Positions"]
 
@@ -274,24 +274,6 @@ class Calendar:
         positions = np.unique(self.position(labels))
         before = np.flatnonzero(np.diff(positions) > 1)
         return self.labels(_concatenated_ranges(positions[before] + 1, positions[before + 1]))
-
-    def ranges_text(self, positions: Positions, most: int = 10) -> str:
-        """Name increasing positions by their labels, consecutive ones as a range.
-
-        Parameters
-        ----------
-        positions : ndarray of shape (n,), dtype=int64
-            Increasing positions.
-        most : int, default=10
-            How many ranges to show.
-
-        Returns
-        -------
-        str
-            Such as ``"2020-01-04 to 2020-01-06 (3 rows), 2020-01-09"``.
-        """
-        ranges = ranges_of(positions)
-        return any_of((self.range_text(a, b) for a, b in ranges[:most]), len(ranges), most)
 
     def range_text(self, first: int, last: int) -> str:
         """Name the labels from one position to another.

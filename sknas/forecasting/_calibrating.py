@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from sknas.derived import DerivedNetwork
 from sknas.forecasting._calibration import Calibration
-from sknas.forecasting._fitted import judged_errors
 from sknas.forecasting._further_errors import further_errors
+from sknas.forecasting._judged import judged_errors
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._problem import PreparedPanel
 from sknas.forecasting._seasons import season_length

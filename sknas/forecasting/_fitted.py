@@ -1,51 +1,41 @@
-"""What a fitted forecaster keeps, and how it makes problems and forecasts of frames."""
+"""What a fitted forecaster keeps, and how it makes problems and forecasts of panels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from sknas.blocks import NetworkShape
-from sknas.derived import DerivedNetwork, NetworkSpec
-from sknas.estimators.losses import checked_quantiles, make_objective, median_of
+from sknas.derived import NetworkSpec
+from sknas.estimators.losses import checked_quantiles, make_objective
 from sknas.estimators.searched import SearchedNetwork
-from sknas.forecasting._appending import append, known_places, tail
-from sknas.forecasting._calibration import movement
-from sknas.forecasting._forecasts import Forecasts, last_rows
-from sknas.forecasting._frames import Frame, read_panel
+from sknas.forecasting._appending import tail
+from sknas.forecasting._calibration import Calibration
+from sknas.forecasting._forecasts import Forecasts
+from sknas.forecasting._known_reader import KnownReader
 from sknas.forecasting._lookback import best_lookback
 from sknas.forecasting._naive import NaiveErrors
-from sknas.forecasting._outputs import Outputs
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._problem import PreparedPanel, make_problem, prepare_panel
 from sknas.forecasting._rolling import RollingForecasts, forecast_origins
-from sknas.forecasting._rollout import roll_out
 from sknas.forecasting._scales import PanelScales, fit_panel_scales
 from sknas.forecasting._seasons import candidate_lookbacks, season_length
 from sknas.forecasting._seen import SeenRows
 from sknas.training import Problem
 
-__all__ = ["FittedForecaster", "judged_errors"]
-
-_N_RESIDUALS = 2000
-_N_BATCH = 256
+__all__ = ["FittedForecaster"]
 
 
 class FittedForecaster(SearchedNetwork):
-    """The machinery of `GrowingDARTSForecaster`, below its parameters and public methods."""
+    """The machinery that the public methods of `GrowingDARTSForecaster` share."""
 
     lookback: int | str
     horizon: int
     missing: str
-    linear_seed: bool
     max_params: int | None
     channel_mode: str
     window_norm: str
@@ -54,6 +44,15 @@ class FittedForecaster(SearchedNetwork):
     validation_fraction: float
     batch_size: int | str
     device: str
+
+    lookback_: int
+    calibration_: Calibration
+    _scales: PanelScales
+    _reader: KnownReader
+    _panel: Panel
+    _known: NDArray[Any]
+    _naive: NaiveErrors
+    _seen: SeenRows
 
     # -- problems -------------------------------------------------------------------------------
 
@@ -148,41 +147,6 @@ class FittedForecaster(SearchedNetwork):
 
     # -- forecasts ------------------------------------------------------------------------------
 
-    def _forecasts(
-        self, horizon: int | None, X: Frame | None, Y: Frame | None, static: pd.DataFrame | None
-    ) -> Forecasts:
-        check_is_fitted(self)
-        shape = self._shape
-        n_steps = shape.horizon if horizon is None else horizon
-        if isinstance(n_steps, bool) or not isinstance(n_steps, Integral) or n_steps < 1:
-            raise ValueError(f"horizon must be an integer of at least 1 step; got {horizon!r}.")
-        n_ahead = -(-int(n_steps) // shape.horizon) * shape.horizon
-        if Y is None:
-            context, around = self._panel, None
-        else:
-            given = read_panel(Y, like=self._panel, missing=self.missing)
-            context, around = tail(given, self.lookback_), given
-        known, n_earlier = (
-            (self._known, 0) if around is None else (None, len(around.values) - len(context.values))
-        )
-        ahead = self._reader.around(
-            context, known, X, static, self.lookback_, int(n_steps), n_ahead, n_earlier
-        )
-        scales = self._scales_of(context if around is None else around)
-        past = scales.standardise(context.values, context.row_series)
-        windows = last_rows(past, context.starts, self.lookback_, np.nan)
-        outputs = roll_out(self._frozen, shape, windows, ahead, int(n_steps))
-        made = Outputs(outputs, shape.quantiles, shape.horizon)
-        return Forecasts(made, movement(windows), context, scales)
-
-    def _levels_of(
-        self, forecasts: Forecasts | RollingForecasts, alphas: Sequence[float], name: str
-    ) -> NDArray[np.float64]:
-        """Return quantiles (n_alphas, n, n_steps, n_targets), standardised."""
-        if forecasts.outputs.quantiles:
-            return forecasts.outputs.levels(alphas, name)
-        return self.calibration_.levels(forecasts.points, forecasts.moved, alphas)
-
     def _scales_of(self, panel: Panel, before: NDArray[np.int64] | None = None) -> PanelScales:
         """Return the units of a panel's series.
 
@@ -214,69 +178,13 @@ class FittedForecaster(SearchedNetwork):
             n_rows[is_new] = measured.n_rows[is_new]
         return PanelScales(center, scale, n_rows)
 
-    # -- many origins ---------------------------------------------------------------------------
-
-    def _read_on(self, Y: Frame) -> tuple[Panel, bool]:
-        """Read rows that hold the known ones, or go on from them; say whether they go on.
-
-        Rows of an array hold the known ones where they begin with all of them; else they follow.
-        """
-        old = self._panel
-        panel = read_panel(Y, like=old, missing=self.missing)
-        if panel.calendar.kind == "none" and self._seen.begin(panel):
-            return replace(panel, first=np.zeros_like(panel.first)), False
-        place = known_places(panel, old)
-        if (panel.first > old.first[place])[place >= 0].any():
-            return append(old, panel, missing=self.missing), True
-        return panel, False
-
-    def _naive_errors_of(self, panel: Panel, stop: int) -> NDArray[np.float64]:
-        """Return the naive forecast's errors on the known rows, and on others before a position."""
-        return self._naive.going_on(panel, self._panel, np.full(panel.n_series, stop)).mean
-
-    def _rolling_between(
-        self,
-        panel: Panel,
-        X: Frame | None,
-        static: pd.DataFrame | None,
-        n_steps: int,
-        first: int,
-        last: int,
-        step: int,
-        coverage: float,
-        *,
-        is_appended: bool = False,
-    ) -> tuple[RollingForecasts, tuple[NDArray[np.float64], NDArray[np.float64]], PanelScales]:
-        """Forecast from the origins between two, with the ends of their intervals, and units."""
-        shape = self._shape
-        known = (
-            self._reader.rows_after(panel, self._panel, self._known, X, static)
-            if is_appended
-            else self._reader.rows_of(panel, X, static)
-        )
-        stop = np.minimum(panel.stop, last + n_steps)
-        begin = np.full(panel.n_series, first, dtype=np.int64)
-        scales = self._scales_of(panel, begin)
-        # All steps that are calibrated are forecast, so that their errors join the calibration.
-        n_told = max(n_steps, shape.horizon)
-        rolling = self._rolling(
-            panel,
-            known,
-            static,
-            scales,
-            n_told,
-            begin=begin,
-            step=step,
-            stop=stop,
-            n_needed=n_steps,
-        )
-        alphas = [(1.0 - coverage) / 2, (1.0 + coverage) / 2]
-        if shape.quantiles:
-            ends = self._levels_of(rolling, alphas, "coverage")
-        else:
-            ends = rolling.levels_in_turn(self.calibration_, alphas)
-        lower, upper = ends[:, :, :n_steps]
-        return rolling.first_steps(n_steps), (lower, upper), scales
+    def _levels_of(
+        self, forecasts: Forecasts | RollingForecasts, alphas: Sequence[float], name: str
+    ) -> NDArray[np.float64]:
+        """Return quantiles (n_alphas, n, n_steps, n_targets), standardised."""
+        if forecasts.outputs.quantiles:
+            return forecasts.outputs.levels(alphas, name)
+        return self.calibration_.levels(forecasts.points, forecasts.moved, alphas)
 
     def _rolling(
         self,
@@ -313,24 +221,3 @@ class FittedForecaster(SearchedNetwork):
             step=step,
             is_young_too=stop is not None,
         )
-
-
-@torch.no_grad()
-def judged_errors(
-    network: DerivedNetwork, problem: Problem, times: NDArray[np.int64]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return errors (n, horizon, n_targets) and movement (n, n_targets) of validation windows.
-
-    `times` of all validation windows put them in order.
-    """
-    shape = problem.shape
-    step = max(1, -(-len(problem.validation) // _N_RESIDUALS))
-    # Every so-many-th of each series: in the order of time they might be those of one series.
-    judges, order = problem.validation[::step], np.argsort(times[::step], kind="stable")
-    errors, moved = [], []
-    for index in judges[torch.from_numpy(order).to(judges.device)].split(_N_BATCH):
-        past, target, _ = (values.cpu().double() for values in problem.data.take(index))
-        point = median_of(network(past).numpy(), shape.quantiles)
-        errors.append((target.numpy() - point).swapaxes(1, 2))
-        moved.append(movement(past[:, : shape.n_targets].numpy().swapaxes(1, 2)))
-    return np.concatenate(errors), np.concatenate(moved)

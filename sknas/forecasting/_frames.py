@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sknas.forecasting._appending import append, tail
 from sknas.forecasting._calendar import Calendar, Positions
 from sknas.forecasting._inference import Frequency
 from sknas.forecasting._order import check_order, daylight_advice
@@ -16,7 +15,7 @@ from sknas.forecasting._panel import MOST_FILLED, N_SHOWN, Numbers, Panel, gaps_
 from sknas.forecasting._tables import Floats, Table, in_order_of, read_table
 from sknas.forecasting._wording import any_of, label_text
 
-__all__ = ["Frame", "Panel", "append", "read_panel", "series_of_rows", "tail", "write_panel"]
+__all__ = ["Frame", "read_panel", "series_of_rows", "write_panel"]
 
 Frame: TypeAlias = pd.DataFrame | pd.Series | ArrayLike
 

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from os import PathLike
-
 import torch
 
-from sknas.derived import DerivedNetwork
-from sknas.estimators._onnx import write_estimator
+from sknas.blocks import NetworkShape
+from sknas.estimators._onnx import Surroundings
 from sknas.forecasting._panel import Panel
 from sknas.forecasting._scales import PanelScales
 from sknas.reporting.deployed import ForecastWindows, RegressionOutputs
 
-__all__ = ["write_forecaster"]
+__all__ = ["around_forecaster"]
 
 
-def write_forecaster(
-    path: str | PathLike[str],
-    estimator: str,
-    network: DerivedNetwork,
-    scales: PanelScales,
-    panel: Panel,
-) -> None:
-    """Write a fitted network with the units of all series.
+def around_forecaster(shape: NetworkShape, scales: PanelScales, panel: Panel) -> Surroundings:
+    """Return what stands around the network of a forecaster: the units of all series.
 
     Parameters
     ----------
-    path : str or path-like
-        The file.
-    estimator : str
-        The estimator's name.
-    network : DerivedNetwork
-        Its network.
+    shape : NetworkShape
+        Sizes of the network.
     scales : PanelScales
         Units.
     panel : Panel
         The known series.
+
+    Returns
+    -------
+    Surroundings
+        What reads the last rows, and tells forecasts.
 
     Raises
     ------
     ValueError
         If the network reads covariates.
     """
-    shape = network.spec.shape
     if shape.n_covariates:
         raise ValueError(
             "to_onnx needs a forecaster without covariates, calendar_features and static ones "
@@ -61,4 +53,4 @@ def write_forecaster(
         "frequency": panel.calendar.freqstr,
         "quantile_levels": shape.quantiles or None,
     }
-    write_estimator(path, estimator, network, (read, tell), inputs, outputs, facts)
+    return Surroundings(read, tell, inputs, outputs, facts)

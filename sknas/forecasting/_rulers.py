@@ -67,33 +67,11 @@ class Steps:
     offset: int = 0
 
     def count(self, times: Times) -> Times:
-        """Return the number of the mark at each time.
-
-        Parameters
-        ----------
-        times : ndarray of shape (n,), dtype=int64
-            Times; between two marks, the number is that of one of them.
-
-        Returns
-        -------
-        ndarray of shape (n,), dtype=int64
-            Numbers.
-        """
+        """Return the number of the mark at each time."""
         return (times - self.offset) // self.length
 
     def times(self, counts: Times) -> Times:
-        """Return the times of marks.
-
-        Parameters
-        ----------
-        counts : ndarray of shape (n,), dtype=int64
-            Numbers.
-
-        Returns
-        -------
-        ndarray of shape (n,), dtype=int64
-            Times.
-        """
+        """Return the times of marks."""
         return self.offset + self.length * counts
 
 
@@ -119,35 +97,13 @@ class BusinessDays:
     holidays: tuple[int, ...] = ()
 
     def count(self, times: Times) -> Times:
-        """Return the number of the mark at each time.
-
-        Parameters
-        ----------
-        times : ndarray of shape (n,), dtype=int64
-            Times; between two marks, the number is that of one of them.
-
-        Returns
-        -------
-        ndarray of shape (n,), dtype=int64
-            Numbers.
-        """
+        """Return the number of the mark at each time."""
         days = (times // self.day_length).view("M8[D]")
         calendar = self._calendar()
         return np.busday_count(self._origin(calendar), days, busdaycal=calendar)
 
     def times(self, counts: Times) -> Times:
-        """Return the times of marks.
-
-        Parameters
-        ----------
-        counts : ndarray of shape (n,), dtype=int64
-            Numbers.
-
-        Returns
-        -------
-        ndarray of shape (n,), dtype=int64
-            Times.
-        """
+        """Return the times of marks."""
         calendar = self._calendar()
         days = np.busday_offset(self._origin(calendar), counts, busdaycal=calendar)
         return days.view(np.int64) * self.day_length + self.time_of_day
@@ -189,34 +145,12 @@ class Months:
     month: int = 0
 
     def count(self, times: Times) -> Times:
-        """Return the number of the mark at each time.
-
-        Parameters
-        ----------
-        times : ndarray of shape (n,), dtype=int64
-            Times; between two marks, the number is that of one of them.
-
-        Returns
-        -------
-        ndarray of shape (n,), dtype=int64
-            Numbers.
-        """
+        """Return the number of the mark at each time."""
         days = (times // self.day_length).view("M8[D]")
         return (days.astype("M8[M]").view(np.int64) - self.month) // self.length
 
     def times(self, counts: Times) -> Times:
-        """Return the times of marks.
-
-        Parameters
-        ----------
-        counts : ndarray of shape (n,), dtype=int64
-            Numbers.
-
-        Returns
-        -------
-        ndarray of shape (n,), dtype=int64
-            Times.
-        """
+        """Return the times of marks."""
         months = (self.month + self.length * counts).view("M8[M]")
         return self._days(months).view(np.int64) * self.day_length + self.time_of_day
 
@@ -249,18 +183,7 @@ class Walk:
     origin: int
 
     def count(self, times: Times) -> Times:
-        """Return the number of the mark at each time.
-
-        Parameters
-        ----------
-        times : ndarray of shape (n,), dtype=int64
-            Times; between two marks, the number is that of one of them.
-
-        Returns
-        -------
-        ndarray of shape (n,), dtype=int64
-            Numbers.
-        """
+        """Return the number of the mark at each time."""
         if not len(times):
             return times
         origin = self._date(self.origin)
@@ -271,18 +194,7 @@ class Walk:
         return np.searchsorted(marks, times, side="right") - len(before)
 
     def times(self, counts: Times) -> Times:
-        """Return the times of marks.
-
-        Parameters
-        ----------
-        counts : ndarray of shape (n,), dtype=int64
-            Numbers.
-
-        Returns
-        -------
-        ndarray of shape (n,), dtype=int64
-            Times.
-        """
+        """Return the times of marks."""
         if not len(counts):
             return counts
         origin = self._date(self.origin)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["any_of", "label_text", "ranges_of", "rows_text"]
+__all__ = ["any_of", "label_text", "rows_text"]
 
 Positions = NDArray[np.int64]
 
@@ -76,29 +76,3 @@ def any_of(texts: Iterable[str], n: int, most: int) -> str:
     """
     shown = ", ".join(list(texts)[:most])
     return shown if n <= most else f"{shown} and {n - most} more"
-
-
-def ranges_of(positions: Positions) -> Sequence[tuple[int, int]]:
-    """Cut increasing positions into ranges of consecutive ones.
-
-    Parameters
-    ----------
-    positions : ndarray of shape (n,), dtype=int64
-        Increasing positions.
-
-    Returns
-    -------
-    list of (int, int)
-        First and last position of each range.
-
-    Examples
-    --------
-    >>> ranges_of(np.array([1, 2, 3, 7]))
-    [(1, 3), (7, 7)]
-    """
-    if not len(positions):
-        return []
-    breaks = np.flatnonzero(np.diff(positions) != 1)
-    first = positions[np.concatenate([[0], breaks + 1])]
-    last = positions[np.concatenate([breaks, [len(positions) - 1]])]
-    return list(zip(first.tolist(), last.tolist(), strict=True))

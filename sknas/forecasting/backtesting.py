@@ -23,7 +23,7 @@ from sknas.forecasting.metrics import mase
 from sknas.forecasting.scores import score_table
 
 if TYPE_CHECKING:
-    from sknas.forecasting.forecaster import GrowingDARTSForecaster
+    from sknas.forecasting._backtested import BacktestedForecaster
 
 __all__ = ["Backtest", "run_backtest"]
 
@@ -63,7 +63,7 @@ class Backtest:
 
 
 def run_backtest(
-    forecaster: GrowingDARTSForecaster,
+    forecaster: BacktestedForecaster,
     Y: Frame,
     X: Frame | None,
     static: pd.DataFrame | None,
@@ -78,7 +78,7 @@ def run_backtest(
 
     Parameters
     ----------
-    forecaster : GrowingDARTSForecaster
+    forecaster : BacktestedForecaster
         Whose clones are fitted.
     Y, X, static, initial, step, horizon, refit, coverage
         As in that method.
@@ -143,7 +143,7 @@ class _Part:
 
 
 def _read_on(
-    forecaster: GrowingDARTSForecaster,
+    forecaster: BacktestedForecaster,
     Y: Frame,
     refit: bool | int | str,  # noqa: FBT001
 ) -> tuple[Panel, int, bool]:
@@ -158,7 +158,7 @@ def _read_on(
 
 
 def _read_all(
-    forecaster: GrowingDARTSForecaster, Y: Frame, initial: object
+    forecaster: BacktestedForecaster, Y: Frame, initial: object
 ) -> tuple[Panel, int, bool]:
     """Return rows, and the first that is not of the first fit."""
     panel = read_panel(Y, freq=forecaster.freq, missing=forecaster.missing)
@@ -166,7 +166,7 @@ def _read_all(
 
 
 def _check_ahead(
-    forecaster: GrowingDARTSForecaster,
+    forecaster: BacktestedForecaster,
     panel: Panel,
     border: int,
     X: Frame | None,
@@ -185,17 +185,18 @@ def _check_ahead(
 
 
 def _fitted(
-    forecaster: GrowingDARTSForecaster,
+    forecaster: BacktestedForecaster,
     panel: Panel,
     origin: int,
     X: Frame | None,
     static: pd.DataFrame | None,
-    like: GrowingDARTSForecaster | None,
-) -> GrowingDARTSForecaster:
+    like: BacktestedForecaster | None,
+) -> BacktestedForecaster:
     """Fit a clone on the rows before an origin; of the genotype of another one, if given."""
-    fresh: GrowingDARTSForecaster = clone(forecaster)
+    fresh: BacktestedForecaster = clone(forecaster)
     if like is not None:
-        fresh.set_params(genotype=like.genotype_, lookback=like.lookback_)
+        # The genotype has its own widths, so that one beside it would be without effect.
+        fresh.set_params(genotype=like.genotype_, hidden_size="auto", lookback=like.lookback_)
     return fresh.fit(_past(panel, origin), X, static=static)
 
 

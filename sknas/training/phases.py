@@ -32,7 +32,6 @@ from sknas.training.judging import (
     validation_losses,
 )
 from sknas.training.keeping import NOTHING_KEPT, Keeper
-from sknas.training.nets import DerivedNet, SearchNet
 from sknas.training.onlooker import NOBODY, Onlooker, Recorder
 from sknas.training.problem import Problem, Schedule
 from sknas.training.ridge_seed import solve_ridge_seed
@@ -244,6 +243,8 @@ def run_search(
     Phase
         The derived network, and what the search did.
     """
+    from sknas.training.nets import SearchNet  # waits for skorch, as its own first lines say
+
     start = time.monotonic()
     rates = LearningRates(
         schedule.learning_rate, schedule.arch_learning_rate, schedule.weight_decay
@@ -349,6 +350,8 @@ def train_network(
     Phase
         The trained network, and how training went.
     """
+    from sknas.training.nets import DerivedNet  # as in `run_search`
+
     start = time.monotonic()
     recorder = Recorder(onlooker, n_params=network.n_params)
     n_judges = max(_FEWEST_TRAINING_SAMPLES, _N_TRAINING_SEQUENCES // problem.n_sequences_each)

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from sknas.blocks import LinearSeed, Objective, Trunk, WindowData
@@ -139,6 +138,8 @@ def _logistic(
     rows: tuple[FloatArray, NDArray[np.int64], FloatArray], strength: float, n_classes: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return coefficients and intercepts of the logits of all classes."""
+    from sklearn.linear_model import LogisticRegression  # slow, and for classifiers alone
+
     x, y, w = rows
     present = np.unique(y)
     coef = np.zeros((x.shape[1], n_classes))

@@ -320,7 +320,7 @@ def test_scikit_learns_own_callbacks_work_also_inside_its_searches():
 
 def test_a_scikit_learn_without_callbacks_serves_as_well():
     code = (
-        "import sys, sknas.training  # and what of scikit-learn needs its callbacks\n"
+        "import sys, skorch, sknas.training  # and what of scikit-learn needs its callbacks\n"
         "sys.modules['sklearn.callback'] = None\n"
         "from tests.small import product, regressor\n"
         "model = regressor(search_epochs=1, max_epochs=1).fit(*product(30))\n"

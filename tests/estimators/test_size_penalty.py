@@ -99,7 +99,7 @@ def test_a_fit_that_ends_while_gates_learn_keeps_the_trained_network(monkeypatch
     def end(net, batch, **fit_params):
         raise error
 
-    monkeypatch.setattr("sknas.training.narrowing.GateNet.train_step", end)
+    monkeypatch.setattr("sknas.training.gate_net.GateNet.train_step", end)
     X, y = product()
     model = trained(genotype="dense", size_penalty=1.0, max_epochs=10)
     with contextlib.suppress(KeyboardInterrupt):

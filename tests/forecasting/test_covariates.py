@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sknas.forecasting._appending import tail
 from sknas.forecasting._calendar import Calendar
 from sknas.forecasting._covariates import calendar_features, read_covariates, read_static
-from sknas.forecasting._frames import read_panel, tail
+from sknas.forecasting._frames import read_panel
 
 few = settings(max_examples=50)
 sizes = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5)), min_size=1, max_size=4)

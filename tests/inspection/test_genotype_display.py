@@ -28,12 +28,6 @@ MANY = Genotype(
 )
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 def random_genotype(n_nodes, seed):
     return Genotype.random(seed, operations=OPERATIONS, n_nodes=n_nodes)
 

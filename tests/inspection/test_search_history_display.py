@@ -17,12 +17,6 @@ from tests.inspection.seen import assert_texts_stand_apart, visible_texts
 from tests.small import EAGER, data_for, regressor
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 def made_history(*phases):
     """Return a history of phases, each with a name and a number of epochs."""
     names = [name for name, n_epochs in phases for _ in range(n_epochs)]

@@ -10,7 +10,7 @@ import sknas.forecasting._lookback as lookback
 import sknas.training.nets as nets
 import sknas.training.seeding as seeding
 from sknas._torch import Adam, AdamW
-from sknas.training.narrowing import GateNet
+from sknas.training.gate_net import GateNet
 from tests.small import MAKERS, classifier, data_for, futures, product, regressor
 from tests.steady import CASES
 
