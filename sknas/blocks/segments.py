@@ -15,7 +15,7 @@ __all__ = ["Segments"]
 class Segments(nn.Module):
     """Cut windows into segments of `segment_length` steps (Lin et al. 2023, SegRNN).
 
-    The window is filled up in front, by its oldest value, to a whole number of segments. A segment
+    Of the window the newest steps are read, as many as `reach` says, or all. They are filled up in front, by its oldest value, to a whole number of segments. A segment
     of several steps is embedded by an affine map and a rectifier, as SegRNN does; a single step
     enters the cell as it is, as in any recurrent network.
 
@@ -34,6 +34,8 @@ class Segments(nn.Module):
         Source of the embedding's initial weights.
     dtype : torch.dtype
         Floating type.
+    reach : int or None, default=None
+        Steps to read, the newest ones; None, or more than there are, for all.
     """
 
     def __init__(
@@ -45,16 +47,19 @@ class Segments(nn.Module):
         n_embedded: int,
         generator: Generator,
         dtype: torch.dtype,
+        reach: int | None = None,
     ) -> None:
         super().__init__()
         self.segment_length = segment_length
         self.n_embedded = n_embedded
         self.is_independent = channel_mode == "independent"
         self.shape = shape
-        self.n_steps = -(-shape.lookback // segment_length)
-        self.n_missing = self.n_steps * segment_length - shape.lookback
-        n_read = 1 + shape.n_covariates if self.is_independent else shape.n_features
-        n_values = segment_length * n_read
+        self.reach = reach
+        self.n_read = shape.lookback if reach is None else min(reach, shape.lookback)
+        self.n_steps = -(-self.n_read // segment_length)
+        self.n_missing = self.n_steps * segment_length - self.n_read
+        n_channels = 1 + shape.n_covariates if self.is_independent else shape.n_features
+        n_values = segment_length * n_channels
         self.weight = self.bias = None
         self.n_inputs = n_values
         if segment_length > 1:
@@ -77,8 +82,10 @@ class Segments(nn.Module):
         bool
             Whether both fold alike and embed nothing.
         """
-        folds = (self.segment_length, self.is_independent)
-        return self.weight is None and folds == (other.segment_length, other.is_independent)
+        folds, others = (
+            (one.n_read, one.segment_length, one.is_independent) for one in (self, other)
+        )
+        return self.weight is None and folds == others
 
     def forward(self, normed: Tensor) -> Tensor:
         """Fold windows.
@@ -99,16 +106,17 @@ class Segments(nn.Module):
         return torch.relu(folded @ self.weight + self.bias)
 
     def _fold(self, normed: Tensor) -> Tensor:
+        normed = normed[..., -self.n_read :]
         if self.is_independent:
             normed = target_windows(normed, self.shape)  # (batch, targets, 1 + covs, lookback)
         if self.n_missing:
             oldest = normed[..., :1].expand(*normed.shape[:-1], self.n_missing)
             normed = torch.cat([oldest, normed], dim=-1)
-        n_read = normed.shape[-2]
+        n_channels = normed.shape[-2]
         # A row is a target's channel with the covariates, or a window with all channels.
-        pieces = normed.reshape(-1, n_read, self.n_steps, self.segment_length)
-        pieces = pieces.permute(2, 0, 1, 3)  # (n_steps, rows, n_read, segment_length)
-        return pieces.reshape(self.n_steps, -1, n_read * self.segment_length)
+        pieces = normed.reshape(-1, n_channels, self.n_steps, self.segment_length)
+        pieces = pieces.permute(2, 0, 1, 3)  # (n_steps, rows, n_channels, segment_length)
+        return pieces.reshape(self.n_steps, -1, n_channels * self.segment_length)
 
     def presence(self, present: Tensor) -> Tensor:
         """Say which segments hold at least one step that is there.
@@ -123,6 +131,7 @@ class Segments(nn.Module):
         Tensor of shape (n_steps, batch * targets or batch, 1)
             Which segments count.
         """
+        present = present[:, -self.n_read :]
         # The newest step of a segment is there whenever any of it is.
         newest = present[:, self.segment_length - 1 - self.n_missing :: self.segment_length]
         if self.is_independent:

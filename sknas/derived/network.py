@@ -107,6 +107,7 @@ def _build_branch(
         n_embedded=branch.n_embedded,
         generator=generator,
         dtype=dtype,
+        reach=branch.reach,
     )
     n_inputs, cells = segments.n_inputs, []
     for cell in branch.layers:

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 
-from sknas.derived import DerivedNetwork
+from sknas.derived import DerivedNetwork, NetworkSpec, lengthened
 from sknas.estimators._account import Outcome, Stage, ValidationLoss
 from sknas.estimators._journal import Journal
 from sknas.estimators._planting import (
@@ -31,7 +31,12 @@ from sknas.estimators._settings import (
 )
 from sknas.estimators._short_phases import warn_of_short_phases
 from sknas.estimators._stages import Stages
-from sknas.estimators._trainings import mixed_version, resolve_refit
+from sknas.estimators._trainings import (
+    mixed_version,
+    near_lookback,
+    near_versions,
+    resolve_refit,
+)
 from sknas.exceptions import SearchWarning
 from sknas.genotype import Branch, Cell, Genotype
 from sknas.search.inheritance import derive
@@ -105,6 +110,7 @@ def fit_network(
             fit.train(candidate)
             fit.average()
             fit.mix_channels()
+            fit.look_nearer()
         has_units = candidate is not None and bool(candidate.spec.genotype.branches)
         may_narrow = has_units and account.interruption is None and len(stages.trainings)
         if settings.size_penalty > 0 and may_narrow:
@@ -260,24 +266,34 @@ class _Fit:
         network: DerivedNetwork,
         n_epochs: int,
         schedule: Schedule | None = None,
+        problem: Problem | None = None,
     ) -> None:
+        """Train a network and note the stage; of shorter windows, as one that reads them here."""
         if self.stages.account.interruption is not None:
             return
-        phase = self._run_training(phase_name, network, n_epochs, schedule or self.schedule)
+        problem, schedule = problem or self.problem, schedule or self.schedule
+        phase = self._run_training(phase_name, network, n_epochs, schedule, problem)
+        if problem is not self.problem:
+            phase.network = lengthened(phase.network, self.problem.shape.lookback)
         self.stages.account.phases.append((phase_name, phase))
         self.stages.add_training(stage, phase, phase.seconds)
 
     def _run_training(
-        self, phase_name: str, network: DerivedNetwork, n_epochs: int, schedule: Schedule
+        self,
+        phase_name: str,
+        network: DerivedNetwork,
+        n_epochs: int,
+        schedule: Schedule,
+        problem: Problem,
     ) -> Phase:
         return self._run(
             phase_name,
             n_epochs,
             lambda onlooker, keeper: train_network(
-                self.problem,
+                problem,
                 schedule,
                 network,
-                self.problem.train,
+                problem.train,
                 validates=True,
                 n_epochs=n_epochs,
                 onlooker=onlooker,
@@ -338,11 +354,50 @@ class _Fit:
         problem = dataclasses.replace(self.problem, channel_mode="mixed")
         schedule = make_schedule(problem, self.settings, self.start)
         self._train("mixed", "mix", fresh, schedule.fresh_epochs, schedule)
+        self._offer_mean("blended", alone, stages.trainings[-1])
+
+    def look_nearer(self) -> None:
+        """Train what was found on the newest steps of each window alone; offer the mean of both."""
+        stages = self.stages
+        if stages.has_previous or stages.account.interruption is not None or not stages.trainings:
+            return
+        far = stages.mean_or_best
+        found = far.own_network.spec.genotype
+        lookback = near_lookback(self.problem, self.settings)
+        if lookback is None or not found.branches:
+            return
+        planted, problem = plant(self.problem.shortened(lookback), self.settings)
+        near = [
+            build_fresh(
+                NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode),
+                planted,
+                problem,
+            )
+            for genotype in near_versions(found, problem)
+        ]
+        n_branches = sum(network.n_params - planted.n_params for network in near)
+        if not self.space.fits(far.n_params + n_branches):
+            return
+        for number, network in enumerate(near, start=1):
+            mode = network.spec.genotype.branches[0].channel_mode
+            read = dataclasses.replace(problem, channel_mode=mode)
+            schedule = make_schedule(read, self.settings, self.start)
+            name = "near" if number == 1 else f"near {number}"
+            self._train(name, "near", network, schedule.fresh_epochs, schedule, problem)
+        members = stages.trainings[-len(near) :]
         if stages.account.interruption is None:
-            blended = stages.add_mean("blended", [alone, stages.trainings[-1]])
-            is_as_good = blended.loss <= (1.0 + MOST_WORSE) * alone.loss
-            if not is_as_good or stages.is_better(alone, blended, 1.0):
-                blended.network = None
+            both = members[0] if len(members) == 1 else stages.add_mean("nearer", members)
+            self._offer_mean("far and near", far, both)
+
+    def _offer_mean(self, name: str, one: Stage, other: Stage) -> None:
+        """Offer the mean of two networks unless it validates worse than the first."""
+        stages = self.stages
+        if stages.account.interruption is not None:
+            return
+        mean = stages.add_mean(name, [one, other])
+        is_as_good = mean.loss <= (1.0 + MOST_WORSE) * one.loss
+        if not is_as_good or stages.is_better(one, mean, 1.0):
+            mean.network = None
 
     def _n_models(self) -> int:
         """Return how many networks to average; by default those that are trained anyway."""
@@ -388,7 +443,7 @@ class _Fit:
         if gates.interruption is not None:
             return
         n_epochs = self.schedule.max_epochs
-        tuned = self._run_training("tune", gates.network, n_epochs, self.schedule)
+        tuned = self._run_training("tune", gates.network, n_epochs, self.schedule, self.problem)
         self.stages.account.phases.append(("tune", tuned))
         self.stages.add_training("narrowed", tuned, gates.seconds + tuned.seconds)
 

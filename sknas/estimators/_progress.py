@@ -51,6 +51,7 @@ def planned_phases(
         ("train", schedule.max_epochs if is_searched else schedule.fresh_epochs),
         *[("retrain", schedule.fresh_epochs)] * n_fresh,
         *[("mix", schedule.fresh_epochs)] * (may_mix and not is_priced),
+        *[("near", schedule.fresh_epochs)] * (2 * (may_mix and not is_priced)),
         *[("narrow", N_NARROWING_EPOCHS), ("tune", schedule.max_epochs)] * is_priced,
         *[("refit", most)] * bool(settings.refit_full),
     ]

@@ -28,6 +28,8 @@ from sknas.training import (
 
 __all__ = ["Stages"]
 
+MEANS = ("averaged", "blended", "far and near")  # each of the one before and of more
+
 
 class Stages:
     """The account of a fit, from the naive prediction and the seed on, and the choice at its end.
@@ -82,9 +84,10 @@ class Stages:
 
     @property
     def mean_or_best(self) -> Stage:
-        """The mean of trainings, or the best of them where there is none."""
-        means = [stage for stage in self.account.stages if stage.name == "averaged"]
-        return min(means or self.trainings, key=lambda stage: stage.loss)
+        """The last mean that is offered, or the best training where there is none."""
+        offered = [stage for stage in self.account.stages if stage.network is not None]
+        means = [stage for stage in offered if stage.name in MEANS]
+        return means[-1] if means else min(self.trainings, key=lambda stage: stage.loss)
 
     def add_training(self, name: str, phase: Phase, seconds: float) -> None:
         """Note a stage whose network a training left behind.
@@ -184,7 +187,7 @@ class Stages:
         Where weights have prices, those of a mean, which has the most, must have been worth it.
         """
         stages = {stage.name: stage for stage in self.account.stages}
-        means = [stages[name] for name in ("blended", "averaged") if name in stages]
+        means = [stages[name] for name in reversed(MEANS) if name in stages]
         mean = next((stage for stage in means if stage.network is not None), None)
         fresh = stages.get("retrained")
         if mean is not None and not has_prices:

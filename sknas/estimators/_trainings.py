@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sknas.estimators._preparation import default_segment_length
 from sknas.estimators._settings import Settings, are_few, is_costly
-from sknas.genotype import Genotype
+from sknas.genotype import Branch, Genotype
 from sknas.training import Problem
 
-__all__ = ["Trainings", "mixed_version", "resolve_refit"]
+__all__ = ["Trainings", "mixed_version", "near_lookback", "near_versions", "resolve_refit"]
 
+NEAR_PART = int(__import__("os").environ.get("PART", "5"))  # of the window, that is near
+SHORTEST_NEAR = int(__import__("os").environ.get("SHORTEST", "48"))
 MOST_MIXED_INPUTS = 1500  # of a segment of all channels
 
 
@@ -126,3 +129,58 @@ def mixed_version(genotype: Genotype, problem: Problem, settings: Settings) -> G
     if is_mixed_already or n_inputs > MOST_MIXED_INPUTS:
         return None
     return Genotype(tuple(dataclasses.replace(branch, channel_mode="mixed") for branch in branches))
+
+
+def near_lookback(problem: Problem, settings: Settings) -> int | None:
+    """Return how many of a window's steps, the newest ones, a network of its own may read.
+
+    A network of long windows sees a slow course, and one of short windows has fewer weights that
+    old steps could mislead. They err in different places, so that the mean of both is better than
+    either, by more than the mean of two networks of one kind is.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and split.
+    settings : Settings
+        Resolved parameters.
+
+    Returns
+    -------
+    int or None
+        None where no such network is to be trained: windows are short, or what is older would
+        change how the newest steps are read.
+    """
+    is_free = settings.size_penalty == 0 and settings.genotype is None
+    is_wanted = settings.n_models == "auto" and settings.channel_mode == "auto" and is_free
+    shape = problem.shape
+    is_whole = not (shape.has_missing or shape.has_padding or problem.window_norm == "revin")
+    if not (is_wanted and is_whole) or shape.target_channels is None or are_few(problem):
+        return None
+    lookback = round(shape.lookback / NEAR_PART)
+    return lookback if lookback >= SHORTEST_NEAR else None
+
+
+def near_versions(found: Genotype, problem: Problem) -> list[Genotype]:
+    """Return what was found for long windows as it is to be trained on short ones.
+
+    Parameters
+    ----------
+    found : Genotype
+        The architecture, perhaps of a mean.
+    problem : Problem
+        Of the short windows.
+
+    Returns
+    -------
+    list of Genotype
+        The first branch of each channel mode, with segments that suit the windows.
+    """
+    length = default_segment_length(
+        problem.shape.lookback, problem.shape.horizon, continues_channels=True
+    )
+    branches: dict[str, Branch] = {}
+    for branch in found.branches:
+        near = dataclasses.replace(branch, segment_length=length, reach=None)
+        branches.setdefault(branch.channel_mode, near)
+    return [Genotype((branch,)) for branch in branches.values()]

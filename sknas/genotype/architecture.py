@@ -221,7 +221,7 @@ class Genotype:
         for branch in self.branches:
             lines.append(
                 f"+ branch of {branch.hidden_size} units on segments of {branch.segment_length}, "
-                f"channels {branch.channel_mode}"
+                f"channels {branch.channel_mode}{_reach(branch)}"
             )
             for depth, cell in enumerate(branch.layers):
                 if len(branch.layers) > 1:
@@ -231,3 +231,7 @@ class Genotype:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def _reach(branch: Branch) -> str:
+    return "" if branch.reach is None else f", newest {branch.reach} steps"

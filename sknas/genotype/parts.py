@@ -132,6 +132,8 @@ class Branch:
     n_embedded : int, default=64
         Width of a segment's embedding, which widening leaves as it is; without effect on segments
         of one step.
+    reach : int or None, default=None
+        How many steps of the window it reads, the newest ones; None for all of them.
     """
 
     layers: tuple[Cell, ...]
@@ -139,6 +141,7 @@ class Branch:
     segment_length: int
     channel_mode: str
     n_embedded: int = 64
+    reach: int | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -147,6 +150,7 @@ class Branch:
             ("hidden_size", self.hidden_size),
             ("segment_length", self.segment_length),
             ("n_embedded", self.n_embedded),
+            ("reach", 1 if self.reach is None else self.reach),
         ):
             if not isinstance(size, int) or isinstance(size, bool) or size < 1:
                 raise ValueError(f"{name} must be an integer of at least 1; got {size!r}.")

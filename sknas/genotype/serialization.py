@@ -132,6 +132,7 @@ def _branch_to_dict(branch: Branch) -> dict[str, Any]:
         "segment_length": branch.segment_length,
         "channel_mode": branch.channel_mode,
         "n_embedded": branch.n_embedded,
+        **({} if branch.reach is None else {"reach": branch.reach}),
         "layers": [_cell_to_dict(cell) for cell in branch.layers],
     }
 
@@ -152,6 +153,7 @@ def _branch_from_dict(data: Any) -> Branch:
         _size(data, "segment_length"),
         _word(data, "channel_mode"),
         _size(data, "n_embedded"),
+        None if data.get("reach") is None else _size(data, "reach"),
     )
 
 

@@ -190,9 +190,10 @@ class GenotypeDisplay:
 
 def _description(branch: Branch) -> str:
     plural = "s" if branch.hidden_size > 1 else ""
+    reach = "" if branch.reach is None else f", newest {branch.reach} steps"
     return (
         f"{branch.hidden_size} unit{plural} on segments of {branch.segment_length}, "
-        f"channels {branch.channel_mode}"
+        f"channels {branch.channel_mode}{reach}"
     )
 
 

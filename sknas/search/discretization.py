@@ -36,6 +36,7 @@ def discretize(supernet: Supernet) -> Genotype:
                 branch.segment_length,
                 branch.channel_mode,
                 branch.segments.n_embedded,
+                branch.segments.reach,
             )
             for branch in supernet.trunk.branches
         )

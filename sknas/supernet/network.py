@@ -162,6 +162,7 @@ class Supernet(nn.Module):
             n_embedded=spec.n_embedded,
             generator=generator,
             dtype=self.dtype,
+            reach=spec.reach,
         )
         n_inputs, cells = segments.n_inputs, []
         for cell in spec.layers:

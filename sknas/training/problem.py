@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -108,6 +108,22 @@ class Problem:
     def n_sequences_each(self) -> int:
         """Sequences that a cell makes of a sample: one, or one a target that it reads alone."""
         return self.shape.n_targets if self.channel_mode == "independent" else 1
+
+    def shortened(self, lookback: int) -> Problem:
+        """Return the same problem with windows of fewer steps, the newest ones.
+
+        Parameters
+        ----------
+        lookback : int
+            Steps to read.
+
+        Returns
+        -------
+        Problem
+            Its windows are views.
+        """
+        data = replace(self.data, past=self.data.past[..., -lookback:])
+        return replace(self, data=data, shape=replace(self.shape, lookback=lookback))
 
     @property
     def judge(self) -> Objective:
