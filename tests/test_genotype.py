@@ -41,6 +41,7 @@ branches = st.builds(
     SIZES,
     st.sampled_from(["independent", "mixed"]),
     SIZES,
+    st.none() | SIZES,
 )
 genotypes = st.builds(Genotype, st.lists(branches, max_size=3).map(tuple))
 

@@ -15,9 +15,10 @@ __all__ = ["Segments"]
 class Segments(nn.Module):
     """Cut windows into segments of `segment_length` steps (Lin et al. 2023, SegRNN).
 
-    Of the window the newest steps are read, as many as `reach` says, or all. They are filled up in front, by its oldest value, to a whole number of segments. A segment
-    of several steps is embedded by an affine map and a rectifier, as SegRNN does; a single step
-    enters the cell as it is, as in any recurrent network.
+    Of the window the newest steps are read, as many as `reach` says, or all. They are filled up in
+    front, by the oldest of them, to a whole number of segments. A segment of several steps is
+    embedded by an affine map and a rectifier, as SegRNN does; a single step enters the cell as it
+    is, as in any recurrent network.
 
     Parameters
     ----------

@@ -6,14 +6,13 @@ import copy
 import dataclasses
 import time
 import warnings
-from collections.abc import Callable
 
-from sknas.derived import DerivedNetwork, NetworkSpec, lengthened
+from sknas.derived import DerivedNetwork
 from sknas.estimators._account import Outcome, Stage, ValidationLoss
+from sknas.estimators._companions import average, look_nearer, mix_channels
 from sknas.estimators._journal import Journal
 from sknas.estimators._planting import (
     admitted,
-    build_fresh,
     build_given,
     lift_network,
     plant,
@@ -25,39 +24,26 @@ from sknas.estimators._settings import (
     Settings,
     half_time,
     make_plan,
-    make_schedule,
-    make_space,
     resolve_genotype,
 )
 from sknas.estimators._short_phases import warn_of_short_phases
 from sknas.estimators._stages import Stages
-from sknas.estimators._trainings import (
-    mixed_version,
-    near_lookback,
-    near_versions,
-    resolve_refit,
-)
+from sknas.estimators._trainer import Trainer
+from sknas.estimators._trainings import near_lookback
 from sknas.exceptions import SearchWarning
 from sknas.genotype import Branch, Cell, Genotype
 from sknas.search.inheritance import derive
 from sknas.supernet import Supernet
 from sknas.training import (
-    Keeper,
-    Onlooker,
-    Phase,
     Problem,
-    Schedule,
     narrow,
     run_search,
     solve_seed,
     train_network,
 )
 from sknas.training.narrowing import N_NARROWING_EPOCHS
-from sknas.training.runtime import TimeIsUpError
 
 __all__ = ["fit_network"]
-
-MOST_WORSE = 0.005  # that a mean may validate
 
 
 def fit_network(
@@ -101,16 +87,18 @@ def fit_network(
     fit = _Fit(problem, settings, progress, journal or Journal(), start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)
     account = stages.account
-    progress.expect(planned_phases(settings, fit.schedule, fit.trainings), fit.schedule.deadline)
+    reads_near = near_lookback(problem, settings) is not None
+    planned = planned_phases(settings, fit.schedule, fit.trainings, reads_near=reads_near)
+    progress.expect(planned, fit.schedule.deadline)
     if previous is not None:
         fit.start_from(previous)
     with account.interruptible():
         candidate = fit.first_candidate()
         if candidate is not None:
             fit.train(candidate)
-            fit.average()
-            fit.mix_channels()
-            fit.look_nearer()
+            average(fit)
+            mix_channels(fit)
+            look_nearer(fit)
         has_units = candidate is not None and bool(candidate.spec.genotype.branches)
         may_narrow = has_units and account.interruption is None and len(stages.trainings)
         if settings.size_penalty > 0 and may_narrow:
@@ -125,10 +113,8 @@ def fit_network(
     return dataclasses.replace(outcome, judged=judged)
 
 
-class _Fit:
+class _Fit(Trainer):
     """The steps of a fit; each leaves its stage and its phase behind."""
-
-    stages: Stages
 
     def __init__(
         self,
@@ -139,22 +125,9 @@ class _Fit:
         start: float,
         supernet: Supernet,
     ) -> None:
-        self.problem = problem
-        self.settings = settings
-        self.progress = progress
-        self.journal = journal
+        super().__init__(problem, settings, progress, journal, start, supernet)
         self.supernet = supernet
-        self.supernet_at_birth = copy.deepcopy(supernet)
-        self.start = start
-        self.schedule = make_schedule(problem, settings, start)
-        self.space = make_space(problem, settings, supernet)
-        self.trainings = resolve_refit(problem, settings)
         self.runners_up: tuple[Cell, ...] = ()
-
-    def check_time(self) -> None:
-        """Raise if the time budget is spent."""
-        if time.monotonic() > self.schedule.deadline:
-            raise TimeIsUpError
 
     def start_from(self, previous: DerivedNetwork) -> None:
         """Put a network in the place of the seed that growth starts from, if it fits the bounds."""
@@ -210,7 +183,7 @@ class _Fit:
             share=1,
             stacklevel=8,
         )
-        phase = self._run(
+        phase = self.run(
             "search",
             plan.n_epochs,
             lambda onlooker, keeper: run_search(
@@ -247,186 +220,16 @@ class _Fit:
         is_found = self.settings.genotype is None and bool(found.branches)
         if trainings.inherits or not is_found:
             most = self.schedule.max_epochs if is_found else most_fresh
-            self._train("trained", "train", network, most)
+            self.train_stage("trained", "train", network, most)
         if not is_found or (trainings.inherits and self.stages.has_previous):
             return
         tied = [Genotype((self.space.branch(cell),)) for cell in self.runners_up]
         for name, genotype in trainings.fresh(found, tied):
-            self._train(name, "retrain", self._fresh(network, genotype), most_fresh)
-
-    def _fresh(self, network: DerivedNetwork, genotype: Genotype) -> DerivedNetwork:
-        """Return a new network of a genotype, on the seed and of the shape of another."""
-        spec = dataclasses.replace(network.spec, genotype=genotype)
-        return build_fresh(spec, self.supernet_at_birth, self.problem)
-
-    def _train(
-        self,
-        stage: str,
-        phase_name: str,
-        network: DerivedNetwork,
-        n_epochs: int,
-        schedule: Schedule | None = None,
-        problem: Problem | None = None,
-    ) -> None:
-        """Train a network and note the stage; of shorter windows, as one that reads them here."""
-        if self.stages.account.interruption is not None:
-            return
-        problem, schedule = problem or self.problem, schedule or self.schedule
-        phase = self._run_training(phase_name, network, n_epochs, schedule, problem)
-        if problem is not self.problem:
-            phase.network = lengthened(phase.network, self.problem.shape.lookback)
-        self.stages.account.phases.append((phase_name, phase))
-        self.stages.add_training(stage, phase, phase.seconds)
-
-    def _run_training(
-        self,
-        phase_name: str,
-        network: DerivedNetwork,
-        n_epochs: int,
-        schedule: Schedule,
-        problem: Problem,
-    ) -> Phase:
-        return self._run(
-            phase_name,
-            n_epochs,
-            lambda onlooker, keeper: train_network(
-                problem,
-                schedule,
-                network,
-                problem.train,
-                validates=True,
-                n_epochs=n_epochs,
-                onlooker=onlooker,
-                keeper=keeper,
-            ),
-            network.spec.genotype.n_nodes,
-        )
-
-    def _run(
-        self,
-        name: str,
-        n_epochs: int,
-        work: Callable[[Onlooker, Keeper], Phase],
-        n_nodes: int | None = None,
-    ) -> Phase:
-        """Run a phase before those who look on, unless the journal knows how it ended."""
-        return self.progress.run(
-            name,
-            n_epochs,
-            lambda onlooker: self.journal.run(lambda keeper: work(onlooker, keeper)),
-            n_nodes,
-        )
-
-    def average(self) -> None:
-        """Offer the mean of several trained networks; train those that are missing."""
-        wanted = self._n_models()
-        if wanted == 1 or not self.stages.trainings:
-            return
-        best = self.stages.best_trained
-        genotype = best.spec.genotype
-        if not genotype.branches:
-            return
-        n_models = self._n_within_bounds(wanted)
-        for number in range(len(self.stages.trainings) + 1, n_models + 1):
-            fresh = self._fresh(best, genotype)
-            self._train(f"retrained {number}", "retrain", fresh, self.schedule.fresh_epochs)
-        members = sorted(self.stages.trainings, key=lambda stage: stage.loss)[:n_models]
-        if len(members) > 1:
-            self.stages.add_mean("averaged", members)
-
-    def mix_channels(self) -> None:
-        """Train what was found for single channels on all of them; offer the mean of both.
-
-        Both err in different places, and so their mean is taken unless it validates worse by half a
-        percent, or by a standard error: what channels tell of each other may be nothing.
-        """
-        stages = self.stages
-        if stages.has_previous or stages.account.interruption is not None or not stages.trainings:
-            return
-        best = stages.best_trained
-        mixed = mixed_version(best.spec.genotype, self.problem, self.settings)
-        if mixed is None:
-            return
-        fresh = self._fresh(best, mixed)
-        alone = stages.mean_or_best
-        if not self.space.fits(alone.n_params + fresh.n_params - stages.seed.n_params):
-            return
-        problem = dataclasses.replace(self.problem, channel_mode="mixed")
-        schedule = make_schedule(problem, self.settings, self.start)
-        self._train("mixed", "mix", fresh, schedule.fresh_epochs, schedule)
-        self._offer_mean("blended", alone, stages.trainings[-1])
-
-    def look_nearer(self) -> None:
-        """Train what was found on the newest steps of each window alone; offer the mean of both."""
-        stages = self.stages
-        if stages.has_previous or stages.account.interruption is not None or not stages.trainings:
-            return
-        far = stages.mean_or_best
-        found = far.own_network.spec.genotype
-        lookback = near_lookback(self.problem, self.settings)
-        if lookback is None or not found.branches:
-            return
-        planted, problem = plant(self.problem.shortened(lookback), self.settings)
-        near = [
-            build_fresh(
-                NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode),
-                planted,
-                problem,
-            )
-            for genotype in near_versions(found, problem)
-        ]
-        n_branches = sum(network.n_params - planted.n_params for network in near)
-        if not self.space.fits(far.n_params + n_branches):
-            return
-        for number, network in enumerate(near, start=1):
-            mode = network.spec.genotype.branches[0].channel_mode
-            read = dataclasses.replace(problem, channel_mode=mode)
-            schedule = make_schedule(read, self.settings, self.start)
-            name = "near" if number == 1 else f"near {number}"
-            self._train(name, "near", network, schedule.fresh_epochs, schedule, problem)
-        members = stages.trainings[-len(near) :]
-        if stages.account.interruption is None:
-            both = members[0] if len(members) == 1 else stages.add_mean("nearer", members)
-            self._offer_mean("far and near", far, both)
-
-    def _offer_mean(self, name: str, one: Stage, other: Stage) -> None:
-        """Offer the mean of two networks unless it validates worse than the first."""
-        stages = self.stages
-        if stages.account.interruption is not None:
-            return
-        mean = stages.add_mean(name, [one, other])
-        is_as_good = mean.loss <= (1.0 + MOST_WORSE) * one.loss
-        if not is_as_good or stages.is_better(one, mean, 1.0):
-            mean.network = None
-
-    def _n_models(self) -> int:
-        """Return how many networks to average; by default those that are trained anyway."""
-        if self.settings.n_models != "auto":
-            return int(self.settings.n_models)
-        is_cut_short = self.stages.account.interruption is not None
-        if is_cut_short or not self.trainings.are_averaged:
-            return 1
-        return max(1, len(self.stages.trainings))
-
-    def _n_within_bounds(self, wanted: int) -> int:
-        """Return how many trained networks may be averaged, `max_params` being the mean's."""
-        seed = self.stages.seed.n_params
-        branches = max(stage.n_params for stage in self.stages.trainings) - seed
-        n_models = wanted
-        while n_models > 1 and not self.space.fits(seed + n_models * branches):
-            n_models -= 1
-        if n_models < wanted and self.settings.n_models != "auto":
-            warnings.warn(
-                f"max_params={self.settings.max_params} leaves room for {n_models} of n_models="
-                f"{wanted} networks. Raise max_params, or lower hidden_size.",
-                SearchWarning,
-                stacklevel=8,
-            )
-        return n_models
+            self.train_stage(name, "retrain", self.fresh(network, genotype), most_fresh)
 
     def narrow(self, network: DerivedNetwork) -> None:
         """Remove units that are not worth their weights from a trained network; train it on."""
-        gates = self._run(
+        gates = self.run(
             "narrow",
             N_NARROWING_EPOCHS,
             lambda onlooker, keeper: narrow(
@@ -443,7 +246,7 @@ class _Fit:
         if gates.interruption is not None:
             return
         n_epochs = self.schedule.max_epochs
-        tuned = self._run_training("tune", gates.network, n_epochs, self.schedule, self.problem)
+        tuned = self.run_training("tune", gates.network, n_epochs, self.schedule, self.problem)
         self.stages.account.phases.append(("tune", tuned))
         self.stages.add_training("narrowed", tuned, gates.seconds + tuned.seconds)
 
@@ -458,7 +261,7 @@ class _Fit:
             # Nothing else could learn.
             schedule = dataclasses.replace(schedule, linear_seed=False)
         n_epochs = max(1, chosen.best_epoch)
-        phase = self._run(
+        phase = self.run(
             "refit",
             n_epochs,
             lambda onlooker, keeper: train_network(

@@ -22,7 +22,7 @@ LOGGER.addHandler(logging.NullHandler())  # else warnings and worse would go to 
 
 
 def planned_phases(
-    settings: Settings, schedule: Schedule, trainings: Trainings
+    settings: Settings, schedule: Schedule, trainings: Trainings, *, reads_near: bool
 ) -> list[tuple[str, int]]:
     """Return the phases that a fit may have, in order.
 
@@ -34,6 +34,8 @@ def planned_phases(
         How long phases train.
     trainings : Trainings
         How often what is found is trained.
+    reads_near : bool
+        Whether what is found is trained on the newest steps of windows, too.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def planned_phases(
         ("train", schedule.max_epochs if is_searched else schedule.fresh_epochs),
         *[("retrain", schedule.fresh_epochs)] * n_fresh,
         *[("mix", schedule.fresh_epochs)] * (may_mix and not is_priced),
-        *[("near", schedule.fresh_epochs)] * (2 * (may_mix and not is_priced)),
+        *[("near", schedule.fresh_epochs)] * (2 * reads_near),
         *[("narrow", N_NARROWING_EPOCHS), ("tune", schedule.max_epochs)] * is_priced,
         *[("refit", most)] * bool(settings.refit_full),
     ]

@@ -14,8 +14,8 @@ from sknas.training import Problem
 
 __all__ = ["Trainings", "mixed_version", "near_lookback", "near_versions", "resolve_refit"]
 
-NEAR_PART = int(__import__("os").environ.get("PART", "5"))  # of the window, that is near
-SHORTEST_NEAR = int(__import__("os").environ.get("SHORTEST", "48"))
+NEAR_PART = 8  # of a window: so much of it is near
+SHORTEST_NEAR = 24
 MOST_MIXED_INPUTS = 1500  # of a segment of all channels
 
 

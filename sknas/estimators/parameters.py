@@ -139,7 +139,9 @@ _SHARED = """\
         Whether every target reads its own channel, with weights shared, or all channels.
         ``"auto"`` lets the validation loss of the linear seed decide, and trains what was found for
         single channels on all of them as well: where validation prefers the mean of both networks,
-        it is the result. Targets that continue no channel always use ``"mixed"``.
+        it is the result. Targets that continue no channel always use ``"mixed"``. Of windows of 192
+        steps or more, what was found is trained on the newest eighth as well, and the mean of both
+        is the result on the same terms.
     window_norm : {"auto", "none", "last", "revin"}, default="auto"
         Normalisation of each window, undone on the prediction; ``"auto"`` is ``"last"`` where
         targets continue channels and windows have more than one step, else ``"none"``.

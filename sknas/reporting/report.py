@@ -111,9 +111,10 @@ class SearchReport:
     ----------
     stages : DataFrame
         A row a stage (``naive``, ``seed``, ``previous``, ``supernet``, ``derived``, ``trained``,
-        ``retrained``, ``runner-up``, ``averaged``, ``mixed``, ``blended``, ``narrowed``) with its
-        validation loss, its number of weights and the seconds it took. Those of a `partial_fit`
-        bear the number of the call, and are scored on its own validation part.
+        ``retrained``, ``runner-up``, ``averaged``, ``mixed``, ``blended``, ``near``, ``nearer``,
+        ``far and near``, ``narrowed``) with its validation loss, its number of weights and the
+        seconds it took. Those of a `partial_fit` bear the number of the call, and are scored on its
+        own validation part.
     moves : DataFrame
         A row a move tried: epoch, edit, weights, loss before and after, gain, accepted.
     chosen : str

@@ -67,7 +67,7 @@ def test_a_bar_is_closed_whatever_ends_the_fit(error, capfd, monkeypatch):
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("sknas.estimators._fitting.train_network", fail)
+    monkeypatch.setattr("sknas.estimators._trainer.train_network", fail)
     with pytest.raises(error):
         regressor(verbose=1).fit(*product())
     assert capfd.readouterr().err.rstrip("\r").split("\r")[-1].strip() == ""
