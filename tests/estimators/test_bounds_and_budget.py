@@ -216,7 +216,7 @@ def test_a_cell_trained_anew_starts_from_the_seed_as_it_was_planted(refit, monke
         started[len(started)] = [p.detach().clone() for p in network.trunk.seed.parameters()]
         return train_network(problem, schedule, network, *args, **kwargs)
 
-    monkeypatch.setattr("sknas.estimators._fitting.train_network", noted)
+    monkeypatch.setattr("sknas.estimators._trainer.train_network", noted)
     past, future = futures()
     # One seed for all channels, which learns along.
     common = {"lookback": LOOKBACK, "channel_mode": "independent", "learning_rate": 0.02}

@@ -107,7 +107,7 @@ def raise_once(monkeypatch, owner, name):
     ("owner", "name"),
     [
         ("sknas.training.phases", "derive"),
-        ("sknas.estimators._fitting", "build_fresh"),
+        ("sknas.estimators._trainer", "build_fresh"),
         ("sknas.estimators._stages", "is_clear_gain"),
         ("sknas.estimators._fitting", "make_plan"),
     ],
