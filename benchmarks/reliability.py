@@ -1,9 +1,17 @@
-"""What happens to a fit that is hurried, interrupted, repeated elsewhere, or repeated for long.
+"""What happens to a fit that is killed, misled, hurried, interrupted, or repeated for long.
 
     python benchmarks/reliability.py
     python benchmarks/reliability.py --parts budget soak
     python benchmarks/reliability.py --smoke
 
+- ``kills``: processes killed at random moments of a fit with a `checkpoint_dir`, again and again
+  until one of them ends; bytes are compared with those of a fit that was left alone.
+- ``twins``: the same fit three times at once in one folder.
+- ``disk``: a full disk, and states that are cut short, changed, or of another version.
+- ``workers``: a worker of a grid that is killed.
+- ``inputs``: bad input to every public method; the error has to name parameter, rule and value.
+- ``hypothesis``: the examples that property tests drew.
+- ``faults``: losses, gradients, outputs, weights and moments that are not finite, in each phase.
 - ``budget``: by how much a fit overruns its `time_budget`, from few rows to many channels and from
   a fifth of a second to twenty; at most a tenth of it or one second, whichever is more.
 - ``interrupts``: `KeyboardInterrupt` and `RuntimeError` raised as functions of the package are
@@ -30,9 +38,18 @@ import torch
 from _table import keep, merged
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from _crashes import disk_rows, kill_rows, twin_rows, worker_rows
+from _inputs import example_rows, input_rows, numeric_rows
 from _steadiness import budget_rows, determinism_rows, interrupt_rows, soak_rows, thread_rows
 
 PARTS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
+    "kills": kill_rows,
+    "twins": twin_rows,
+    "disk": disk_rows,
+    "workers": worker_rows,
+    "inputs": input_rows,
+    "hypothesis": example_rows,
+    "faults": numeric_rows,
     "budget": budget_rows,
     "interrupts": interrupt_rows,
     "determinism": determinism_rows,
