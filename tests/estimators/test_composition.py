@@ -26,6 +26,7 @@ from tests.small import (
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:hidden_size=4 is without effect")
 def test_a_grid_over_a_pipeline_searches_sizes_rules_and_genotypes(tmp_path):
     X, y = product(90)
     pipeline = Pipeline([("scale", StandardScaler()), ("net", regressor(growth=PlateauGrowth()))])
