@@ -48,7 +48,7 @@ def test_more_windows_decay_less_and_longer_horizons_more(monkeypatch):
         seen.append(weight_decay)
         return decay_groups(parameters, weight_decay)
 
-    monkeypatch.setattr("sknas.training.nets.decay_groups", noted)
+    monkeypatch.setattr("sknas.training.trainee.decay_groups", noted)
 
     def decay(n_rows, horizon):
         fitted(windows(n_rows, horizon=horizon), max_epochs=1, batch_size=1024)

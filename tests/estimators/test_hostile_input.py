@@ -55,7 +55,7 @@ FRAMES = {
 repeatable = settings(
     derandomize=True,
     deadline=None,
-    max_examples=150,
+    max_examples=75,
     suppress_health_check=[HealthCheck.too_slow],
 )
 

@@ -74,7 +74,6 @@ def test_weights_alone_are_fitted_again_where_that_is_asked_for(Y):
     again = GrowingDARTSForecaster(
         lookback=6,
         horizon=2,
-        hidden_size=4,
         search_epochs=2,
         max_epochs=1,
         random_state=0,

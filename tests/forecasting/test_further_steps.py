@@ -176,7 +176,7 @@ def test_the_steps_are_measured_on_the_validation_part_and_leave_half_of_it_for_
         seen.append((prepared, panel, rolled))
         return rolled
 
-    monkeypatch.setattr("sknas.forecasting.forecaster.further_errors", keep)
+    monkeypatch.setattr("sknas.forecasting._calibrating.further_errors", keep)
     series = pd.Series(np.random.default_rng(0).normal(size=432))
     model = GrowingDARTSForecaster(lookback=8, horizon=20, max_nodes=0).fit(series)
     ((prepared, panel, rolled),) = seen

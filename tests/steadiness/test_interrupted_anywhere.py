@@ -25,12 +25,11 @@ def test_an_error_at_some_moments_leaves_a_whole_result_or_none(name, error, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parameters", [{}, PRICED], ids=["plain", "priced"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 @every_case
-def test_an_error_at_further_moments_leaves_a_whole_result_or_none(name, error, parameters):
+def test_an_error_at_further_moments_leaves_a_whole_result_or_none(name, error):
     with left_as_found():
-        n_tried, found = faults(CASES[name], 12, error, **parameters)
+        n_tried, found = faults(CASES[name], 12, error, **PRICED)
     assert n_tried >= 12
     assert found == []
 
