@@ -72,6 +72,7 @@ FITS = {
     "interleaved": (regressor, {**EAGER, "mode": "interleaved"}, product()),
     "second order": (regressor, SECOND_ORDER, product()),
     "sampled": (regressor, SAMPLED, product()),
+    "informed": (regressor, {**FIXED, "arch_schedule": "information"}, product()),
     "graph": (regressor, {**SEARCH, "backbone": "dag"}, product()),
     "priced and refit": (regressor, PRICED, product()),
     "classes": (classifier, SEARCH, data_for(classifier)),
