@@ -23,6 +23,7 @@ def written(value: object) -> str:
             return ""
         return f"{value:.4f}" if abs(value) < 10 else f"{value:.0f}"
     text = str(value).strip()  # an indent would be a quotation
+    text = re.sub(r"_(?!\w)", r"\\_", text)  # a word before it would be a link
     return "\\-" if text == "-" else text  # a dash by itself would begin a list
 
 
