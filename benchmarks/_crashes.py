@@ -217,7 +217,7 @@ def worker_rows(*, is_smoke: bool) -> Iterator[Record]:
 
 
 def twin_rows(*, is_smoke: bool) -> Iterator[Record]:
-    """Run the same fit twice at once with one folder; neither may meet the other's files."""
+    """Run the same fit three times at once with one folder; none may meet another's files."""
     del is_smoke
     with tempfile.TemporaryDirectory() as folder:
         parameters = {**LONG, "checkpoint_dir": folder}

@@ -10,43 +10,31 @@ __all__ = ["lock"]
 if sys.platform == "win32":
     import msvcrt
 
-    def lock(stream: IO[bytes]) -> bool:
-        """Take the lock for as long as the stream is open.
-
-        Parameters
-        ----------
-        stream : file
-            Open for writing.
-
-        Returns
-        -------
-        bool
-            Whether nobody else had it.
-        """
-        try:
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+    def _take(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def lock(stream: IO[bytes]) -> bool:
-        """Take the lock for as long as the stream is open.
+    def _take(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-        Parameters
-        ----------
-        stream : file
-            Open for writing.
 
-        Returns
-        -------
-        bool
-            Whether nobody else had it.
-        """
-        try:
-            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+def lock(stream: IO[bytes]) -> bool:
+    """Take the lock for as long as the stream is open.
+
+    Parameters
+    ----------
+    stream : file
+        Open for writing.
+
+    Returns
+    -------
+    bool
+        Whether nobody else had it.
+    """
+    try:
+        _take(stream.fileno())
+    except OSError:
+        return False
+    return True
