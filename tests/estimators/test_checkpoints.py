@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sknas import GrowingDARTSForecaster
-from sknas._checkpoints import Folder
+from sknas._checkpoints import Folder, load
 from sknas.datasets import make_coupled_oscillation
 from sknas.exceptions import SearchWarning
 from sknas.search import PeriodicGrowth
@@ -243,6 +243,20 @@ def test_seconds_before_the_crash_count_for_the_budget(tmp_path, writes, monkeyp
     assert cut.search_report_.stopped_by == "time_budget"
     whole = regressor(**SEARCH, checkpoint_dir=tmp_path).fit(X, y)  # goes on from there
     assert result(whole, X) == result(regressor(**SEARCH).fit(X, y), X)
+
+
+def test_seconds_add_up_over_crashes(tmp_path, writes):
+    X, y = product()
+    told = []
+    for _ in range(2):
+        writes.count, writes.most = 0, 2
+        with pytest.raises(Crash):
+            regressor(**SEARCH, checkpoint_dir=tmp_path).fit(X, y)
+        (kept,) = tmp_path.iterdir()
+        folder = Folder(tmp_path, kept.name)
+        told.append(load(folder.newest(), {})["seconds"])
+        folder.close()
+    assert 0.0 < told[0] < told[1]
 
 
 def test_clones_and_pickles_keep_the_parameter(tmp_path):

@@ -115,10 +115,12 @@ def test_elsewhere_there_is_none(parameters):
     assert reaches(model.genotype_) <= {None}
 
 
+@pytest.mark.usefixtures("as_chosen")
 def test_it_stays_within_the_bound_on_weights():
-    free = fitted()
-    bound = free.n_params_ - 1
-    assert fitted(max_params=bound).n_params_ <= bound
+    bound = fitted().n_params_ - 1
+    bounded = fitted(max_params=bound)
+    assert bounded.n_params_ <= bound
+    assert reaches(bounded.genotype_) == {None}
 
 
 @pytest.mark.usefixtures("as_chosen")
