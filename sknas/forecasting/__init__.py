@@ -1,5 +1,7 @@
 """Forecasting: frames in, frames out, with scores and intervals that can be trusted."""
 
+import torch  # noqa: F401 (first, while there is little else for the collector to go through)
+
 from sknas.forecasting.backtesting import Backtest
 from sknas.forecasting.forecaster import GrowingDARTSForecaster
 from sknas.forecasting.intervals import ConformalResiduals

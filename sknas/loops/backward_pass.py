@@ -13,7 +13,7 @@ from sknas.genotype import MEMORY, STATE
 from sknas.loops.forward_pass import Step
 from sknas.loops.packing import ScanWeights
 from sknas.loops.plan import CellPlan, PlannedNode
-from sknas.ops import SIGMOID
+from sknas.ops import SIGMOID, OpGradients
 
 __all__ = ["BackwardPass"]
 
@@ -29,10 +29,10 @@ class _Product(NamedTuple):
 
 
 class _Node(NamedTuple):
-    """A node: its scale, and where the gradient by that adds up; the gradient by its pieces."""
+    """A node: its factors, and where the gradients by them add up; the gradient by its pieces."""
 
     plan: PlannedNode
-    scale: tuple[Tensor, Tensor] | None
+    factors: list[tuple[Tensor, Tensor]]
     pieces: list[Tensor]
 
 
@@ -80,11 +80,12 @@ class BackwardPass:
         start, stop = (0, 0) if plan.on_input is None else (plan.on_input.start, plan.on_input.stop)
         self._on_input = self._rows[start * n_hidden : stop * n_hidden]
         self._ones = inputs.new_ones(n_sequences)
-        self.by_inputs = torch.zeros_like(inputs)
+        make = torch.zeros_like if plan.on_input is None else torch.empty_like
+        self.by_inputs = make(inputs)
         self._by_bias = torch.zeros_like(weights.bias)
         self._by_on_input = torch.zeros_like(weights.on_input)
         self._by_outputs = states.new_zeros(len(plan.outputs), n_hidden, n_sequences)
-        self._by_scales = states.new_zeros(len(weights.scales), n_hidden, n_sequences)
+        self._by_factors = states.new_zeros(len(weights.factors), n_hidden, n_sequences)
         self._products = [
             _Product(
                 weight,
@@ -105,11 +106,11 @@ class BackwardPass:
                 strict=True,
             )
         )
-        scales = zip(weights.scales.unbind(0), self._by_scales.unbind(0), strict=True)
+        factors = zip(weights.factors.unbind(0), self._by_factors.unbind(0), strict=True)
         self._nodes = [
             _Node(
                 node,
-                None if node.scales is None else next(scales),
+                [next(factors) for _ in node.factors],
                 [self._pieces[place] for place in node.pieces],
             )
             for node in plan.nodes
@@ -145,9 +146,14 @@ class BackwardPass:
                     torch.mm(self._on_input.mT, self._weights.on_input.mT, out=self.by_inputs[t])
             if t == 0:  # the state before it is zero whatever the weights
                 return
-            own = self._through_products(steps[t], STATE, found)
-            own = own if state_bound is None else own * state_bound[t - 1]
-            by_state = _total(own + by_states[t - 1], passed)
+            by_state = by_states[t - 1]
+            if state_bound is None:
+                _add(found, STATE, by_state)
+                by_state = self._through_products(steps[t], STATE, found)
+            else:
+                own = self._through_products(steps[t], STATE, found)
+                by_state = torch.addcmul(by_state, own, state_bound[t - 1])
+            by_state = _total(by_state, passed)
             if self._plan.memory is not None:
                 own = self._through_products(steps[t], MEMORY, found)
                 own = own if memory_bound is None else own * memory_bound[t - 1]
@@ -156,7 +162,7 @@ class BackwardPass:
     def by_weights(self) -> ScanWeights:
         """Return the gradient by the weights, each in its place."""
         return ScanWeights(
-            self._by_scales.sum((1, 2)),
+            self._by_factors.sum((1, 2)),
             self._by_outputs.sum((1, 2)),
             self._by_bias,
             self._by_on_input,
@@ -192,12 +198,14 @@ class BackwardPass:
         ):
             plan = node.plan
             grad = self._through_products(step, plan.name, found)
-            if node.scale is not None:
-                scale, gradient = node.scale
-                gradient.addcmul_(grad, value)
-                grad = grad * scale
             left, right = step.sources[plan.left], step.sources[plan.right]
-            own = plan.op.backward(grad, left, right, pieces, value)
+            if plan.is_weighted_sum:
+                by_left, by_right = node.factors
+                own = OpGradients(_scaled(grad, left, by_left), _scaled(grad, right, by_right))
+            else:
+                for factor in node.factors:
+                    grad = _scaled(grad, value, factor)
+                own = plan.op.backward(grad, left, right, pieces, value)
             for activation, by_piece, piece, out in zip(
                 plan.op.activations, own.pieces, pieces, node.pieces, strict=True
             ):
@@ -216,6 +224,13 @@ class BackwardPass:
             product.gradient.addmm_(step.sources[name], product.rows.mT)
             grad = torch.addmm(grad, product.weight, product.rows)
         return grad
+
+
+def _scaled(grad: Tensor, value: Tensor, factor: tuple[Tensor, Tensor]) -> Tensor:
+    """Return the gradient by a value from that by the value times a factor, and add that by it."""
+    number, by_number = factor
+    by_number.addcmul_(grad, value)
+    return grad * number
 
 
 def _add(found: Found, name: str, grad: Tensor) -> None:

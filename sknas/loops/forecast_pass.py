@@ -98,13 +98,18 @@ class ForecastPass:
         return self._states
 
     def _add_nodes(self, plan: CellPlan, weights: ScanWeights) -> None:
-        scales = iter(weights.scales.unbind(0))
+        factors = iter(weights.factors.unbind(0))
         for node in plan.nodes:
             pieces = [self._projector.pieces[place] for place in node.pieces]
             for activation, piece in zip(node.op.activations, pieces, strict=True):
                 self._calls.append(partial(activation, piece, out=piece))
             left, right = self._sources[node.left], self._sources[node.right]
             out = torch.empty_like(self._zero)
+            if node.is_weighted_sum:
+                self._calls.append(partial(torch.mul, left, next(factors), out=out))
+                self._calls.append(partial(out.addcmul_, right, next(factors)))
+                self._keep(node.name, out)
+                continue
             # The first call tells where the operation leaves its value.
             value = node.op.mix(left, right, pieces, out)
             if value is out:
@@ -114,11 +119,14 @@ class ForecastPass:
                     f"mix of {type(node.op).__name__} must return out or an argument; got a tensor "
                     f"of its own."
                 )
-            if node.scales is not None:
-                self._calls.append(partial(torch.mul, value, next(scales), out=out))
+            if node.factors:
+                self._calls.append(partial(torch.mul, value, next(factors), out=out))
                 value = out
-            self._sources[node.name] = value
-            self._calls += [partial(call, value) for call in self._projector.multiply[node.name]]
+            self._keep(node.name, value)
+
+    def _keep(self, name: str, value: Tensor) -> None:
+        self._sources[name] = value
+        self._calls += [partial(call, value) for call in self._projector.multiply[name]]
 
     def _add_proposal(self, plan: CellPlan, weights: ScanWeights) -> Tensor:
         proposal = torch.empty_like(self._zero)

@@ -54,7 +54,7 @@ class _Node(NamedTuple):
     left: str | None
     right: str | None
     pieces: list[tuple[Activation, Tensor]]
-    scale: Tensor | None
+    factors: list[Tensor]
     multiply: list[Callable[[Tensor], Tensor]]
 
 
@@ -98,7 +98,7 @@ class ForwardPass:
         self._gate = None if plan.gate is None else pieces[plan.gate]
         names = [name for name, _ in plan.outputs]
         self._outputs = list(zip(names, weights.outputs.unbind(0), strict=True))
-        scales = iter(weights.scales.unbind(0))
+        factors = iter(weights.factors.unbind(0))
         self._nodes = [
             _Node(
                 node.name,
@@ -106,7 +106,7 @@ class ForwardPass:
                 node.left,
                 node.right,
                 list(zip(node.op.activations, [pieces[i] for i in node.pieces], strict=True)),
-                None if node.scales is None else next(scales),
+                [next(factors) for _ in node.factors],
                 self._projector.multiply[node.name],
             )
             for node in plan.nodes
@@ -125,15 +125,15 @@ class ForwardPass:
             self._projector.project(t)
             sources = self._enter(t, state, memory)
             raw, pieces = [], []
-            for name, op, left, right, own, scale, multiply in self._nodes:
-                activated = [_activated(activation, piece) for activation, piece in own]
-                value = op.mix(sources[left], sources[right], activated)
+            for node in self._nodes:
+                activated = [_activated(activation, piece) for activation, piece in node.pieces]
+                value = _mixed(node, sources, activated)
                 raw.append(value)
                 pieces.append(activated)
-                if scale is not None:
-                    value = value * scale
-                sources[name] = value
-                for product in multiply:
+                if len(node.factors) == 1:
+                    value = value * node.factors[0]
+                sources[node.name] = value
+                for product in node.multiply:
                     product(value)
             gate, proposal = self._propose(sources, after)
             memory = self._leave(t, sources, state, memory, after)
@@ -190,6 +190,14 @@ class ForwardPass:
             return new
         torch.where(self._present[t], after, state, out=after)
         return torch.where(self._present[t], new, memory)
+
+
+def _mixed(node: _Node, sources: dict[str | None, Tensor], pieces: list[Tensor]) -> Tensor:
+    left, right = sources[node.left], sources[node.right]
+    if len(node.factors) < 2:  # two are those of a weighted sum
+        return node.op.mix(left, right, pieces)
+    by_left, by_right = node.factors
+    return (left * by_left).addcmul_(right, by_right)
 
 
 def _activated(activation: Activation, piece: Tensor) -> Tensor:

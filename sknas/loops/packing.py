@@ -54,8 +54,8 @@ class ScanWeights(NamedTuple):
 
     Attributes
     ----------
-    scales : Tensor of shape (n_scaled,)
-        Of the nodes that are scaled.
+    factors : Tensor of shape (n_factors,)
+        Of the values, and the operands of sums, that are multiplied by one.
     outputs : Tensor of shape (n_outputs,)
         Of the nodes in the proposal.
     bias : Tensor of shape (n_pieces * hidden,)
@@ -66,7 +66,7 @@ class ScanWeights(NamedTuple):
         Of each further product.
     """
 
-    scales: Tensor
+    factors: Tensor
     outputs: Tensor
     bias: Tensor
     on_input: Tensor
@@ -108,11 +108,12 @@ def pack_weights(
         return _times(_joined(columns), product.scales, scales)  # (fan_in, rows)
 
     bias = [projections[key].bias for key in plan.projections]
-    own = [node.scales for node in plan.nodes if node.scales is not None]
+    one = output_weights.new_ones(())
+    factors = (_times(one, own, scales) for node in plan.nodes for own in node.factors)
     lacking = [missing for _, missing in plan.outputs]
     weights = zip(output_weights.unbind(0), lacking, strict=True)
     return ScanWeights(
-        _stack((_times(scales[i], others, scales) for i, *others in own), like=output_weights),
+        _stack(factors, like=output_weights),
         _stack(
             (_times(weight, missing, scales) for weight, missing in weights), like=output_weights
         ),

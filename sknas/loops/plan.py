@@ -60,9 +60,9 @@ class PlannedNode:
         through; None for zero, or for nothing.
     pieces : tuple of int
         The pieces of its projection.
-    scales : tuple of int or None
-        The scales that its value is multiplied by; None where all that read it are linear in it,
-        and multiply themselves.
+    factors : tuple of tuple of int
+        The scales that its value is multiplied by; in a sum there may be two, of either operand.
+        None where all that read it are linear in it, and multiply themselves.
     """
 
     name: str
@@ -70,7 +70,12 @@ class PlannedNode:
     left: str | None
     right: str | None
     pieces: tuple[int, ...]
-    scales: Scales | None
+    factors: tuple[Scales, ...]
+
+    @property
+    def is_weighted_sum(self) -> bool:
+        """Whether its value is the sum of its operands, each multiplied by a factor."""
+        return len(self.factors) > 1
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,7 @@ def plan_cell(genotype: Cell) -> CellPlan:
     CellPlan
         What it does at each step.
     """
-    ops = {i: unitwise(get_op(genotype.nodes[i].operation)) for i in _live(genotype)}
+    ops = {i: _op(genotype.nodes[i]) for i in _live(genotype)}
     reads, widths = _projections(genotype, ops)
     keys = sorted(reads, key=lambda key: (_rank(reads[key]), sorted(reads[key])))
     ends = [sum(widths[key] for key in keys[: place + 1]) for place in range(len(keys))]
@@ -169,9 +174,10 @@ def plan_cell(genotype: Cell) -> CellPlan:
     on_input = [product for product in products if product.source == INPUT]
     nodes = []
     for index, op in ops.items():
-        left, right = _operands(index, genotype.nodes[index], op)
-        own = None if lacking[index] else _scales(index, genotype.nodes[index], op, lacking)
-        nodes.append(PlannedNode(f"s{index}", op, left, right, pieces.get(f"{index}", ()), own))
+        node, own = genotype.nodes[index], pieces.get(f"{index}", ())
+        left, right = _operands(index, node, op)
+        factors = _factors(index, node, op, lacking)
+        nodes.append(PlannedNode(f"s{index}", op, left, right, own, factors))
     return CellPlan(
         tuple(keys),
         tuple(pieces.values()),
@@ -197,6 +203,11 @@ def _live(genotype: Cell) -> list[int]:
                 n for n, used in zip((node.left, node.right), uses, strict=True) if used and n
             }
     return [index for index in range(len(genotype.nodes)) if f"s{index}" in names]
+
+
+def _op(node: Node) -> UnitwiseOp:
+    op = unitwise(get_op(node.operation))
+    return op if node.right is not None or op.alone is None else op.alone
 
 
 def _projections(
@@ -238,23 +249,40 @@ def _scales(index: int, node: Node, op: UnitwiseOp, lacking: dict[int, Scales]) 
     """Return the scales of a node: its own, and those that the operands it is linear in lack."""
     own: Scales = (index,)
     for name, is_linear in ((node.left, op.is_linear_left), (node.right, op.is_linear_right)):
-        if is_linear and name is not None and name[1:].isdigit():
-            own += lacking[int(name[1:])]
+        if is_linear:
+            own += _lacked(name, lacking)
     return own
+
+
+def _factors(
+    index: int, node: Node, op: UnitwiseOp, lacking: dict[int, Scales]
+) -> tuple[Scales, ...]:
+    """Return what a node's value, or each operand of a sum, is multiplied by."""
+    own = () if lacking[index] else _scales(index, node, op, lacking)
+    if op.is_sum:
+        operands = tuple(_lacked(name, lacking) for name in (node.left, node.right))
+        if any(operands):
+            return tuple(own + operand for operand in operands)
+    return (own,) if own else ()
+
+
+def _lacked(name: str | None, lacking: dict[int, Scales]) -> Scales:
+    """Return the scales that an operand still has to be multiplied by."""
+    return () if name is None or not name[1:].isdigit() else lacking[int(name[1:])]
 
 
 def _lacking(genotype: Cell, ops: dict[int, UnitwiseOp]) -> dict[int, Scales]:
     """Return the scales that the kept value of each node is not multiplied by.
 
-    A product, a weighted sum and an operation that is linear in an operand can all be multiplied
-    in its place; an operation that is not, and the next step, need the value itself.
+    A product, a sum and an operation that is linear in an operand can all be multiplied in its
+    place; an operation that is not, and the next step, need the value itself.
     """
     needed = set() if genotype.memory is None else {f"s{genotype.memory}"}
     for index, op in ops.items():
         node = genotype.nodes[index]
-        if op.reads_left and not op.is_linear_left:
+        if op.reads_left and not (op.is_linear_left or op.is_sum):
             needed.add(node.left)
-        if op.reads_right and not op.is_linear_right and node.right is not None:
+        if op.reads_right and not (op.is_linear_right or op.is_sum) and node.right is not None:
             needed.add(node.right)
     lacking: dict[int, Scales] = {}
     for index, op in ops.items():

@@ -146,14 +146,19 @@ class RecordedStep:
         for name in tuple(values):
             self._multiply(pieces, name, values[name])
         values |= {key: pieces[plan.piece(key)] for key in plan.entries}
-        scales = iter(self.weights.scales.unbind(0))
+        factors = iter(self.weights.factors.unbind(0))
         for node in plan.nodes:
             left, right = (zero if n is None else values[n] for n in (node.left, node.right))
-            own = [pieces[place] for place in node.pieces]
-            activated = [phi(piece) for phi, piece in zip(node.op.activations, own, strict=True)]
-            value = node.op.mix(left, right, activated)
-            values[node.name] = value if node.scales is None else value * next(scales)
-            self._multiply(pieces, node.name, values[node.name])
+            if node.is_weighted_sum:
+                value = left * next(factors) + right * next(factors)
+            else:
+                own = zip(
+                    node.op.activations, (pieces[place] for place in node.pieces), strict=True
+                )
+                value = node.op.mix(left, right, [phi(piece) for phi, piece in own])
+                value = value * next(factors) if node.factors else value
+            values[node.name] = value
+            self._multiply(pieces, node.name, value)
         outputs = [values[name] for name, _ in plan.outputs]
         weighted = zip(self.weights.outputs.unbind(0), outputs, strict=True)
         proposal = sum((weight * value for weight, value in weighted), start=zero)

@@ -116,11 +116,18 @@ class UnitwiseOp(Op):
         Of each piece of its projection.
     is_linear_left, is_linear_right : bool
         Whether the value is proportional to the operand, all else being what it is.
+    is_sum : bool
+        Whether the value is the sum of the operands, and nothing else.
+    alone : UnitwiseOp or None
+        An operation of the same value where the right operand is missing, which does not read it;
+        None where there is none.
     """
 
     activations: tuple[Activation, ...] = ()
     is_linear_left: ClassVar[bool] = False
     is_linear_right: ClassVar[bool] = False
+    is_sum: ClassVar[bool] = False
+    alone: ClassVar[UnitwiseOp | None] = None
 
     def combine(self, left: Tensor, right: Tensor, projected: Tensor) -> Tensor:
         """Mix the operands with the activated pieces; see `Op`."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sknas.ops.activations import TANH
 from sknas.ops.base import OpGradients, UnitwiseOp, register_op
 
 __all__ = ["Add", "AddTanh", "First", "Hadamard", "Second"]
@@ -58,7 +59,8 @@ class Second(UnitwiseOp):
 class Add(UnitwiseOp):
     """The sum a + b."""
 
-    reads_left = reads_right = True
+    reads_left = reads_right = is_sum = True
+    alone = First()
 
     def mix(
         self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
@@ -75,11 +77,32 @@ class Add(UnitwiseOp):
         return OpGradients(grad, grad)
 
 
+class _Tanh(UnitwiseOp):
+    """The squashed left operand, tanh(a)."""
+
+    reads_left = needs_left = True
+
+    def mix(
+        self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
+    ) -> Tensor:
+        del right, pieces
+        return torch.tanh(left, out=out)
+
+    def backward(
+        self, grad: Tensor, left: Tensor, right: Tensor, pieces: Sequence[Tensor], value: Tensor
+    ) -> OpGradients:
+        del left, right, pieces
+        own = torch.empty_like(value)
+        TANH.backward(grad, value, own)
+        return OpGradients(own)
+
+
 @register_op("add_tanh")
 class AddTanh(UnitwiseOp):
     """The squashed sum tanh(a + b): the GRU's candidate, and the LSTM's tanh(c)."""
 
     reads_left = reads_right = True
+    alone = _Tanh()
 
     def mix(
         self, left: Tensor, right: Tensor, pieces: Sequence[Tensor], out: Tensor | None = None
@@ -92,8 +115,7 @@ class AddTanh(UnitwiseOp):
         self, grad: Tensor, left: Tensor, right: Tensor, pieces: Sequence[Tensor], value: Tensor
     ) -> OpGradients:
         """Return the gradient; see `UnitwiseOp`."""
-        del left, right, pieces
-        own = torch.addcmul(grad, grad * value, value, value=-1)
+        (own, *_) = self.alone.backward(grad, left, right, pieces, value)
         return OpGradients(own, own)
 
 

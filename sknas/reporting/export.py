@@ -192,7 +192,7 @@ class _Step(nn.Module):
         # One number a unit, since single numbers lose digits: torch writes them in single
         # precision, and onnxruntime makes such factors of matrix products.
         weights = weights._replace(
-            scales=weights.scales.unsqueeze(1).repeat(1, cell.n_hidden),
+            factors=weights.factors.unsqueeze(1).repeat(1, cell.n_hidden),
             outputs=weights.outputs.unsqueeze(1).repeat(1, cell.n_hidden),
         )
         self.width = cell.n_inputs if cell.plan.on_input is None else weights.on_input.shape[1]

@@ -215,6 +215,26 @@ def test_it_is_proportional_to_exactly_the_operands_it_says(name):
         assert is_linear == torch.allclose(scaled, 2.0 * value, rtol=1e-12)
 
 
+@every_unitwise_op
+def test_what_it_is_without_a_right_operand_is_what_it_is_where_that_is_zero(name):
+    op, (left, right, pieces) = get_op(name), mixed(name)
+    if op.alone is None:
+        pytest.skip("it is no other operation without a right operand")
+    zero, nan = torch.zeros_like(right), torch.full_like(right, torch.nan)
+    value, grad = op.alone.mix(left, nan, pieces), normal(6, 4, seed=5)
+    assert torch.equal(value, op.mix(left, zero, pieces))
+    found = op.alone.backward(grad, left, nan, pieces, value)
+    expected = op.backward(grad, left, zero, pieces, value)
+    assert torch.equal(found.left, expected.left)
+    assert found.right is None
+
+
+@every_unitwise_op
+def test_a_sum_is_the_sum_of_its_operands(name):
+    op, (left, right, pieces) = get_op(name), mixed(name)
+    assert op.is_sum == torch.equal(op.mix(left, right, pieces), left + right)
+
+
 @every_op
 def test_each_row_of_a_batch_is_computed_for_itself(name):
     inputs = operands(name)
