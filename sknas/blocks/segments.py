@@ -114,6 +114,8 @@ class Segments(nn.Module):
             oldest = normed[..., :1].expand(*normed.shape[:-1], self.n_missing)
             normed = torch.cat([oldest, normed], dim=-1)
         n_channels = normed.shape[-2]
+        if self.n_steps == 1:
+            return normed.reshape(1, -1, n_channels * self.segment_length)
         # A row is a target's channel with the covariates, or a window with all channels.
         pieces = normed.reshape(-1, n_channels, self.n_steps, self.segment_length)
         pieces = pieces.permute(2, 0, 1, 3)  # (n_steps, rows, n_channels, segment_length)

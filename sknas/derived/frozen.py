@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,15 +44,17 @@ class FrozenNetwork:
             trunk.seed.weight.detach(),
             trunk.seed.bias.detach(),
         )
-        self.branches = tuple(_FrozenBranch(branch) for branch in trunk.branches)
         # Branches that are averaged read the same segments, where these are not embedded.
         self.readings: list[Segments] = []
-        self.read_by: list[int] = []
+        alike: dict[tuple[int, object], list[BranchStack[DerivedCell]]] = {}
         for branch in trunk.branches:
             own = branch.segments
             same = [n for n, other in enumerate(self.readings) if own.reads_as(other)]
-            self.read_by.append(same[0] if same else len(self.readings))
+            place = same[0] if same else len(self.readings)
             self.readings += [] if same else [own]
+            alike.setdefault((place, _kind(branch)), []).append(branch)
+        self.branches = tuple(_FrozenBranch(group) for group in alike.values())
+        self.read_by = [place for place, _ in alike]
 
     def __call__(self, past: Tensor) -> Tensor:
         """Predict.
@@ -116,14 +118,23 @@ class FrozenNetwork:
         return result
 
 
-class _FrozenBranch:
-    """A `BranchStack` of frozen cells, less the product with its heads."""
+def _kind(branch: BranchStack[DerivedCell]) -> object:
+    """Return what branches share that are computed side by side, at no cost but for more units."""
+    cell, *others = branch.layers
+    if others or branch.segments.n_steps > 1 or len(branch.gains):
+        return id(branch)
+    return cell.genotype
 
-    def __init__(self, branch: BranchStack[DerivedCell]) -> None:
-        self.segments = branch.segments
-        self.cells = [FrozenCell(cell) for cell in branch.layers]
-        self.heads = torch.cat(list(branch.heads))
-        self.gains = tuple(branch.gains)
+
+class _FrozenBranch:
+    """A `BranchStack` of frozen cells, or several side by side, less the product with the heads."""
+
+    def __init__(self, branches: Sequence[BranchStack[DerivedCell]]) -> None:
+        self.segments = branches[0].segments
+        layers = zip(*(branch.layers for branch in branches), strict=True)
+        self.cells = [FrozenCell(cells) for cells in layers]
+        self.heads = torch.cat([heads for branch in branches for heads in branch.heads])
+        self.gains = tuple(branches[0].gains)
 
     def last_states(self, inputs: Tensor, present: Tensor | None) -> Tensor:
         """Return the last states of all layers, (batch or batch * targets, layers * hidden)."""

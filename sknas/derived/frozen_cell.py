@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from sknas.blocks import Projection
 from sknas.blocks.recurrence import MEMORY_BOUND, STATE_BOUND
 from sknas.derived.cell import DerivedCell, DerivedNode
-from sknas.genotype import INPUT, MEMORY, STATE
+from sknas.genotype import INPUT, MEMORY, STATE, Cell
 from sknas.ops import Op
 
 __all__ = ["FrozenCell"]
@@ -21,7 +21,7 @@ _NOTHING = "nothing"  # what a missing operand reads
 
 
 class FrozenCell:
-    """A `DerivedCell` at its present weights.
+    """A `DerivedCell` at its present weights, or several that read the same, side by side.
 
     All products with the input are one, and so are those with the state. Columns that need both
     stand first, and the second product joins them in place. The first state is zero: it has no
@@ -29,13 +29,16 @@ class FrozenCell:
 
     Parameters
     ----------
-    cell : DerivedCell
-        What to compute, without gradients. It stays as it is.
+    cells : sequence of DerivedCell
+        What to compute, without gradients: cells of one genotype, whose states stand one behind
+        the other. They stay as they are.
     """
 
     @torch.no_grad()
-    def __init__(self, cell: DerivedCell) -> None:
-        maps = sorted(_affine_maps(cell), key=lambda one: one.on_state is None)
+    def __init__(self, cells: Sequence[DerivedCell]) -> None:
+        cell, n_hidden = cells[0], sum(own.n_hidden for own in cells)
+        joined = [_beside(maps) for maps in zip(*map(_affine_maps, cells), strict=True)]
+        maps = sorted(joined, key=lambda one: one.on_state is None)
         read = [one for one in maps if one.is_read]
         empty = cell.output_weights.new_zeros(0)
         self.keys = tuple(one.key for one in read)
@@ -45,15 +48,21 @@ class FrozenCell:
             [empty.expand(cell.n_inputs, 0), *(one.on_input for one in read)], dim=1
         )
         on_state = [one.on_state for one in read if one.on_state is not None]
-        self.on_state = torch.cat([empty.expand(cell.n_hidden, 0), *on_state], dim=1)
-        self.zero = empty.new_zeros(1, cell.n_hidden)
+        self.on_state = torch.cat([empty.expand(n_hidden, 0), *on_state], dim=1)
+        self.zero = empty.new_zeros(1, n_hidden)
         self.constants = {one.key: one.bias for one in maps if not one.is_read}
-        self.nodes = tuple(_frozen(index, node) for index, node in enumerate(cell.nodes))
-        self.outputs = tuple(
-            (f"s{index}", weight.clone())
-            for index, weight in zip(cell.genotype.outputs, cell.output_weights, strict=True)
-        )
         self.memory = None if cell.genotype.memory is None else f"s{cell.genotype.memory}"
+        nodes = list(zip(*(own.nodes for own in cells), strict=True))
+        scales = {
+            i: _of_units(cells, [node.scale for node in same]) for i, same in enumerate(nodes)
+        }
+        last = {index: scales.pop(index) for index in _only_put_out(cell.genotype)}
+        self.nodes = tuple(_frozen(i, same, scales.get(i)) for i, same in enumerate(nodes))
+        weights = zip(*(own.output_weights for own in cells), strict=True)
+        outputs = zip(cell.genotype.outputs, weights, strict=True)
+        self.outputs = tuple(
+            (f"s{index}", last.get(index, 1.0) * _of_units(cells, same)) for index, same in outputs
+        )
         self.has_carry = cell.carry is not None
 
     def states(self, inputs: Tensor, present: Tensor | None) -> list[Tensor]:
@@ -116,22 +125,37 @@ class _Node:
     right: str
     projected: str
     products: tuple[tuple[str, Tensor], ...]  # with other nodes, which its projection adds
-    scale: Tensor
+    scale: Tensor | None  # None where the weight of an output has taken it in
 
     def value(self, values: dict[str, Tensor]) -> Tensor:
         """Return the node's value from those before it."""
         projected = values[self.projected]
         for name, weight in self.products:
             projected = torch.addmm(projected, values[name], weight)
-        return self.op.combine(values[self.left], values[self.right], projected) * self.scale
+        value = self.op.combine(values[self.left], values[self.right], projected)
+        return value if self.scale is None else value * self.scale
 
 
-def _frozen(index: int, node: DerivedNode) -> _Node:
+def _only_put_out(genotype: Cell) -> set[int]:
+    """Return the outputs that neither another node nor the memory reads."""
+    read = {name for node in genotype.nodes for name in (node.left, node.right)}
+    return {i for i in genotype.outputs if f"s{i}" not in read and i != genotype.memory}
+
+
+def _of_units(cells: Sequence[DerivedCell], numbers: Sequence[Tensor]) -> Tensor:
+    """Return a number of each cell as one, or as one for each unit where there are several."""
+    if len(cells) == 1:
+        return numbers[0].clone()
+    return torch.cat([x.expand(cell.n_hidden) for cell, x in zip(cells, numbers, strict=True)])
+
+
+def _frozen(index: int, nodes: Sequence[DerivedNode], scale: Tensor | None) -> _Node:
+    node = nodes[0]
     reads = {
         side: f"{index}.{side}" if side in node.entries else _source(name)
         for side, name in node.operands.items()
     }
-    products = [] if node.projection is None else list(node.projection.weights.items())
+    weights = [own.projection.weights for own in nodes if own.projection is not None]
     return _Node(
         name=f"s{index}",
         op=node.op,
@@ -139,11 +163,11 @@ def _frozen(index: int, node: DerivedNode) -> _Node:
         right=reads["right"],
         projected=reads["left"] if node.projection is None else f"{index}",
         products=tuple(
-            (reads[term], weight.clone())
-            for term, weight in products
+            (reads[term], torch.block_diag(*(own[term] for own in weights)))
+            for term in (weights[0] if weights else ())
             if term in reads and reads[term] != STATE
         ),
-        scale=node.scale.clone(),
+        scale=scale,
     )
 
 
@@ -161,6 +185,18 @@ class _AffineMap:
     on_state: Tensor | None  # (n_hidden, columns); None where it does not read the state
     bias: Tensor  # (columns,)
     is_read: bool  # whether it reads either
+
+
+def _beside(maps: Sequence[_AffineMap]) -> _AffineMap:
+    """Return the maps of several cells from one input, and from all their states."""
+    on_state = [one.on_state for one in maps if one.on_state is not None]
+    return _AffineMap(
+        key=maps[0].key,
+        on_input=torch.cat([one.on_input for one in maps], dim=1),
+        on_state=torch.block_diag(*on_state) if on_state else None,
+        bias=torch.cat([one.bias for one in maps]),
+        is_read=maps[0].is_read,
+    )
 
 
 def _affine_maps(cell: DerivedCell) -> Iterator[_AffineMap]:

@@ -19,6 +19,7 @@ __all__ = [
     "check_codes",
     "check_device",
     "check_distance",
+    "check_filled",
     "check_numbers",
     "check_size",
     "is_three_deep",
@@ -70,6 +71,8 @@ def check_numbers(given: Any, name: str) -> None:
     ValueError
         If it is a masked array of which something is masked.
     """
+    if type(given) is np.ndarray and given.dtype.kind == "f":
+        return
     dtypes = getattr(given, "dtypes", [getattr(given, "dtype", None)])
     for dtype in dtypes if isinstance(dtypes, (list, pd.Series)) else [dtypes]:
         if getattr(dtype, "kind", "") in ("m", "M"):
@@ -99,13 +102,31 @@ def check_size(values: Array, name: str) -> None:
     ValueError
         If an axis is empty, or an entry as large as the largest number there is.
     """
-    if values.size == 0:
-        raise ValueError(f"{name} must not have an empty axis; got shape {values.shape}.")
+    check_filled(values, name)
     if values.dtype != np.float64:
         return
     largest = _magnitude(values)
     if largest > LARGEST:
         raise ValueError(f"{name} must be within +-{LARGEST:.0e}; got a magnitude of {largest!r}.")
+
+
+def check_filled(values: Array, name: str) -> None:
+    """Raise unless an array has entries.
+
+    Parameters
+    ----------
+    values : ndarray
+        Checked numbers.
+    name : str
+        What it is called in messages.
+
+    Raises
+    ------
+    ValueError
+        If an axis is empty.
+    """
+    if values.size == 0:
+        raise ValueError(f"{name} must not have an empty axis; got shape {values.shape}.")
 
 
 def check_distance(standardised: Array, name: str) -> None:
@@ -132,8 +153,7 @@ def check_distance(standardised: Array, name: str) -> None:
 
 
 def _magnitude(values: Array) -> float:
-    highest, lowest = (float(of.reduce(values, axis=None)) for of in (np.fmax, np.fmin))
-    return max(highest, -lowest)
+    return float(np.fmax.reduce(np.abs(values), axis=None))
 
 
 def check_codes(X: Array) -> None:

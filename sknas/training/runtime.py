@@ -105,6 +105,23 @@ class _SteadyArithmetic:
         _THREADS.give_back()
 
 
+class prediction_runtime(_SteadyArithmetic):  # noqa: N801 (a context manager)
+    """Predict as `torch_runtime` trains, but record nothing that a gradient would need."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        try:
+            self.inference = torch.inference_mode()
+            self.inference.__enter__()
+        except BaseException:
+            super().__exit__()
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        self.inference.__exit__(*error)
+        super().__exit__(*error)
+
+
 @contextmanager
 def torch_runtime() -> Iterator[None]:
     """Train with one thread and without denormal numbers.
@@ -118,17 +135,4 @@ def torch_runtime() -> Iterator[None]:
         For as long as the settings are borrowed.
     """
     with _SteadyArithmetic(), torch.inference_mode(mode=False), torch.enable_grad():
-        yield
-
-
-@contextmanager
-def prediction_runtime() -> Iterator[None]:
-    """Predict as `torch_runtime` trains, but record nothing that a gradient would need.
-
-    Yields
-    ------
-    None
-        For as long as the settings are borrowed.
-    """
-    with _SteadyArithmetic(), torch.inference_mode():
         yield

@@ -94,6 +94,8 @@ class Scaler:
             raise ValueError(
                 f"values must have {n_channels} channels on axis {axis}; got shape {values.shape}."
             )
+        if axis in (-1, values.ndim - 1):
+            return self.center, self.scale
         shape = [1] * values.ndim
         shape[axis] = n_channels
         return self.center.reshape(shape), self.scale.reshape(shape)

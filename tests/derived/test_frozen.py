@@ -80,6 +80,20 @@ def test_branches_that_embed_nothing_share_what_they_read(shape):
     predicts_the_same(made, windows(shape, 7))
 
 
+@pytest.mark.parametrize("shape", [SHAPE, PADDED], ids=["whole", "padded"])
+@pytest.mark.parametrize("seed", range(20))
+def test_like_branches_of_one_step_are_computed_side_by_side(seed, shape):
+    rng = np.random.RandomState(seed)
+    cells = [draw_cell(rng, registered_ops(), 1 + rng.randint(4)) for _ in range(2)]
+    a, b = (Branch((cell,), 3, 1, "mixed", reach=1) for cell in cells)
+    wider = dataclasses.replace(a, hidden_size=5)
+    stacked, longer = dataclasses.replace(a, layers=cells[:1] * 2), dataclasses.replace(a, reach=2)
+    branches = [a, b, a, wider, stacked, stacked, longer, longer]
+    made = network(*branches, shape=shape, seed=seed)
+    assert len(FrozenNetwork(made).branches) == (5 if cells[0] == cells[1] else 6)
+    predicts_the_same(made, windows(shape, 5))
+
+
 def test_it_reads_codes_as_the_network_does():
     made = network(branch("gru"), shape=CODED, window_norm="none")
     predicts_the_same(made, windows(CODED, 6))
