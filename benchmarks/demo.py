@@ -130,19 +130,6 @@ def forecast(model: GrowingDARTSRegressor, task: Task) -> Array:
     return model.fit(task.X, task.y).predict(task.X_test)[LOOKBACK - 1 :]
 
 
-def choose_window_norm(task: Task) -> str:
-    """Return the window normalisation with which the linear seed validates best."""
-    losses = {}
-    for norm in ("last", "none"):
-        model = GrowingDARTSRegressor(**SETTINGS, window_norm=norm, genotype="linear")
-        report = model.fit(task.X, task.y).search_report_
-        losses[norm] = float(report.stages.loc["seed", "val_loss"])
-    best = min(losses, key=losses.__getitem__)
-    told = ", ".join(f"{norm} {loss:.4f}" for norm, loss in losses.items())
-    print(f"Validation loss of the linear seed by window normalisation: {told}; taken: {best}.\n")
-    return best
-
-
 @dataclass(frozen=True)
 class Result:
     """Test forecasts of a method, their errors in standardised units, and what they cost."""
@@ -334,10 +321,9 @@ def main() -> None:
         f"Every hour, the next {HORIZON} hours of {task.X.shape[1]} channels from the last "
         f"{LOOKBACK}.\n"
     )
-    settings = {**SETTINGS, "window_norm": choose_window_norm(task)}
-    search = GrowingDARTSRegressor(**settings)
-    linear = GrowingDARTSRegressor(**settings, genotype="linear")
-    gru = GrowingDARTSRegressor(**settings, genotype="gru")
+    search = GrowingDARTSRegressor(**SETTINGS)
+    linear = GrowingDARTSRegressor(**SETTINGS, genotype="linear")
+    gru = GrowingDARTSRegressor(**SETTINGS, genotype="gru")
     found = run(lambda task: forecast(search, task), task)
     print(f"Found by the search:\n{search.genotype_}\n\n{search.search_report_}\n")
     results = {

@@ -13,7 +13,7 @@ RESULTS = BENCHMARKS / "results"
 sys.path.insert(0, str(BENCHMARKS))
 import mechanisms  # noqa: E402
 
-HEADER = ":header: {}\n   :widths: auto\n   :class: results\n"
+HEADER = "{}\n   :header: {}\n   :widths: auto\n   :class: results\n"
 
 
 def written(value: object) -> str:
@@ -28,13 +28,23 @@ def written(value: object) -> str:
 
 
 def table(rows: list[dict[str, object]]) -> str:
-    """Return rows as a csv-table of reStructuredText."""
+    """Return rows as a csv-table of reStructuredText, or as one for each part that they name."""
     frame = pd.DataFrame(rows).drop(columns="index", errors="ignore")
+    if "part" not in frame:
+        return csv_table(frame)
+    parts = frame.groupby("part", sort=False)
+    return "\n".join(
+        csv_table(own.drop(columns="part").dropna(axis="columns", how="all"), str(part))
+        for part, own in parts
+    )
+
+
+def csv_table(frame: pd.DataFrame, title: str = "") -> str:
+    """Return a frame as a csv-table."""
     lines = [",".join(f'"{written(value)}"' for value in row) for row in frame.to_numpy().tolist()]
     names = ", ".join(f'"{name}"' for name in frame.columns)
-    return f".. csv-table::\n   {HEADER.format(names)}\n" + "".join(
-        f"   {line}\n" for line in lines
-    )
+    head = f".. csv-table:: {HEADER.format(title, names)}"
+    return head + "\n" + "".join(f"   {line}\n" for line in lines)
 
 
 PAPERS = {

@@ -60,7 +60,7 @@ class Trunk(nn.Module, Generic[CellT]):
         normed, stats, present = self.window_norm(past)
         if self.embedding is not None:
             normed = self.embedding(normed, present)
-        output = self.seed(normed)
+        output = self.seed(self.window_norm.for_seed(normed, stats))
         for branch in self.branches:
             output = output + branch(normed, present)
         return in_order(self.window_norm.undo(output, stats), self.seed.shape.n_quantiles)

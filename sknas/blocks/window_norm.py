@@ -13,7 +13,7 @@ from sknas.blocks.shape import NetworkShape
 
 __all__ = ["WINDOW_NORMS", "WindowNorm", "WindowStats"]
 
-WINDOW_NORMS = ("none", "last", "revin")
+WINDOW_NORMS = ("none", "last", "level", "revin")
 _MIN_SCALE = 1e-2
 
 
@@ -31,6 +31,10 @@ class WindowNorm(nn.Module):
     ``"last"`` is the normalisation of NLinear (Zeng et al. 2023), ``"revin"`` that of RevIN without
     its affine parameters (Kim et al. 2022). Covariates, the last channels, stay as they are.
 
+    With ``"level"`` branches read what they do with ``"last"``, and the linear seed reads what was
+    taken off as well. Its map is then an error correction model (Engle and Granger 1987), changes
+    by levels and past changes, where with ``"last"`` it is one of changes alone.
+
     Leading steps that are NaN in all channels are padding, where the shape allows it: they do not
     count, and they come out as zero. Single values may be missing, where the shape allows that:
     the last value, mean and scale are those of known values, and a missing one comes out as the
@@ -38,7 +42,7 @@ class WindowNorm(nn.Module):
 
     Parameters
     ----------
-    kind : {"none", "last", "revin"}
+    kind : {"none", "last", "level", "revin"}
         What to take off.
     shape : NetworkShape
         Which channels the targets continue; other targets are left as they are. Which are
@@ -90,7 +94,7 @@ class WindowNorm(nn.Module):
     def _stats(self, series: Tensor, filled: Tensor) -> WindowStats:
         if self.kind == "none":
             return WindowStats(None, None)
-        if self.kind == "last":
+        if self.kind in ("last", "level"):
             return WindowStats(filled[..., -1:], None)
         if not (self.has_padding or self.has_missing):
             center = series.mean(dim=-1, keepdim=True)
@@ -101,6 +105,30 @@ class WindowNorm(nn.Module):
         if self.has_missing:  # a channel without a known value
             center, variance = center.nan_to_num(0.0), variance.nan_to_num(0.0)
         return WindowStats(center, (variance + _MIN_SCALE**2).sqrt())
+
+    def for_seed(self, normed: Tensor, stats: WindowStats) -> Tensor:
+        """Return what the linear seed reads of a window.
+
+        Parameters
+        ----------
+        normed : Tensor of shape (batch, channels, lookback)
+            What `forward` returned.
+        stats : WindowStats
+            What `forward` took off.
+
+        Returns
+        -------
+        Tensor of shape (batch, channels, lookback)
+            The same, but with ``"level"`` the level in place of its own difference from itself.
+        """
+        if self.kind != "level" or stats.center is None:
+            return normed
+        newest = normed[..., -1:]
+        if self.n_covariates:
+            levels = torch.cat([stats.center, newest[:, stats.center.shape[1] :]], dim=1)
+        else:
+            levels = stats.center
+        return torch.cat([normed[..., :-1], levels], dim=-1)
 
     def undo(self, output: Tensor, stats: WindowStats) -> Tensor:
         """Bring a prediction back to the scale of its window.

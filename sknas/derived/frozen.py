@@ -72,7 +72,8 @@ class FrozenNetwork:
         normed, stats, present = self.window_norm(past)
         if self.embedding is not None:
             normed = self.embedding(normed, present)
-        output = torch.addmm(self.bias, self.features(normed).flatten(0, -2), self.weight)
+        features = self.features(self.window_norm.for_seed(normed, stats)).flatten(0, -2)
+        output = torch.addmm(self.bias, features, self.weight)
         read = [segments(normed) for segments in self.readings]
         for branch, place in zip(self.branches, self.read_by, strict=True):
             states = branch.last_states(read[place], present)

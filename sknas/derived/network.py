@@ -32,7 +32,7 @@ class NetworkSpec:
         The architecture.
     shape : NetworkShape
         Sizes of input and output.
-    window_norm : {"none", "last", "revin"}
+    window_norm : {"none", "last", "level", "revin"}
         Normalisation of each window.
     channel_mode : {"independent", "mixed"}
         How the linear seed reads channels.

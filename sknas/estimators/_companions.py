@@ -88,7 +88,11 @@ def look_nearer(fit: Trainer) -> None:
     lookback = near_lookback(fit.problem, fit.settings)
     if lookback is None or not found.branches:
         return
-    alike = dataclasses.replace(fit.settings, channel_mode=fit.problem.channel_mode)
+    alike = dataclasses.replace(
+        fit.settings,
+        channel_mode=fit.problem.channel_mode,
+        window_norm=fit.problem.window_norm,
+    )
     planted, problem = plant(fit.problem.shortened(lookback), alike, fit.schedule.deadline)
     near = [
         build_fresh(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
+from typing import NamedTuple
 
 import torch
 
@@ -43,13 +45,41 @@ __all__ = [
 ]
 
 MAX_MIXED_FEATURES = 1500
+MIXED_LOSS = 0.98  # of that of single channels, at most
+LEVEL_LOSS = 0.99  # of that without levels, at most
 MOST_DRAWN = 64  # with more epochs than they need, drawn cells train longer
 
 
-def plant(problem: Problem, settings: Settings, until: float) -> tuple[Supernet, Problem]:
-    """Solve the seed; where the channel mode is open, let its validation loss decide.
+class Planted(NamedTuple):
+    """A solved seed.
 
-    A mixed seed that is larger than `max_params`, or for which no time is left, is not in question.
+    Attributes
+    ----------
+    supernet : Supernet
+        The linear seed alone.
+    problem : Problem
+        What it was solved for.
+    """
+
+    supernet: Supernet
+    problem: Problem
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it reads all channels at once."""
+        return self.problem.channel_mode == "mixed"
+
+    @property
+    def loss(self) -> float:
+        """Its validation loss."""
+        return mean_loss(validation_losses(self.supernet, self.problem), self.problem)
+
+
+def plant(problem: Problem, settings: Settings, until: float) -> Planted:
+    """Solve the seed; where channel mode or window normalisation are open, let its loss decide.
+
+    That is its validation loss. A mixed seed that is larger than `max_params`, or for which no time
+    is left, is not in question.
 
     Parameters
     ----------
@@ -62,29 +92,47 @@ def plant(problem: Problem, settings: Settings, until: float) -> tuple[Supernet,
 
     Returns
     -------
-    supernet : Supernet
-        The linear seed alone.
-    problem : Problem
-        The problem, in the channel mode that was chosen.
+    Planted
+        The linear seed alone, and the problem, in the channel mode and with the normalisation that
+        were chosen.
     """
-    if settings.channel_mode != "auto" or problem.channel_mode == "mixed":
-        return _planted(problem, settings, until), problem
-    problem = dataclasses.replace(problem, channel_mode="independent")
-    supernet = _planted(problem, settings, until)
+    may_mix = settings.channel_mode == "auto" and problem.channel_mode != "mixed"
+    if may_mix:
+        problem = dataclasses.replace(problem, channel_mode="independent")
+    plain = mixed = _planted(problem, settings, until)
     n_features = problem.shape.n_channels * problem.shape.lookback
     is_open = problem.shape.n_channels > 1 and n_features <= MAX_MIXED_FEATURES
     if not is_open or not settings.linear_seed or time.monotonic() > until:
-        return supernet, problem
-    mixed_problem = dataclasses.replace(problem, channel_mode="mixed")
-    mixed = _planted(mixed_problem, settings, until)
-    if settings.max_params is not None and mixed.n_params > settings.max_params:
-        return supernet, problem
-    losses = [mean_loss(validation_losses(net, problem), problem) for net in (supernet, mixed)]
-    return (mixed, mixed_problem) if losses[1] < 0.98 * losses[0] else (supernet, problem)
+        return plain
+    if may_mix:
+        mixed = _planted(dataclasses.replace(problem, channel_mode="mixed"), settings, until)
+    if not mixed.is_mixed or (settings.max_params or math.inf) < mixed.supernet.n_params:
+        return plain
+    best = mixed if not may_mix or mixed.loss < MIXED_LOSS * plain.loss else plain
+    if settings.window_norm != "auto" or problem.window_norm != "last":
+        return best
+    levels = _levels(problem, settings, until)
+    return levels if levels is not None and levels.loss < LEVEL_LOSS * best.loss else best
 
 
-def _planted(problem: Problem, settings: Settings, until: float) -> Supernet:
-    return plant_seed(problem, settings.mixing, is_linear=settings.linear_seed, until=until)
+def _levels(problem: Problem, settings: Settings, until: float) -> Planted | None:
+    """Return the seed that reads all channels and their levels, if that tells more than its own.
+
+    A seed that reads the level of its own channel alone learns how it returns to its mean, which
+    changes sooner than how channels stand to each other.
+    """
+    own, joint = (
+        dataclasses.replace(problem, window_norm="level", channel_mode=mode)
+        for mode in ("independent", "mixed")
+    )
+    found = _planted(joint, settings, until)
+    is_clear = found.loss < MIXED_LOSS * _planted(own, settings, until).loss
+    return found if is_clear and time.monotonic() < until else None
+
+
+def _planted(problem: Problem, settings: Settings, until: float) -> Planted:
+    linear = settings.linear_seed
+    return Planted(plant_seed(problem, settings.mixing, is_linear=linear, until=until), problem)
 
 
 def lift_network(network: DerivedNetwork, problem: Problem, settings: Settings) -> Supernet:

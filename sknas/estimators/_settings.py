@@ -61,6 +61,7 @@ class Settings:
     genotype: str | Genotype | None
     segment_length: int | str
     channel_mode: str
+    window_norm: str
     has_gains: bool
     linear_seed: bool
     mode: str

@@ -56,7 +56,9 @@ class BaseGrowingDARTS(SearchedNetwork):
         if spec is not None:
             samples = self._as_before(samples)
             window_norm = spec.window_norm
-            settings = dataclasses.replace(settings, channel_mode=spec.channel_mode)
+            settings = dataclasses.replace(
+                settings, channel_mode=spec.channel_mode, window_norm=window_norm
+            )
             split_seed = self._split_seed
         mode = "independent" if settings.channel_mode == "auto" else settings.channel_mode
         prepared = self._prepare(samples, objective, window_norm, mode, settings, seed, split_seed)

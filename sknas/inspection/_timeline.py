@@ -23,10 +23,10 @@ __all__ = [
 ]
 
 ROW_HEIGHT = 0.185  # inches of a row of text
-_LABEL, _QUIET = "#3f4754", "#7d8594"
+_LABEL, _QUIET = "#3f4754", "#626b7a"
 _ACCEPTED, _REFUSED = "#1f6fb4", "#8a92a0"
 _SHADE = "#f1f3f6"
-_SIZE = 7.5
+_SIZE = 8.0
 _LINE = 0.145  # inches that a line of this size covers
 _OFF = 0.09  # inches between a mark and its label
 

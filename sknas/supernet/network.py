@@ -57,7 +57,7 @@ class Supernet(nn.Module):
         Sizes of input and output.
     mixing : Mixing
         How mixed nodes weigh what they choose from.
-    window_norm : {"none", "last", "revin"}, default="none"
+    window_norm : {"none", "last", "level", "revin"}, default="none"
         Normalisation of each window.
     channel_mode : {"independent", "mixed"}, default="mixed"
         How the linear seed reads channels.

@@ -75,7 +75,7 @@ class Problem:
         Samples that training without validation may use: all splits, and the gaps between them.
     objective : Objective
         The loss.
-    window_norm : {"none", "last", "revin"}
+    window_norm : {"none", "last", "level", "revin"}
         Normalisation of each window.
     channel_mode : {"independent", "mixed"}
         How channels are read.

@@ -320,7 +320,7 @@ def _rows(
             # All steps share a design matrix, so a row weighs by how many of them are known.
             weight = weight * (~target.isnan()).double().mean(dim=2)
             target = carried_forward(target)
-        features = trunk.seed.features(normed)
+        features = trunk.seed.features(trunk.window_norm.for_seed(normed, stats))
         if trunk.seed.is_shared:
             yield features.flatten(0, 1), target.flatten(0, 1), weight.flatten()
             continue

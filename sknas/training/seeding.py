@@ -194,5 +194,6 @@ def design(
         Features (n, n_features), classes (n,) and weights (n,).
     """
     past, target, weight = data.take(index)
-    normed, _, _ = trunk.window_norm(past.double())
-    return trunk.seed.features(normed).numpy(), target.numpy(), weight.double().numpy()
+    normed, stats, _ = trunk.window_norm(past.double())
+    read = trunk.window_norm.for_seed(normed, stats)
+    return trunk.seed.features(read).numpy(), target.numpy(), weight.double().numpy()

@@ -23,7 +23,7 @@ def network(mode):
     return net
 
 
-@pytest.mark.parametrize("kind", ["none", "last", "revin"])
+@pytest.mark.parametrize("kind", ["none", "last", "level", "revin"])
 def test_covariates_keep_their_level(kind):
     past = windows()
     normed, _, _ = WindowNorm(kind, SHAPE)(past)

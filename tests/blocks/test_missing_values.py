@@ -39,7 +39,7 @@ def test_a_gap_holds_the_newest_known_value(row):
         assert got == pytest.approx(newest)
 
 
-@pytest.mark.parametrize("kind", ["last", "revin", "none"])
+@pytest.mark.parametrize("kind", ["last", "level", "revin", "none"])
 def test_the_level_of_a_window_is_that_of_its_known_values(kind):
     past = holed(20, 3, 7)
     normed, stats, _ = WindowNorm(kind, SHAPE)(past)
@@ -47,7 +47,9 @@ def test_the_level_of_a_window_is_that_of_its_known_values(kind):
     for window, center in zip(past, () if stats.center is None else stats.center, strict=False):
         for row, level in zip(window, center, strict=True):
             known = row[~row.isnan()]
-            wanted = 0.0 if not len(known) else known[-1] if kind == "last" else known.mean()
+            wanted = (
+                0.0 if not len(known) else known[-1] if kind in ("last", "level") else known.mean()
+            )
             assert float(level) == pytest.approx(float(wanted))
     # What is known comes out as it would without gaps of that level and scale.
     scale = 1.0 if stats.scale is None else stats.scale
@@ -56,7 +58,7 @@ def test_the_level_of_a_window_is_that_of_its_known_values(kind):
     torch.testing.assert_close(((normed * scale) + center)[is_known], past[is_known])
 
 
-@pytest.mark.parametrize("kind", ["last", "revin"])
+@pytest.mark.parametrize("kind", ["last", "level", "revin"])
 def test_without_a_gap_nothing_changes(kind):
     past = holed(6, 3, 7, share=0.0)
     plain = WindowNorm(kind, NetworkShape(3, 7, 2, 2, (2, 0)))(past)

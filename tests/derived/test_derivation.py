@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from sknas.blocks import WINDOW_NORMS
 from sknas.derived import DerivedNetwork, NetworkSpec
 from sknas.edits import (
     AddBranch,
@@ -89,7 +90,7 @@ def random_settled(seed, shape=SHAPE, segment_length=3):
         branch(start, segment_length=segment_length),
         relaxation=RELAXATIONS[seed % len(RELAXATIONS)],
         shape=shape,
-        window_norm=["none", "last", "revin"][seed % 3],
+        window_norm=WINDOW_NORMS[seed % 4],
     )
     for step in range(5):
         random_growth(net, rng).apply(net, generator(step))
@@ -208,7 +209,7 @@ def test_no_window_is_mapped_to_no_forecast(name, channel_mode):
 
 
 @pytest.mark.parametrize("channel_mode", ["independent", "mixed"])
-@pytest.mark.parametrize("window_norm", ["none", "last", "revin"])
+@pytest.mark.parametrize("window_norm", ["none", "last", "level", "revin"])
 @pytest.mark.parametrize("name", NAMED_CELLS)
 def test_a_padded_sequence_is_predicted_as_the_same_sequence_alone(name, window_norm, channel_mode):
     genotype = named(name, channel_mode=channel_mode, n_layers=2)

@@ -37,7 +37,7 @@ def network(*cells, shape=SHAPE, window_norm="last", channel_mode="mixed", segme
 
 @pytest.mark.parametrize("segment_length", [1, 3])
 @pytest.mark.parametrize("n_covariates", [0, 1])
-@pytest.mark.parametrize("window_norm", ["none", "last"])
+@pytest.mark.parametrize("window_norm", ["none", "last", "level"])
 @pytest.mark.parametrize("channel_mode", ["mixed", "independent"])
 def test_it_reads_the_newest_steps_alone(channel_mode, window_norm, n_covariates, segment_length):
     shape = SHAPE

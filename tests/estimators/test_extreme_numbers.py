@@ -94,7 +94,7 @@ def test_no_extreme_is_predicted_much_worse_than_by_the_mean(name, validation, g
     assert share_of_mean(X, y, predicted) < most
 
 
-@pytest.mark.parametrize("window_norm", ["last", "revin"])
+@pytest.mark.parametrize("window_norm", ["last", "level", "revin"])
 @pytest.mark.parametrize(
     ("values", "most"),
     [

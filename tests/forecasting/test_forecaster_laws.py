@@ -33,7 +33,7 @@ def test_a_network_does_not_bend_a_straight_line(n_rows):
     assert_allclose(found, line[n_rows:], atol=1e-3)
 
 
-@pytest.mark.parametrize("window_norm", ["none", "last", "revin"])
+@pytest.mark.parametrize("window_norm", ["none", "last", "level", "revin"])
 def test_a_season_goes_on_for_many_seasons(window_norm):
     wave = np.tile(SEASON, 30)
     n = 20 * 7

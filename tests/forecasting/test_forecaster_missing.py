@@ -54,7 +54,7 @@ def test_rows_that_were_filled_in_allow_no_longer_gap():
 
 
 @pytest.mark.parametrize("make", [linear, recurrent])
-@pytest.mark.parametrize("window_norm", ["none", "last", "revin"])
+@pytest.mark.parametrize("window_norm", ["none", "last", "level", "revin"])
 def test_forecasts_are_finite_whatever_is_missing(make, window_norm):
     Y = holed(frame(autoregressive(120, 2)), 0.3)
     Y.iloc[40:60] = np.nan

@@ -84,7 +84,7 @@ BRANCHES = {
 }
 
 
-@pytest.mark.parametrize("norm", ["none", "last", "revin"])
+@pytest.mark.parametrize("norm", ["none", "last", "level", "revin"])
 @pytest.mark.parametrize("shape", [SHAPE, PADDED, MISSING, QUANTILES, KNOWN])
 @pytest.mark.parametrize("name", BRANCHES)
 def test_every_kind_of_window_is_read_as_it_is(name, shape, norm, tmp_path):
