@@ -11,15 +11,8 @@ from sknas.training.judging import (
 from sknas.training.keeping import NOTHING_KEPT, Keeper
 from sknas.training.narrowing import narrow
 from sknas.training.onlooker import Onlooker
-from sknas.training.phases import (
-    Phase,
-    grow_from,
-    plant_seed,
-    run_search,
-    seed_loss,
-    solve_seed,
-    train_network,
-)
+from sknas.training.phases import Phase, run_search, train_network
+from sknas.training.planting import grow_from, plant_seed, seed_loss, solve_seed
 from sknas.training.problem import Problem, Schedule
 from sknas.training.reseeding import move_seed
 from sknas.training.runtime import prediction_runtime, torch_runtime
