@@ -140,19 +140,23 @@ def _check_edge_choice(parameters: Mapping[str, Any]) -> None:
 
 
 def _check_sizes(parameters: Mapping[str, Any], genotype: str | Genotype | None) -> None:
-    """Warn of a width that a given genotype, which has its own, does not take."""
-    hidden_size = parameters["hidden_size"]
-    if not isinstance(genotype, Genotype) or hidden_size == "auto":
+    """Warn of sizes that a given genotype, which has its own, does not take."""
+    if not isinstance(genotype, Genotype):
         return
-    widths = sorted({branch.hidden_size for branch in genotype.branches})
-    if widths != [hidden_size]:
-        warnings.warn(
-            f"hidden_size={hidden_size!r} is without effect where genotype is a Genotype, whose "
-            f"branches have widths of their own; got widths {widths!r}. Leave hidden_size at "
-            "'auto', or build the genotype with the width you want.",
-            SearchWarning,
-            stacklevel=7,
-        )
+    for name, default, sizes in (
+        ("hidden_size", "auto", {branch.hidden_size for branch in genotype.branches}),
+        ("segment_length", "auto", {branch.segment_length for branch in genotype.branches}),
+        ("n_layers", 1, {len(branch.layers) for branch in genotype.branches}),
+    ):
+        given = parameters[name]
+        if given not in (default, *(sizes if len(sizes) == 1 else ())):
+            warnings.warn(
+                f"{name}={given!r} is without effect where genotype is a Genotype, whose branches "
+                f"have their own; got {sorted(sizes)!r}. Leave {name} at {default!r}, or build the "
+                "genotype with the one you want.",
+                SearchWarning,
+                stacklevel=7,
+            )
 
 
 def _check_start(parameters: Mapping[str, Any]) -> None:

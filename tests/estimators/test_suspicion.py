@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sknas import Genotype
 from sknas.exceptions import InputWarning, SearchWarning
-from tests.small import LOOKBACK, classifier, futures, normal, product, regressor
+from tests.small import LOOKBACK, classifier, futures, normal, product, regressor, sequences
 
 GROWING = normal(60, 2).cumsum(axis=0) + np.array([500.0, 20.0])
 
@@ -152,16 +152,22 @@ def test_warnings_point_at_the_line_of_the_user():
         assert caught[0].filename == __file__
 
 
-# -- a width that is not taken ---------------------------------------------------------------------
+# -- a size that is not taken ----------------------------------------------------------------------
 
 
-def test_a_width_beside_a_genotype_that_has_one_brings_a_warning():
-    X, y = product(40)
-    gru = Genotype.named("gru", hidden_size=3)
-    for hidden_size in ("auto", 3):
-        regressor(genotype=gru, hidden_size=hidden_size).fit(X, y)
-    with pytest.warns(SearchWarning, match=r"hidden_size=5 is without effect .* got widths \[3\]"):
-        regressor(genotype=gru, hidden_size=5).fit(X, y)
+@pytest.mark.parametrize(
+    ("name", "default", "own", "other"),
+    [("hidden_size", "auto", 3, 5), ("segment_length", "auto", 2, 1), ("n_layers", 1, 2, 3)],
+)
+def test_a_size_beside_a_genotype_that_has_one_brings_a_warning(name, default, own, other):
+    X, y = sequences(40, 4)
+    found = Genotype.named("gru", hidden_size=3, segment_length=2, n_layers=2)
+    sizes = {"hidden_size": "auto", "segment_length": "auto"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        regressor(genotype="gru", hidden_size=5).fit(X, y)
+        for value in (default, own):
+            regressor(genotype=found, **{**sizes, name: value}).fit(X, y)
+        regressor(genotype="gru", **{**sizes, name: own}).fit(X, y)
+    told = rf"{name}={other} is without effect .* got \[{own}\]"
+    with pytest.warns(SearchWarning, match=told):
+        regressor(genotype=found, **{**sizes, name: other}).fit(X, y)
