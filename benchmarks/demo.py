@@ -31,7 +31,6 @@ from sklearn.linear_model import Ridge
 
 from sknas import GrowingDARTSRegressor
 from sknas.datasets import load_beijing_air
-from sknas.genotype import NAMED_CELLS
 from sknas.reporting import GrowthEvent
 
 LOOKBACK, HORIZON, DAY = 96, 24, 24
@@ -48,7 +47,6 @@ SHOWN = {  # channel -> what the picture calls it
 FIRST_SHOWN_DAY, N_SHOWN_DAYS = pd.Timestamp("2014-10-06"), 6
 TRUTH, SEED, FOUND = "#222222", "#e08214", "#2166ac"
 RACE, TRAINED, KEPT, UNDONE = "#8a929e", "#1b7837", "#1b7837", "#b2182b"
-RACERS = ("pooling", "gru", "highway", "lstm", "product")
 
 Array = NDArray[np.float64]
 
@@ -294,12 +292,8 @@ def list_moves(model: GrowingDARTSRegressor, moves: list[GrowthEvent]) -> str:
 
 
 def short(event: GrowthEvent) -> str:
-    """Return an edit's text, with hand-made cells by name and at most 34 characters."""
-    text = str(event.edit)
-    for name in RACERS:
-        cell = " ".join(node.operation for node in NAMED_CELLS[name].nodes)
-        text = text.replace(f"({cell};", f"({name};").replace(f"({cell})", f"({name})")
-    return textwrap.shorten(text.replace("segments of", "segments"), 40)
+    """Return an edit's text in at most 40 characters."""
+    return textwrap.shorten(str(event.edit).replace("segments of", "segments"), 40)
 
 
 def strip(axes: Axes) -> None:

@@ -18,6 +18,7 @@ from sknas.edits.evidence import Evidence
 from sknas.edits.newborn import NewbornUnits, RandomUnits
 from sknas.edits.units import Units, widen_branch
 from sknas.genotype import Branch, Cell
+from sknas.genotype.named import label_of
 from sknas.ops import DEFAULT_OPERATIONS, get_op
 from sknas.supernet import MixedNode, NodePlace, Supernet, TwoInputCell
 
@@ -46,9 +47,7 @@ class AddBranch(Edit):
         return change
 
     def __str__(self) -> str:
-        cells = " / ".join(
-            " ".join(node.operation for node in cell.nodes) for cell in self.branch.layers
-        )
+        cells = " / ".join(map(label_of, self.branch.layers))
         return f"AddBranch({cells}; segments of {self.branch.segment_length})"
 
 
@@ -260,8 +259,7 @@ class AddLayer(Edit):
         return change
 
     def __str__(self) -> str:
-        operations = " ".join(node.operation for node in self.cell.nodes)
-        return f"AddLayer({operations} on branch {self.branch})"
+        return f"AddLayer({label_of(self.cell)} on branch {self.branch})"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sknas.genotype.parts import Cell, Node
 
-__all__ = ["NAMED_CELLS"]
+__all__ = ["NAMED_CELLS", "label_of"]
 
 # GRU: 1 - z is the convex carry's gate, so reset gate and candidate remain (Cho et al. 2014).
 # LSTM: i, f, o, g, then c' = f c + i g and h' = o tanh(c') (Hochreiter & Schmidhuber 1997).
@@ -59,3 +59,27 @@ NAMED_CELLS: dict[str, Cell] = {
         carry=False,
     ),
 }
+
+
+def label_of(cell: Cell) -> str:
+    """Return what a cell is called in a line of text.
+
+    Parameters
+    ----------
+    cell : Cell
+        The cell.
+
+    Returns
+    -------
+    str
+        The name of a cell that has one, else its operations.
+
+    Examples
+    --------
+    >>> label_of(NAMED_CELLS["gru"])
+    'gru'
+    >>> label_of(Cell((Node("add", "x", "h"), Node("lin_tanh", "s0", None)), outputs=(1,)))
+    'add lin_tanh'
+    """
+    names = [name for name, known in NAMED_CELLS.items() if known == cell]
+    return names[0] if names else " ".join(node.operation for node in cell.nodes)
