@@ -43,7 +43,7 @@ def csv_table(frame: pd.DataFrame, title: str = "") -> str:
     """Return a frame as a csv-table."""
     lines = [",".join(f'"{written(value)}"' for value in row) for row in frame.to_numpy().tolist()]
     names = ", ".join(f'"{name}"' for name in frame.columns)
-    head = f".. csv-table:: {HEADER.format(title, names)}"
+    head = f".. csv-table::{' ' * bool(title)}{HEADER.format(title, names)}"
     return head + "\n" + "".join(f"   {line}\n" for line in lines)
 
 
