@@ -267,7 +267,8 @@ class BaseGrowingDARTS(SearchedNetwork):
 
         Or, where that would be much, what `reduce` keeps of each batch of them.
         """
-        check_is_fitted(self)
+        if not hasattr(self, "module_"):
+            check_is_fitted(self)  # which asks for tags first, and a row is predicted in no time
         checked = self._check_input(X, reset=False)
         warn_of_holes(X, self._layout, stacklevel=3)
         with np.errstate(over="ignore"):
