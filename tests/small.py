@@ -70,6 +70,16 @@ def data_for(make, n_samples=120):
     return (X, y > 0) if make is classifier else (X, y)
 
 
+def held_together(n_rows=600):
+    """Return random walks whose distance returns to a mean: levels tell of each other (1987)."""
+    steps, pull = normal(n_rows, 2), 0.5
+    rows = np.zeros((n_rows, 2))
+    for t in range(1, n_rows):
+        gap = rows[t - 1, 1] - rows[t - 1, 0]
+        rows[t] = rows[t - 1] + steps[t] + [0.0, -pull * gap]
+    return rows
+
+
 def sequences(n_samples=100, n_steps=8, seed=0):
     return make_gated_memory(n_samples, n_steps, random_state=seed)
 

@@ -93,7 +93,7 @@ def look_nearer(fit: Trainer) -> None:
         channel_mode=fit.problem.channel_mode,
         window_norm=fit.problem.window_norm,
     )
-    planted, problem = plant(fit.problem.shortened(lookback), alike, fit.schedule.deadline)
+    planted, problem, _ = plant(fit.problem.shortened(lookback), alike, fit.schedule.deadline)
     near = [
         build_fresh(
             NetworkSpec(genotype, problem.shape, problem.window_norm, problem.channel_mode),

@@ -82,7 +82,7 @@ def fit_network(
             f"share a table; got {settings.n_models}."
         )
     begun = time.monotonic()
-    supernet, problem = plant(problem, settings, half_time(settings, start))
+    supernet, problem, _ = plant(problem, settings, half_time(settings, start))
     seed = derive(supernet, generator=problem.generator)
     fit = _Fit(problem, settings, progress, journal or Journal(), start, supernet)
     fit.stages = stages = Stages(problem, seed, time.monotonic() - begun)

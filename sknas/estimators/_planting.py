@@ -59,27 +59,20 @@ class Planted(NamedTuple):
         The linear seed alone.
     problem : Problem
         What it was solved for.
+    loss : float
+        Its validation loss; NaN where nothing is compared.
     """
 
     supernet: Supernet
     problem: Problem
-
-    @property
-    def is_mixed(self) -> bool:
-        """Whether it reads all channels at once."""
-        return self.problem.channel_mode == "mixed"
-
-    @property
-    def loss(self) -> float:
-        """Its validation loss."""
-        return mean_loss(validation_losses(self.supernet, self.problem), self.problem)
+    loss: float
 
 
 def plant(problem: Problem, settings: Settings, until: float) -> Planted:
     """Solve the seed; where channel mode or window normalisation are open, let its loss decide.
 
-    That is its validation loss. A mixed seed that is larger than `max_params`, or for which no time
-    is left, is not in question.
+    That is its validation loss. A mixed seed that is larger than `max_params` is not in question,
+    and none is begun for which no time is left.
 
     Parameters
     ----------
@@ -96,43 +89,44 @@ def plant(problem: Problem, settings: Settings, until: float) -> Planted:
         The linear seed alone, and the problem, in the channel mode and with the normalisation that
         were chosen.
     """
-    may_mix = settings.channel_mode == "auto" and problem.channel_mode != "mixed"
+    shape, may_mix = problem.shape, settings.channel_mode == "auto"
+    may_mix = may_mix and problem.channel_mode != "mixed"
+    may_level = settings.window_norm == "auto" and problem.window_norm == "last"
     if may_mix:
         problem = dataclasses.replace(problem, channel_mode="independent")
-    plain = mixed = _planted(problem, settings, until)
-    n_features = problem.shape.n_channels * problem.shape.lookback
-    is_open = problem.shape.n_channels > 1 and n_features <= MAX_MIXED_FEATURES
-    if not is_open or not settings.linear_seed or time.monotonic() > until:
-        return plain
-    if may_mix:
-        mixed = _planted(dataclasses.replace(problem, channel_mode="mixed"), settings, until)
-    if not mixed.is_mixed or (settings.max_params or math.inf) < mixed.supernet.n_params:
-        return plain
-    best = mixed if not may_mix or mixed.loss < MIXED_LOSS * plain.loss else plain
-    if settings.window_norm != "auto" or problem.window_norm != "last":
-        return best
-    levels = _levels(problem, settings, until)
-    return levels if levels is not None and levels.loss < LEVEL_LOSS * best.loss else best
-
-
-def _levels(problem: Problem, settings: Settings, until: float) -> Planted | None:
-    """Return the seed that reads all channels and their levels, if that tells more than its own.
-
-    A seed that reads the level of its own channel alone learns how it returns to its mean, which
-    changes sooner than how channels stand to each other.
-    """
-    own, joint = (
-        dataclasses.replace(problem, window_norm="level", channel_mode=mode)
-        for mode in ("independent", "mixed")
+    is_compared = (
+        settings.linear_seed
+        and (may_mix or (may_level and problem.channel_mode == "mixed"))
+        and shape.n_channels - shape.n_covariates > 1
+        and shape.n_channels * shape.lookback <= MAX_MIXED_FEATURES
     )
-    found = _planted(joint, settings, until)
-    is_clear = found.loss < MIXED_LOSS * _planted(own, settings, until).loss
-    return found if is_clear and time.monotonic() < until else None
+    best = plain = mixed = _planted(problem, settings, until, is_judged=is_compared)
+    if not is_compared or time.monotonic() > until:
+        return best
+    if may_mix:
+        mixed = _planted(problem, settings, until, channel_mode="mixed")
+        best = mixed if mixed.loss < MIXED_LOSS * plain.loss else plain
+    if (settings.max_params or math.inf) < mixed.supernet.n_params:
+        return plain
+    if not may_level or time.monotonic() > until:
+        return best
+    levels = _planted(problem, settings, until, channel_mode="mixed", window_norm="level")
+    if levels.loss >= LEVEL_LOSS * min(plain.loss, mixed.loss) or time.monotonic() > until:
+        return best
+    # The level of its own channel alone says how that returns to its mean, which changes sooner
+    # than how channels stand to each other.
+    own = _planted(problem, settings, until, channel_mode="independent", window_norm="level")
+    return levels if levels.loss < MIXED_LOSS * own.loss else best
 
 
-def _planted(problem: Problem, settings: Settings, until: float) -> Planted:
+def _planted(
+    problem: Problem, settings: Settings, until: float, *, is_judged: bool = True, **changes: str
+) -> Planted:
+    problem = dataclasses.replace(problem, **changes)  # type: ignore[arg-type]
     linear = settings.linear_seed
-    return Planted(plant_seed(problem, settings.mixing, is_linear=linear, until=until), problem)
+    supernet = plant_seed(problem, settings.mixing, is_linear=linear, until=until)
+    loss = mean_loss(validation_losses(supernet, problem), problem) if is_judged else math.nan
+    return Planted(supernet, problem, loss)
 
 
 def lift_network(network: DerivedNetwork, problem: Problem, settings: Settings) -> Supernet:

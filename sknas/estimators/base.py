@@ -19,7 +19,6 @@ from sknas.blocks import NetworkShape, Objective
 from sknas.estimators._checks import (
     check_codes,
     check_distance,
-    check_filled,
     check_numbers,
     check_size,
     is_three_deep,
@@ -177,11 +176,8 @@ class BaseGrowingDARTS(SearchedNetwork):
         """Return X as a float array: 2-D, or (n_samples, n_steps, n_channels)."""
         check_numbers(X, "X")
         checked = self._check_shape(X, reset=reset)
-        if reset:
-            check_size(checked, "X")
-            return checked
-        check_filled(checked, "X")  # once standardised, `check_distance` says what is too large
-        if self.module_.spec.shape.is_embedded:
+        check_size(checked, "X")
+        if not reset and self.module_.spec.shape.is_embedded:
             check_codes(checked)
         return checked
 

@@ -115,8 +115,9 @@ _SHARED = """\
     hidden_size : int or "auto", default="auto"
         Width of the states of a new branch; ``"auto"`` is 64, and 128 where at least 5000 sequences
         are trained on, but for samples that are a sequence for each of their channels, if the
-        horizon is at most 128. Without effect where `genotype` is a `Genotype` or the path of one,
-        whose branches have widths of their own; of that there is a warning.
+        horizon is at most 128. Without effect, as are `n_layers` and `segment_length`, where
+        `genotype` is a `Genotype` or the path of one, whose branches have their own; of that there
+        is a warning.
     n_layers : int, default=1
         Growth may give a branch up to this many layers and one more, each as a move; a search
         starts with one. With a named `genotype` every branch has just this many.
@@ -146,7 +147,8 @@ _SHARED = """\
         Normalisation of each window, undone on the prediction. With ``"level"`` branches read what
         they do with ``"last"``, and the linear seed the last values as well. ``"auto"`` is
         ``"level"`` where a linear seed of all channels validates better by one percent with it, and
-        levels of several channels tell more than each channel's own, else ``"last"``;
+        levels of several channels tell more than each channel's own, else ``"last"``, as with
+        ``channel_mode="independent"`` and ``linear_seed=False``;
         ``"none"`` where targets continue no channels, or windows have one step.
     linear_seed : bool, default=True
         Start from the closed-form linear solution; False starts it at zero. With

@@ -51,7 +51,8 @@ _OWN = """\
         Normalisation of each window, undone on the forecast. With ``"level"`` branches read what
         they do with ``"last"``, and the linear seed the last values as well. ``"auto"`` is
         ``"level"`` where a linear seed of all channels validates better by one percent with it, and
-        levels of several channels tell more than each channel's own, else ``"last"``;
+        levels of several channels tell more than each channel's own, else ``"last"``, as with
+        ``channel_mode="independent"`` and ``linear_seed=False``;
         ``"none"`` where the lookback is a single row.
     validation_fraction : float, default=0.2
         Share of the windows that validation decides on: the last ones in time.

@@ -61,8 +61,8 @@ class PlannedNode:
     pieces : tuple of int
         The pieces of its projection.
     factors : tuple of tuple of int
-        The scales that its value is multiplied by; in a sum there may be two, of either operand.
-        None where all that read it are linear in it, and multiply themselves.
+        What its value is multiplied by, as products of scales; for a sum there may be two, one for
+        either operand. Empty where all that read it are linear in it, and multiply themselves.
     """
 
     name: str

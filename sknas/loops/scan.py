@@ -98,5 +98,5 @@ class _Scan(Function):
 
 
 def _as_weights(tensors: Sequence[Tensor]) -> ScanWeights:
-    scales, outputs, bias, on_input, *on_sources = tensors
-    return ScanWeights(scales, outputs, bias, on_input, tuple(on_sources))
+    factors, outputs, bias, on_input, *on_sources = tensors
+    return ScanWeights(factors, outputs, bias, on_input, tuple(on_sources))

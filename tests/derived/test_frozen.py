@@ -8,7 +8,7 @@ import torch
 
 from sknas.blocks import WINDOW_NORMS
 from sknas.derived import DerivedNetwork, FrozenNetwork, NetworkSpec
-from sknas.genotype import Branch, Genotype
+from sknas.genotype import Branch, Cell, Genotype, Node
 from sknas.genotype.drawing import draw_cell
 from sknas.ops import registered_ops
 from tests.tiny import CELLS, CODED, PADDED, SHAPE, branch, generator, perturb, windows
@@ -92,6 +92,21 @@ def test_like_branches_of_one_step_are_computed_side_by_side(seed, shape):
     made = network(*branches, shape=shape, seed=seed)
     assert len(FrozenNetwork(made).branches) == (5 if cells[0] == cells[1] else 6)
     predicts_the_same(made, windows(shape, 5))
+
+
+def test_like_branches_whose_channels_have_gains_stay_apart():
+    shape = dataclasses.replace(SHAPE, has_gains=True)
+    alike = [Branch((CELLS["product"],), 3, 1, "independent", reach=1)] * 2
+    made = network(*alike, shape=shape)
+    assert len(FrozenNetwork(made).branches) == 2
+    predicts_the_same(made, windows(shape, 5))
+
+
+@pytest.mark.parametrize("is_put_out", [True, False])
+def test_a_scale_stays_where_the_memory_reads_the_node(is_put_out):
+    nodes = (Node("lin_tanh", "x", "c"), Node("lin_tanh", "x", "s0"))
+    cell = Cell(nodes[:1] if is_put_out else nodes, outputs=(0,), memory=0, carry=False)
+    predicts_the_same(network(Branch((cell,), 3, 1, "mixed")), windows(SHAPE, 5))
 
 
 def test_it_reads_codes_as_the_network_does():

@@ -9,20 +9,12 @@ from sklearn.linear_model import LinearRegression
 
 from sknas import GrowingDARTSForecaster
 from sknas.blocks import NetworkShape, WindowNorm
+from sknas.estimators import _companions
+from sknas.estimators import _planting as planting
 from sknas.estimators._stages import Stages
-from tests.small import normal, regressor
+from tests.small import held_together, normal, regressor
 
 LOOKBACK = 4
-
-
-def held_together(n_rows=600):
-    """Return random walks whose distance returns to a mean: levels tell of each other (1987)."""
-    steps, pull = normal(n_rows, 2), 0.5
-    rows = np.zeros((n_rows, 2))
-    for t in range(1, n_rows):
-        gap = rows[t - 1, 1] - rows[t - 1, 0]
-        rows[t] = rows[t - 1] + steps[t] + [0.0, -pull * gap]
-    return rows
 
 
 def each_its_mean(n_rows=600):
@@ -128,13 +120,64 @@ def test_a_distance_that_has_grown_is_forecast_to_shrink():
 
 
 def test_windows_near_and_far_read_the_same_levels(monkeypatch):
+    planted, whole = [], _companions.plant
+
+    def watched(problem, settings, until):
+        planted.append((settings.window_norm, settings.channel_mode, problem.window_norm))
+        return whole(problem, settings, until)
+
+    monkeypatch.setattr(_companions, "plant", watched)
     monkeypatch.setattr("sknas.estimators._trainings.SHORTEST_NEAR", 3)
     monkeypatch.setattr("sknas.estimators._companions.MOST_WORSE", np.inf)
     monkeypatch.setattr(Stages, "is_better", lambda *args: False)
-    rows = held_together(400)
-    cut = np.lib.stride_tricks.sliding_window_view(rows, 26, axis=0)
+    cut = np.lib.stride_tricks.sliding_window_view(held_together(400), 26, axis=0)
     X, Y = cut[..., :24].swapaxes(1, 2), cut[..., 24:].swapaxes(1, 2)
     budget = {"search_epochs": 4, "max_epochs": 2, "hidden_size": 4, "channel_mode": "auto"}
     model = regressor(**budget).fit(X, Y)
     assert model.module_.spec.window_norm == "level"
     assert "far and near" in model.search_report_.stages.index
+    assert planted == [("level", "mixed", "level")]
+
+
+LOSSES = {  # of single channels, all, all with levels, single ones with their levels
+    "levels win": ((1.0, 0.97, 0.95, 1.0), ("level", "mixed")),
+    "by less than a percent": ((1.0, 0.97, 0.965, 1.0), ("last", "mixed")),
+    "over single channels alone": ((0.95, 1.0, 0.93, 1.0), ("level", "mixed")),
+    "worse than all without": ((1.0, 0.985, 0.98, 1.1), ("last", "independent")),
+    "what each level tells itself": ((1.0, 1.0, 0.9, 0.91), ("last", "independent")),
+    "all, but by too little": ((1.0, 0.99, 1.0, 1.0), ("last", "independent")),
+}
+
+
+@pytest.mark.parametrize("case", LOSSES)
+def test_what_validates_best_by_enough_is_planted(case, monkeypatch):
+    losses, expected = LOSSES[case]
+    kinds = [("last", "independent"), ("last", "mixed"), ("level", "mixed")]
+    of = dict(zip([*kinds, ("level", "independent")], losses, strict=True))
+    monkeypatch.setattr(
+        planting, "validation_losses", lambda _, task: of[task.window_norm, task.channel_mode]
+    )
+    monkeypatch.setattr(planting, "mean_loss", lambda loss, _: loss)
+    found = spec(walks(100))
+    assert (found.window_norm, found.channel_mode) == expected
+
+
+@pytest.mark.parametrize(("covariates", "n_solved"), [(0, 4), (1, 1)])
+def test_a_covariate_is_no_channel_that_tells_of_others(covariates, n_solved, monkeypatch):
+    solved, whole = [], planting._planted
+    monkeypatch.setattr(
+        planting,
+        "_planted",
+        lambda *args, **changes: solved.append(changes) or whole(*args, **changes),
+    )
+    Y = pd.DataFrame(held_together(200)[:, : 2 - covariates])
+    X = pd.DataFrame({"known": normal(210)}) if covariates else None
+    model = GrowingDARTSForecaster(lookback=LOOKBACK, horizon=2, max_nodes=0, random_state=0)
+    model.fit(Y, X=None if X is None else X[:200])
+    assert len(solved) == n_solved
+
+
+def test_a_warm_start_from_single_channels_does_not_turn_to_levels():
+    model = regressor(max_nodes=0, channel_mode="auto", warm_start=True)
+    assert model.fit(*windows_of(walks(300))).module_.spec.window_norm == "last"
+    assert model.fit(*windows_of(held_together(300))).module_.spec.window_norm == "last"

@@ -11,7 +11,7 @@ import sknas.training.nets as nets
 import sknas.training.seeding as seeding
 from sknas._torch import Adam, AdamW
 from sknas.training.gate_net import GateNet
-from tests.small import MAKERS, classifier, data_for, futures, product, regressor
+from tests.small import MAKERS, classifier, data_for, held_together, product, regressor
 from tests.steady import CASES
 
 pytestmark = pytest.mark.usefixtures("tiny_epochs")
@@ -71,13 +71,16 @@ def test_lookbacks_are_tried_for_half_of_the_budget(seconds, clock, monkeypatch)
     assert np.isfinite(case.told(model)).all()
 
 
-@pytest.mark.parametrize("seconds", [0.0, BUDGET])
-def test_a_seed_of_all_channels_is_solved_if_there_is_time(seconds, clock, monkeypatch):
-    past, future = futures()
+@pytest.mark.parametrize(
+    ("seconds", "n_solved"), [(BUDGET, 1), (BUDGET / 3, 2), (BUDGET / 5, 3), (0.0, 4)]
+)
+def test_further_seeds_are_solved_while_there_is_time(seconds, n_solved, clock, monkeypatch):
+    cut = np.lib.stride_tricks.sliding_window_view(held_together(300), 4, axis=0)
+    X, Y = cut[..., :3].swapaxes(1, 2), cut[..., 3:].swapaxes(1, 2)
     slow, calls = clock.advances_at(planting._planted, seconds)
     monkeypatch.setattr(planting, "_planted", slow)
-    regressor(lookback=6, max_nodes=0, time_budget=BUDGET).fit(past, future)
-    assert len(calls) == (1 if seconds else 2)
+    regressor(max_nodes=0, channel_mode="auto", time_budget=BUDGET).fit(X, Y)
+    assert len(calls) == n_solved
 
 
 PHASES = {
