@@ -5,7 +5,7 @@ import pytest
 from tests.steady import slope, soak
 
 pytestmark = pytest.mark.usefixtures("tiny_epochs")
-N_ROUNDS = 15
+N_ROUNDS = 10
 KIB = 2**10
 
 
